@@ -1,0 +1,16 @@
+"""banditfit: methods of fitting reinforcement-learning models to choices in bandit tasks, compared on one likelihood.
+
+    import banditfit as bf
+
+    data = bf.published_data("forgetting", "2arm")
+    fits = bf.fit(data, model="forgetting", method="d_loc", episodes=range(50))
+    table = bf.score(data, fits)
+"""
+
+from .data import Dataset, Truth
+from .errors import InputError
+from .fitting import fit
+from .methods import STATUSES, method_names
+from .models import MODELS, Bounds, get_model
+
+__all__ = ["MODELS", "STATUSES", "Bounds", "Dataset", "InputError", "Truth", "fit", "get_model", "method_names"]

@@ -1,0 +1,157 @@
+"""Runs a method over the episodes of a data set: seeds, workers, clocks, and a row for every episode whatever happens."""
+
+import hashlib
+import json
+import traceback
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from . import likelihood
+from .data import Dataset
+from .errors import InputError
+from .methods import STATUSES, Method, Outcome, get_method
+from .models import Bounds, Model, get_model
+
+
+def derive_seed(dataset: str, episode: int, method: str, seed: int) -> int:
+    """The seed of one fit, from everything that is allowed to change it and nothing else (not the solver: all solvers
+    of a method meet the same starts)."""
+    text = json.dumps([dataset, int(episode), method, int(seed)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def fit(
+    data: Dataset,
+    model: str,
+    method: str,
+    episodes: Iterable[int] | None = None,
+    settings: dict[str, Any] | None = None,
+    bounds: Bounds | None = None,
+    seed: int = 0,
+    n_jobs: int = 1,
+    given: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Fits `model` with `method` to each episode on its own; one row per episode, in the order of `episodes`.
+
+    Bounds are `bounds`, or the data set's own if it was made by this model, or the model's defaults. `given` is the fit
+    table of the method that this one needs (`cvx_loc` needs `cvx`); without it that method is fitted first, with its
+    defaults. Its time counts as part of this fit. Raises InputError for an unknown model, method, setting or episode.
+
+    Columns: dataset, episode, id, model, method, settings (JSON), seed; alpha, beta (arrays in the model's shape,
+    signals x q), kernels (signals x q x steps, or None); nll, lower_bound (nats; the method's claims), status, message,
+    fallback, n_eval; t_setup, t_solve, t_wall, t_published (seconds); starts (dict of every start, or None).
+    """
+    family, how = get_model(model), get_method(method)
+    options = how.read_settings(method, settings)
+    if bounds is None:
+        bounds = data.bounds if data.bounds is not None and data.model == model else family.default_bounds
+    family.box(data.n_arms, bounds)
+    data = data if episodes is None else data.select(episodes)
+    if how.needs and given is None:
+        given = fit(data, model, how.needs, bounds=bounds, seed=seed, n_jobs=n_jobs)
+    earlier = _outcomes(data, how, given)
+    seeds = [derive_seed(data.name, number, method, seed) for number in data.episodes]
+
+    jobs = [(data.select(slice(row, row + 1)), family, bounds, how, options, seeds[row], earlier[row]) for row in range(len(data))]
+    if n_jobs == 1 or len(jobs) < 2:
+        how.warm_up()
+        rows = [_fit_one(*job) for job in jobs]
+    elif how.threads:
+        how.warm_up()
+        with ThreadPoolExecutor(n_jobs) as pool:
+            rows = list(pool.map(lambda job: _fit_one(*job), jobs))
+    else:
+        chunks = [jobs[i::n_jobs] for i in range(n_jobs)]
+        done = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_fit_chunk)(method, chunk) for chunk in chunks)
+        rows = [done[i % n_jobs][i // n_jobs] for i in range(len(jobs))]
+
+    head = {
+        "dataset": data.name,
+        "episode": data.episodes,
+        "id": data.ids,
+        "model": model,
+        "method": method,
+        "settings": json.dumps(asdict(options), sort_keys=True),
+        "seed": np.array(seeds, dtype=np.int64),
+    }
+    body = {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in ROW_TYPES.items()}
+    return pd.DataFrame({**head, **body}, index=range(len(rows)))
+
+
+# What a fit leaves in its row, beside the columns that say what was fitted.
+ROW_TYPES = {
+    "alpha": object,
+    "beta": object,
+    "kernels": object,
+    "nll": float,
+    "lower_bound": float,
+    "status": "str",
+    "message": "str",
+    "fallback": "str",
+    "n_eval": "int64",
+    "t_setup": float,
+    "t_solve": float,
+    "t_wall": float,
+    "t_published": float,
+    "starts": object,
+}
+
+
+def _fit_chunk(method: str, jobs: list[tuple]) -> list[dict]:
+    get_method(method).warm_up()
+    return [_fit_one(*job) for job in jobs]
+
+
+def _fit_one(
+    data: Dataset, model: Model, bounds: Bounds, method: Method, options: Any, seed: int, given: tuple[Outcome, float] | None
+) -> dict:
+    outcome_given, wall_given = given or (None, 0.0)
+    shape = model.shape(data.n_arms)
+    begin = perf_counter()
+    try:
+        episode = likelihood.problem(data, 0, model, bounds)
+        outcome = method.fit(episode, options, np.random.default_rng(seed), outcome_given)
+    except Exception as error:  # one bad episode never stops a batch: its row says what happened
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        outcome = Outcome("failed", message=f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})")
+    wall = perf_counter() - begin
+    if outcome.status not in STATUSES:
+        raise InputError(f"a method returned status '{outcome.status}', expected one of {', '.join(STATUSES)}")
+    published = wall if outcome.t_published is None else outcome.t_published
+    nothing = np.full(shape, np.nan)
+    return {
+        "alpha": nothing if outcome.alpha is None else np.asarray(outcome.alpha, dtype=float),
+        "beta": nothing if outcome.beta is None else np.asarray(outcome.beta, dtype=float),
+        "kernels": outcome.kernels,
+        "nll": outcome.nll,
+        "lower_bound": outcome.lower_bound,
+        "status": outcome.status,
+        "message": outcome.message,
+        "fallback": outcome.fallback,
+        "n_eval": outcome.n_eval,
+        "t_setup": outcome.t_setup + (outcome_given.t_setup if outcome_given else 0.0),
+        "t_solve": outcome.t_solve + (outcome_given.t_solve if outcome_given else 0.0),
+        "t_wall": wall + wall_given,
+        "t_published": published + (outcome_given.t_published if outcome_given else 0.0),
+        "starts": asdict(outcome.starts) if outcome.starts else None,
+    }
+
+
+def _outcomes(data: Dataset, method: Method, given: pd.DataFrame | None) -> list[tuple[Outcome, float] | None]:
+    """The fits that `method` starts from, in the order of the data, each with its wall time."""
+    if method.needs is None:
+        return [None] * len(data)
+    rows = given.set_index("episode")
+    absent = [int(number) for number in data.episodes if number not in rows.index]
+    if absent:
+        raise InputError(f"given: no fit of episode {absent[0]}, expected a row of method '{method.needs}' for each episode")
+    kept = [f for f in Outcome.__dataclass_fields__ if f != "starts"]
+    found = rows.loc[data.episodes]
+    return [(Outcome(**{f: row[f] for f in kept}), row["t_wall"]) for _, row in found.iterrows()]

@@ -1,0 +1,104 @@
+"""Model families as data: which signals leave a trace, and which parameters the arms share.
+
+Every family is the forgetting model of Zhu et al. (arXiv 2511.04454, section 2): signal s leaves on arm i the trace
+
+    z_s(t+1)[i] = (1 - alpha_s[i]) z_s(t)[i] + alpha_s[i] beta_s[i] u_s(t)[i],    z_s(0) = 0,
+
+values are x(t) = sum_s z_s(t), and arm i is chosen with probability softmax(x(t))[i]. A signal u_s(t) is zero for every
+arm but the chosen one, so one number per step describes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+
+# The signal that the chosen arm receives at each step, from choices (steps,) and rewards (steps,).
+SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "reward": lambda choices, rewards: np.where(choices >= 0, rewards, 0.0),
+    "choice": lambda choices, rewards: (choices >= 0).astype(float),
+}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The box of admissible parameters: `alpha` is (lower, upper), `beta` one (lower, upper) per signal."""
+
+    alpha: tuple[float, float]
+    beta: tuple[tuple[float, float], ...]
+
+    def __post_init__(self):
+        for name, (lower, upper), least, most in [
+            ("alpha", self.alpha, 0.0, 1.0),
+            *[(f"beta of signal {s}", pair, 0.0, np.inf) for s, pair in enumerate(self.beta)],
+        ]:
+            if not least <= lower <= upper <= most or not np.isfinite(upper):
+                raise InputError(
+                    f"bounds of {name}: found [{lower:g}, {upper:g}], expected {least:g} <= lower <= upper"
+                    + (f" <= {most:g}" if np.isfinite(most) else ", both finite")
+                )
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model family. Parameters `alpha` and `beta` are arrays of `shape(n_arms)` = (signals, arms), or (signals, 1)
+    where the arms share them."""
+
+    name: str
+    label: str
+    signals: tuple[str, ...]
+    shared: bool
+    default_bounds: Bounds
+
+    @property
+    def n_signals(self) -> int:
+        return len(self.signals)
+
+    def shape(self, n_arms: int) -> tuple[int, int]:
+        return self.n_signals, 1 if self.shared else n_arms
+
+    def signal_values(self, choices: np.ndarray, rewards: np.ndarray) -> np.ndarray:
+        """The signals at the chosen arm, shape (signals, steps)."""
+        return np.stack([SIGNALS[name](choices, rewards) for name in self.signals])
+
+    def box(self, n_arms: int, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds of theta = (alpha.ravel(), beta.ravel()), each of shape (2 * signals * q,)."""
+        if len(bounds.beta) != self.n_signals:
+            raise InputError(
+                f"bounds of beta: found {len(bounds.beta)} pairs, model '{self.name}' expects {self.n_signals}"
+                f" (one per signal: {', '.join(self.signals)})"
+            )
+        shape = self.shape(n_arms)
+        pairs = np.array(bounds.beta, dtype=float)
+        sides = [
+            np.concatenate(
+                [np.full(shape, bounds.alpha[side]).ravel(), np.broadcast_to(pairs[:, side : side + 1], shape).ravel()]
+            )
+            for side in (0, 1)
+        ]
+        return sides[0], sides[1]
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model("forgetting", "forgetting Q-learning", ("reward",), True, Bounds((0.0, 1.0), ((0.0, 20.0),))),
+        Model("per_arm", "a rate and sensitivity per arm", ("reward",), False, Bounds((0.0, 1.0), ((0.0, 20.0),))),
+        Model(
+            "subrewards",
+            "reward and choice traces per arm",
+            ("reward", "choice"),
+            False,
+            Bounds((0.0, 1.0), ((0.0, 20.0), (0.0, 20.0))),
+        ),
+    )
+}
+
+
+def get_model(name: str) -> Model:
+    """The family called `name`; raises InputError with the known names."""
+    if name not in MODELS:
+        raise InputError(f"model: found '{name}', expected one of {', '.join(MODELS)}")
+    return MODELS[name]
