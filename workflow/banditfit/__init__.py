@@ -10,7 +10,8 @@
 from .data import Dataset, Truth
 from .errors import InputError
 from .fitting import fit
+from .judge import score
 from .methods import STATUSES, method_names
 from .models import MODELS, Bounds, get_model
 
-__all__ = ["MODELS", "STATUSES", "Bounds", "Dataset", "InputError", "Truth", "fit", "get_model", "method_names"]
+__all__ = ["MODELS", "STATUSES", "Bounds", "Dataset", "InputError", "Truth", "fit", "get_model", "method_names", "score"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
-from .models import Bounds
+from .models import Bounds, Model
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.choices)
+
+    def bounds_of(self, model: Model) -> Bounds:
+        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's."""
+        return self.bounds if self.bounds is not None and self.model == model.name else model.default_bounds
 
     def select(self, episodes) -> "Dataset":
         """The episodes with these numbers (an iterable of int, or a slice of positions), in this order."""

@@ -50,8 +50,7 @@ def fit(
     """
     family, how = get_model(model), get_method(method)
     options = how.read_settings(method, settings)
-    if bounds is None:
-        bounds = data.bounds if data.bounds is not None and data.model == model else family.default_bounds
+    bounds = bounds or data.bounds_of(family)
     family.box(data.n_arms, bounds)
     data = data if episodes is None else data.select(episodes)
     if how.needs and given is None:
