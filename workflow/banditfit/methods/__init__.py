@@ -18,6 +18,7 @@ STATUSES = {
     "inaccurate": "the solver stopped at a point it calls inaccurate",
     "limit": "an iteration, evaluation, node or time limit ended the fit",
     "separable": "the likelihood has no finite optimum: some kernel separates the choices",
+    "not_converged": "the chains failed a diagnostic twice, the second time at greater length",
     "failed": "no parameters came out; the message holds the solver's word",
 }
 
@@ -28,7 +29,9 @@ class Outcome:
     identify them), `kernels` (signals, q, steps) are free kernels where the method has them, `lower_bound` a bound on the
     nll of every admissible parameter. `nll` is the method's own claim; the judge recomputes it.
     Times are in seconds: `t_setup` building the problem, `t_solve` solving it, `t_published` what the published study
-    would have counted (where that differs from the wall clock)."""
+    would have counted (where that differs from the wall clock). `diagnostics` are named numbers of the fit; `posterior`
+    holds arrays where the method describes a posterior: alpha_NAME and beta_NAME in the model's shape for each NAME of
+    median, lower, upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
 
     status: str
     alpha: np.ndarray | None = None
@@ -43,6 +46,8 @@ class Outcome:
     t_solve: float = 0.0
     t_published: float | None = None
     starts: "Starts | None" = None
+    diagnostics: dict[str, float] | None = None
+    posterior: dict[str, np.ndarray] | None = None
 
 
 @dataclass
@@ -62,9 +67,13 @@ class Method:
     """A fitting method.
 
     fit       fit(problem, settings, rng, given) -> Outcome, for one episode: a `likelihood.Problem`, an instance of
-              `settings`, a `numpy.random.Generator` of the episode's own, and the Outcome of `needs` (or None)
+              `settings`, a `numpy.random.Generator` of the episode's own, and the Outcome of `needs` (or None);
+              of a population method fit(problems, settings, rng, given) -> list[Outcome], called once with the problems
+              of all episodes and a list of the Outcomes of `needs` (or Nones); every Outcome holds the times of the whole
     settings  a frozen dataclass whose defaults are the method's defaults
     needs     the name of a method whose fit of the same episode this one starts from
+    models    the names of the only families it can fit, or None for all
+    population  True if fit takes all episodes at once
     threads   True if fit releases the interpreter's lock, so that threads serve as workers; otherwise processes do
     warm_up   called once before the clock starts: compilation and heavy imports belong here
     """
@@ -72,6 +81,8 @@ class Method:
     fit: Callable
     settings: type
     needs: str | None = None
+    models: tuple[str, ...] | None = None
+    population: bool = False
     threads: bool = False
     warm_up: Callable[[], None] = lambda: None
 
