@@ -13,5 +13,21 @@ from .fitting import fit
 from .judge import score
 from .methods import STATUSES, method_names
 from .models import MODELS, Bounds, get_model
+from .reading import read_csv
+from .simulate import published_data, simulate
 
-__all__ = ["MODELS", "STATUSES", "Bounds", "Dataset", "InputError", "Truth", "fit", "get_model", "method_names", "score"]
+__all__ = [
+    "MODELS",
+    "STATUSES",
+    "Bounds",
+    "Dataset",
+    "InputError",
+    "Truth",
+    "fit",
+    "get_model",
+    "method_names",
+    "published_data",
+    "read_csv",
+    "score",
+    "simulate",
+]

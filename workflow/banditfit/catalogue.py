@@ -1,0 +1,167 @@
+"""The table of data sets: one row each, whether published, simulated or read from a file."""
+
+import csv
+import re
+from dataclasses import dataclass, field, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+from .data import Dataset
+from .errors import InputError
+from .models import MODELS, Bounds
+from .reading import read_csv
+from .simulate import LIMITS, PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, complaint, published_data, simulate
+
+# Of the columns after `source`, those that each kind of source needs; the others hold "-".
+NEEDED = {
+    "published": ("bandit",),
+    "simulate": ("n_arms", "p_reward", "p_switch", "episodes", "steps", "seed", "initial_value", "alpha", "beta"),
+    "file": ("n_arms", "alpha", "beta"),
+}
+COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table. `model` is the family that the data are fitted with, within `bounds` (None: the family's own).
+
+    `bandit` is that of the published study, or None; `source` is "published", "simulate" or the path of a CSV file
+    below the project's root; `n_episodes` is None where only that file knows; `arguments` are those of `simulate`.
+    """
+
+    name: str
+    label: str
+    model: str
+    bandit: str | None
+    source: str
+    n_arms: int
+    n_episodes: int | None
+    bounds: Bounds | None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def files(self, root: str | Path) -> list[str]:
+        """The files that the data are read from."""
+        return [] if self.source in NEEDED else [str(Path(root) / self.source)]
+
+
+def make(entry: Entry, root: str | Path) -> Dataset:
+    """The data set of an entry, under its name; paths are relative to `root`."""
+    if entry.source == "published":
+        return replace(published_data(entry.model, entry.bandit), name=entry.name)
+    if entry.source == "simulate":
+        return simulate(entry.name, entry.model, **entry.arguments)
+    data = read_csv(*entry.files(root), n_arms=entry.n_arms, name=entry.name)
+    return replace(data, model=entry.model, bounds=entry.bounds)
+
+
+def count_episodes(entry: Entry, root: str | Path) -> int:
+    """How many episodes the data set of an entry holds."""
+    return len(make(entry, root)) if entry.n_episodes is None else entry.n_episodes
+
+
+def read_catalogue(path: str | Path) -> dict[str, Entry]:
+    """The entries by name, in the order of the table. Raises InputError with one sentence: file, row, column, what was
+    found and what is expected."""
+    with open(path, newline="", encoding="utf-8") as file:
+        head, *rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
+    if tuple(head) != COLUMNS:
+        raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(COLUMNS)}")
+    entries = {}
+    for number, cells in enumerate(rows, start=2):
+        if len(cells) != len(COLUMNS):
+            raise InputError(f"{path}, row {number}: found {len(cells)} cells, expected {len(COLUMNS)}, separated by tabs")
+        row = _Row(f"{path}, row {number}", dict(zip(COLUMNS, cells, strict=True)))
+        entry = row.entry()
+        if entry.name in entries:
+            raise row.error("dataset", "a name that no other row has")
+        if entry.label in [other.label for other in entries.values()]:
+            raise row.error("label", "a label that no other row has")
+        entries[entry.name] = entry
+    return entries
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row being read: `where` it stands, and its cells by column."""
+
+    where: str
+    cells: dict[str, str]
+
+    def error(self, column: str, expected: str) -> InputError:
+        return InputError(f"{self.where}, column {column}: found '{self.cells[column]}', expected {expected}")
+
+    def held(self, column: str, pattern: str, expected: str) -> str:
+        if not re.fullmatch(pattern, self.cells[column]):
+            raise self.error(column, expected)
+        return self.cells[column]
+
+    def one_of(self, column: str, known) -> str:
+        return self.held(column, "|".join(known), f"one of {', '.join(known)}")
+
+    def entry(self) -> Entry:
+        name = self.held("dataset", r"[a-z][a-z0-9_]*", "small letters, digits and underscores")  # it names files
+        label = self.held("label", r"\S(.*\S)?", "text without blanks at its ends")
+        model = self.one_of("model", MODELS)
+        source = self.cells["source"]
+        kind = source if source in NEEDED else "file"
+        if kind == "file" and (not source.endswith(".csv") or Path(source).is_absolute()):
+            raise self.error("source", "published, simulate, or the path of a .csv file below the project's root")
+        for column in ("bandit", *NEEDED["simulate"]):
+            if column not in NEEDED[kind] and self.cells[column] != "-":
+                raise self.error(column, f"-, as it has no use where source is {source}")
+
+        if kind == "published":
+            bandit = self.one_of("bandit", PUBLISHED_BANDITS)
+            bounds = Bounds(PUBLISHED["alpha"], PUBLISHED_BETA[model][bandit])
+            n_arms = len(PUBLISHED_BANDITS[bandit]["p_reward"])
+            return Entry(name, label, model, bandit, source, n_arms, PUBLISHED["n_episodes"], bounds)
+
+        n_arms = int(self.held("n_arms", r"[2-9]|[1-9]\d+", "an integer of at least 2"))
+        if kind == "file" and self.cells["alpha"] == self.cells["beta"] == "-":
+            return Entry(name, label, model, None, source, n_arms, None, None)
+        bounds = self.bounds(model)
+        if kind == "file":
+            return Entry(name, label, model, None, source, n_arms, None, bounds)
+        p_reward = tuple(self.number("p_reward", "p_reward", text) for text in self.cells["p_reward"].split(" "))
+        if len(p_reward) != n_arms:
+            raise self.error("p_reward", f"{n_arms} probabilities separated by a space, one for each arm")
+        arguments = {
+            "p_reward": p_reward,
+            "p_switch": self.number("p_switch"),
+            "n_episodes": self.number("episodes", "n_episodes"),
+            "n_steps": self.number("steps", "n_steps"),
+            "seed": self.number("seed"),
+            "initial_value": self.number("initial_value"),
+            "alpha": bounds.alpha,
+            "beta": bounds.beta,
+        }
+        return Entry(name, label, model, None, source, n_arms, arguments["n_episodes"], bounds, arguments)
+
+    def number(self, column: str, argument: str | None = None, text: str | None = None) -> float:
+        """The number in a cell (or in `text`, a part of it), as `simulate` takes it for `argument` (by default `column`)."""
+        argument, text = argument or column, self.cells[column] if text is None else text
+        try:
+            value = int(text) if LIMITS[argument][0] is Integral else float(text)
+        except ValueError:
+            value = text
+        if words := complaint(argument, value):
+            raise InputError(f"{self.where}, column {column}: {words}")
+        return value
+
+    def pairs(self, column: str, n: int) -> tuple[tuple[float, float], ...]:
+        """The n bounds in a cell such as "0 1", or "0 5; 0 2" for two signals."""
+        try:
+            pairs = tuple((float(lower), float(upper)) for lower, upper in map(str.split, self.cells[column].split(";")))
+        except ValueError:
+            pairs = ()
+        if len(pairs) != n:
+            raise self.error(column, "lower and upper bound, as in 0 1" + "; 0 1" * (n - 1))
+        return pairs
+
+    def bounds(self, model: str) -> Bounds:
+        (alpha,), beta = self.pairs("alpha", 1), self.pairs("beta", MODELS[model].n_signals)
+        try:
+            return Bounds(alpha, beta)
+        except InputError as error:
+            raise InputError(f"{self.where}, {error}") from None
