@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .errors import InputError
+from .files import replacing
 from .models import Bounds, Model
 
 
@@ -66,11 +67,15 @@ class Dataset:
         for name in ("rewards", "starts"):
             shape = np.shape(getattr(self, name))
             if shape != choices.shape:
-                raise InputError(f"data set '{self.name}': {name} have shape {shape}, expected that of choices, {choices.shape}")
+                raise InputError(
+                    f"data set '{self.name}': {name} have shape {shape}, expected that of choices, {choices.shape}"
+                )
         for name in ("n_steps", "episodes", "ids"):
             shape = np.shape(getattr(self, name))
             if shape != (n_episodes,):
                 raise InputError(f"data set '{self.name}': {name} have shape {shape}, expected ({n_episodes},)")
+        if len(np.unique(self.episodes)) < n_episodes:
+            raise InputError(f"data set '{self.name}': episodes holds a number twice, expected each once")
         if self.n_arms < 2:
             raise InputError(f"data set '{self.name}': n_arms is {self.n_arms}, expected at least 2")
         numbers = np.asarray(choices, dtype=float)
@@ -80,6 +85,13 @@ class Dataset:
             numbers,
             f"an arm from 0 to {self.n_arms - 1}, or -1 for a missed trial",
         )
+        lengths = np.asarray(self.n_steps)
+        wrong = np.flatnonzero((lengths < 1) | (lengths > n_steps))
+        if wrong.size:
+            found = f"episode {self.ids[wrong[0]]}: n_steps is {lengths[wrong[0]]}"
+            raise InputError(f"data set '{self.name}', {found}, expected 1 to {n_steps}")
+        padding = np.arange(n_steps) >= lengths[:, None]
+        self._refuse(padding & (numbers != -1), "choice", numbers, "-1 in the padding after the last step")
         rewards = np.asarray(self.rewards, dtype=float)
         self._refuse((numbers >= 0) & ~np.isfinite(rewards), "reward", rewards, "a finite number wherever a choice was made")
         starts = np.array(self.starts, dtype=bool)
@@ -133,7 +145,7 @@ def save(data: Dataset, path: str | Path) -> None:
         arrays |= {f"true_{f}": getattr(data.truth, f) for f in Truth.__dataclass_fields__}
     if data.bounds is not None:
         arrays |= {"bounds_alpha": np.array(data.bounds.alpha), "bounds_beta": np.array(data.bounds.beta)}
-    with open(path, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, name=data.name, n_arms=data.n_arms, model=data.model or "", **arrays)
 
 

@@ -51,7 +51,7 @@ def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd
     judged = pd.DataFrame(
         [_judge_one(problems[row.episode], truths.get(row.episode), row) for row in fits.itertuples()], index=fits.index
     )
-    kept = fits.drop(columns=["kernels", "starts"], errors="ignore").rename(columns={"nll": "nll_claimed"})
+    kept = fits.drop(columns="kernels", errors="ignore").rename(columns={"nll": "nll_claimed"})
     table = pd.concat([kept, judged], axis=1)
     if "run" not in table:
         table.insert(table.columns.get_loc("method") + 1, "run", table["method"])

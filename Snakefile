@@ -1,0 +1,27 @@
+# banditfit: methods of fitting reinforcement-learning models to bandit choices, compared by one yardstick.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+if "study" not in config:
+
+    configfile: Path(workflow.basedir) / "config/config.yaml"
+
+
+report: "workflow/report/study.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/summarise.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{STUDY.config['study']}/report.html",
+        f"results/{STUDY.config['study']}/manifest.json",

@@ -1,0 +1,192 @@
+"""The real Snakefile on the smallest study, in a copy of the project that the tests may change."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from banditfit.methods import STATUSES
+from banditfit.tables import read_table
+
+ROOT = Path(__file__).parents[1]
+STUDY = "results/test"
+TIMES = ["t_setup", "t_solve", "t_wall", "t_published", "machine"]
+
+
+def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+    done = subprocess.run(command(*arguments), cwd=project, capture_output=True, text=True)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "config/test.yaml", *arguments]
+
+
+def copy_project(target: Path) -> Path:
+    for name in ("Snakefile", "config", "workflow", "profiles", "envs"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    return target
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A copy of the project in which the smallest study has run to its end."""
+    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    snakemake(project)
+    return project
+
+
+def scores(project: Path, dataset: str) -> pd.DataFrame:
+    return read_table(project / STUDY / "scores" / f"{dataset}.parquet")
+
+
+def test_every_fit_has_its_row(finished):
+    for dataset, n_arms in (("tiny_2arm", 2), ("tiny_3arm", 3)):
+        table = scores(finished, dataset)
+        counts = table.groupby("run")["episode"].agg(["count", "nunique"])
+        expected = pd.Series(3, index=counts.index)
+        if dataset == "tiny_3arm":
+            expected["d_loc.Nelder-Mead"] = 2  # the study's own limit
+        assert counts["count"].equals(expected.rename("count")) and counts["nunique"].equals(expected.rename("nunique"))
+        assert set(table["status"]) <= set(STATUSES)
+        assert {a.shape for a in table["alpha"]} == {(1, 1) if n_arms == 2 else (2, 3)}
+        assert table.loc[table["run"].str.startswith(("d_loc", "cvx_loc")), "kl"].notna().all()
+
+
+def test_the_study_ends_in_a_report_with_its_identity(finished):
+    page = (finished / STUDY / "report.html").read_text()
+    manifest = json.loads((finished / STUDY / "manifest.json").read_text())
+    assert manifest["data"]["tiny_2arm"]["choices"] in page
+    assert manifest["machines"][0]["numpy"] in page
+    assert "src=\"http" not in page and "href=\"http" not in page.replace("https://doi.org", "").replace("https://arxiv.org", "")
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in "".join(snakemake(finished).stderr)
+
+
+def test_the_engines_own_report_is_written_offline(finished):
+    snakemake(finished, "--report", "engine.html")
+    assert "CVX" in (finished / "engine.html").read_text()
+
+
+def test_one_core_gives_the_same_tables(finished, tmp_path):
+    project = copy_project(tmp_path / "project")
+    snakemake(project, "--cores", "1", f"{STUDY}/scores/tiny_2arm.parquet")
+    one, two = (scores(p, "tiny_2arm").drop(columns=TIMES) for p in (project, finished))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_editing_a_module_reruns_what_depends_on_it_and_nothing_else(finished):
+    judge = finished / "workflow/banditfit/judge.py"
+    before = judge.read_text()
+    judge.write_text(before + "\n# edited\n")
+    try:
+        plan = snakemake(finished, "--dry-run", "--quiet", "rules").stdout + snakemake(finished, "--dry-run").stdout
+    finally:
+        judge.write_text(before)
+    assert "rule score:" in plan and "rule figure:" in plan and "rule report:" in plan
+    assert "rule fit:" not in plan and "rule data:" not in plan
+
+
+def test_a_killed_run_resumes_and_keeps_what_was_finished(tmp_path):
+    project = copy_project(tmp_path / "project")
+    target = f"{STUDY}/scores/tiny_2arm.parquet"
+    running = subprocess.Popen(
+        command(target), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while len(finished_batches := list(project.glob(f"{STUDY}/fits/*/*/*.parquet"))) < 4:
+        assert running.poll() is None and time.monotonic() < deadline, "no four batches were finished before the run ended"
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    kept = {path: path.stat().st_mtime_ns for path in finished_batches}
+    snakemake(project, "--unlock")
+    snakemake(project, target)
+    again = [path for path, when in kept.items() if path.stat().st_mtime_ns != when]
+    # A batch whose file was in place but whose job had not yet reported its end is run again; all others stay.
+    assert len(again) <= 2
+    assert len(scores(project, "tiny_2arm")) == 3 * scores(project, "tiny_2arm")["run"].nunique()
+
+
+def test_a_new_method_is_one_file_and_one_row(tmp_path):
+    project = copy_project(tmp_path / "project")
+    (project / "workflow/banditfit/methods/middle.py").write_text(
+        '''"""The middle of the box."""
+
+from dataclasses import dataclass
+
+from . import Method, Outcome
+
+
+@dataclass(frozen=True)
+class Settings:
+    """None."""
+
+
+def fit(problem, settings, rng, given):
+    if problem.choices[0] == problem.choices[-1]:
+        raise ArithmeticError("first and last choice are the same")
+    alpha, beta = problem.split((problem.lower + problem.upper) / 2)
+    return Outcome("converged", alpha=alpha, beta=beta, nll=problem.nll(alpha, beta))
+
+
+METHOD = Method(fit=fit, settings=Settings)
+'''
+    )
+    table = project / "config/methods.tsv"
+    table.write_text(table.read_text().rstrip("\n") + "\nmiddle\tmiddle\t{}\tno\tMiddle\t-\t#123456\t99\tthis test\n")
+    config = project / "config/test.yaml"
+    config.write_text(config.read_text().replace("methods: [", "methods: [middle, ").replace("episodes: 3", "episodes: 4"))
+    snakemake(project, f"{STUDY}/fits/tiny_2arm/middle/0000-0001.parquet", f"{STUDY}/fits/tiny_2arm/middle/0002-0003.parquet")
+    rows = pd.concat(read_table(path) for path in sorted(project.glob(f"{STUDY}/fits/tiny_2arm/middle/*")))
+    assert len(rows) == 4 and set(rows["status"]) <= {"converged", "failed"}
+    failed = rows[rows["status"] == "failed"]
+    assert failed["message"].str.contains("first and last choice are the same").all()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("n_startz: 50", ["config/test.yaml", "key 'n_startz' is not known", "local_solvers"]),
+        ("episodes: many", ["episodes is 'many'", 'or "all"']),
+        ("methods: [d_log]", ["methods has 'd_log'", "d_loc"]),
+    ],
+)
+def test_a_wrong_config_stops_the_run_at_once(tmp_path, change, words):
+    project = copy_project(tmp_path / "project")
+    key = change.split(":")[0]
+    config = project / "config/test.yaml"
+    lines = [line for line in config.read_text().splitlines() if not line.startswith(f"{key}:")]
+    config.write_text("\n".join([*lines, change]) + "\n")
+    done = snakemake(project, check=False)
+    assert done.returncode != 0
+    for word in words:
+        assert word in done.stdout + done.stderr
+    assert not (project / "results").exists()
+
+
+def test_the_workflow_is_clean():
+    binaries = Path(sys.executable).parent
+    for words in (
+        [sys.executable, "-m", "snakemake", "--lint", "--configfile", "config/test.yaml"],
+        [binaries / "snakefmt", "--check", "Snakefile", "workflow/rules"],
+        [binaries / "ruff", "check", "."],
+        [binaries / "ruff", "format", "--check", "."],
+    ):
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,114 @@
+"""Where results come from: the code, the machine, the versions, the data."""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .data import Dataset
+
+PACKAGE = Path(__file__).parent
+# The libraries whose versions can change a figure.
+LIBRARIES = ("numpy", "scipy", "numba", "cvxpy", "clarabel", "scs", "pandas", "pyarrow", "matplotlib", "seaborn", "snakemake")
+
+
+def sources(*modules: str) -> list[str]:
+    """The files of the package that these modules (such as "judge" or "methods.cvx") need, themselves included: what a
+    result depends on, and nothing else. Imports are followed wherever they stand, in functions too."""
+    found: set[Path] = set()
+    waiting = [PACKAGE / (module.replace(".", "/") + ".py") for module in modules]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += _relative_imports(path)
+    return sorted(map(str, found))
+
+
+@cache
+def _relative_imports(path: Path) -> list[Path]:
+    imported = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or node.level == 0:
+            continue
+        origin = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        modules = [origin / f"{alias.name}.py" for alias in node.names]
+        inside = [module for module in modules if module.is_file()]
+        # What is no module of its own stands in the module or package that is named.
+        outside = [origin.with_suffix(".py"), origin / "__init__.py"] if len(inside) < len(modules) else []
+        imported += inside + [candidate for candidate in outside if candidate.is_file()]
+    return imported
+
+
+def machine() -> dict[str, str]:
+    """The machine and the versions that computed a table: CPU, cores, threads granted, system, Python and libraries."""
+    return {
+        "cpu": _cpu(),
+        "cores": str(os.cpu_count()),
+        "threads": os.environ.get("OMP_NUM_THREADS", "not set"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def commit(root: Path) -> str:
+    """The commit of the project at `root`, marked when the work tree differs from it."""
+    try:
+        say = lambda *words: subprocess.run(("git", "-C", root, *words), capture_output=True, text=True, check=True).stdout  # noqa: E731
+        changed = say("status", "--porcelain", "--untracked-files=no").strip()
+        return say("rev-parse", "HEAD").strip() + (" with uncommitted changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"
+
+
+def checksums(data: Dataset) -> dict[str, str]:
+    """SHA-256 of the choices as signed bytes, and of the rewards as float64, in C order, padding included. (For choices
+    without missed trials, and for none else, the first equals the sum over unsigned bytes.)"""
+    return {
+        "choices": hashlib.sha256(data.choices.astype(np.int8).tobytes()).hexdigest(),
+        "rewards": hashlib.sha256(data.rewards.astype(np.float64).tobytes()).hexdigest(),
+    }
+
+
+def manifest(config: dict[str, Any], root: Path, datasets: list[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
+    """The identity of a study: date, commit, configuration and its hash, the data with their checksums, and each machine
+    that fitted with the number of its fits. `scores` need only the column `machine`."""
+    machines = pd.concat(scores)["machine"].value_counts()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(root),
+        "config": config,
+        "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "data": {
+            data.name: {"episodes": len(data), "steps": data.choices.shape[1], "arms": data.n_arms, **checksums(data)}
+            for data in datasets
+        },
+        "machines": [{"fits": int(count), **json.loads(text)} for text, count in machines.items()],
+    }

@@ -1,0 +1,113 @@
+"""What a study is: a checked configuration, and the runs, batches and files that follow from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .catalogue import Entry as Data
+from .catalogue import count_episodes, read_catalogue
+from .entries import Run, expand, read_entries
+from .errors import InputError
+from .methods import get_method
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: `catalogue` holds its data sets by name, `runs` its methods by run id, `given` the run from which a run
+    starts (for those that start from another), and `n_episodes` how many episodes of a data set a run fits (a pair is
+    absent where the method does not fit the data set's model)."""
+
+    config: dict[str, Any]
+    catalogue: dict[str, Data]
+    runs: dict[str, Run]
+    given: dict[str, str]
+    n_episodes: dict[tuple[str, str], int]
+
+    def batches(self, dataset: str, run: str) -> list[str]:
+        """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
+        for a method that fits all episodes at once."""
+        total = self.n_episodes[dataset, run]
+        size = total if get_method(self.runs[run].entry.method).population else self.config["batch"]
+        return [f"{first:04d}-{min(first + size, total) - 1:04d}" for first in range(0, total, size)]
+
+
+def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
+    """Checks a configuration (`where` names it in messages) against the schema and the tables under `root`/config.
+
+    Raises InputError with one sentence: the key, what was found, what is allowed.
+    """
+    check_config(config, root / "workflow/schemas/config.schema.yaml", where)
+    catalogue = read_catalogue(root / "config/datasets.tsv")
+    entries = read_entries(root / "config/methods.tsv")
+    for key, known, table in (("datasets", catalogue, "datasets.tsv"), ("methods", entries, "methods.tsv")):
+        for name in config[key]:
+            if name not in known:
+                raise InputError(f"{where}: {key} has '{name}', expected names in config/{table}: {', '.join(known)}")
+
+    runs = {run.id: run for run in expand(entries, config["methods"], config["local_solvers"])}
+    given = {}
+    for run in runs.values():
+        method = get_method(run.entry.method)
+        method.read_settings(run.entry.method, run.settings)
+        if method.needs:
+            sources = [other.id for other in runs.values() if other.entry.method == method.needs]
+            if not sources:
+                needed = [entry.id for entry in entries.values() if entry.method == method.needs]
+                raise InputError(f"{where}: methods has '{run.entry.id}', which starts from '{needed[0]}'; expected that listed too")
+            given[run.id] = sources[0]
+
+    limits = config["limits"]
+    for run, fewer in limits.items():
+        if run not in runs:
+            raise InputError(f"{where}: limits has run '{run}', expected one of {', '.join(runs)}")
+        for dataset in fewer:
+            if dataset not in config["datasets"]:
+                raise InputError(f"{where}: limits of {run} has data set '{dataset}', expected one listed under datasets")
+    n_episodes = {}
+    for dataset in config["datasets"]:
+        held = count_episodes(catalogue[dataset], root)
+        wanted = held if config["episodes"] == "all" else config["episodes"]
+        if wanted > held:
+            raise InputError(f"{where}: episodes is {wanted}, but data set '{dataset}' holds {held}; expected at most {held} or all")
+        for run in runs.values():
+            models = get_method(run.entry.method).models
+            if models is None or catalogue[dataset].model in models:
+                n_episodes[dataset, run.id] = min(wanted, limits.get(run.id, {}).get(dataset, wanted))
+    for run, source in given.items():
+        for dataset in config["datasets"]:
+            if n_episodes.get((dataset, run), 0) > n_episodes[dataset, source]:
+                raise InputError(f"{where}: limits of {source} leave {run} without its start on {dataset}; give {run} the same limit")
+    if config["example"] >= min(n_episodes.values()):
+        raise InputError(
+            f"{where}: example is {config['example']}, expected the number of an episode that every run fits,"
+            f" 0 to {min(n_episodes.values()) - 1}"
+        )
+    chosen = {name: catalogue[name] for name in config["datasets"]}
+    return Study(config, chosen, runs, given, n_episodes)
+
+
+def check_config(config: dict[str, Any], schema_path: Path, where: str) -> None:
+    """Holds a configuration against its closed schema and fills in the defaults; raises InputError at the first flaw."""
+    schema = yaml.safe_load(schema_path.read_text())
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    if errors:
+        raise InputError(f"{where}: {_sentence(errors[0])}")
+    for key, rule in schema["properties"].items():
+        if "default" in rule:
+            config.setdefault(key, rule["default"])
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    key = ".".join(map(str, error.absolute_path))
+    inside = f" in {key}" if key else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = sorted(set(map(str, error.instance)) - set(known))
+        return f"key '{unknown[0]}'{inside} is not known; allowed: {', '.join(known)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"key '{missing[0]}'{inside} is missing; expected {error.schema['properties'][missing[0]]['description']}"
+    return f"{key} is {error.instance!r}, expected {error.schema['description']}"

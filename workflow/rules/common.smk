@@ -1,0 +1,56 @@
+# What the rules share: the checked study, and the functions that turn it into file names.
+import os
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.basedir)
+# The scripts import the package from here, installed or not, on this machine or on a node of a cluster.
+sys.path.insert(0, str(ROOT / "workflow"))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
+
+from banditfit.errors import InputError
+from banditfit.figures import FIGURES
+from banditfit.provenance import sources
+from banditfit.study import read_study
+
+try:
+    STUDY = read_study(config, ROOT, ", ".join(map(str, workflow.configfiles)))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    study=STUDY.config["study"],
+    dataset="|".join(STUDY.catalogue),
+    run="|".join(map(re.escape, STUDY.runs)),
+    batch=r"\d+-\d+",
+    figure="|".join(FIGURES),
+
+
+def given_fits(wildcards):
+    """The fits that this batch starts from, where its method starts from another's."""
+    source = STUDY.given.get(wildcards.run)
+    if source is None:
+        return []
+    first, last = map(int, wildcards.batch.split("-"))
+    overlapping = [
+        batch
+        for batch in STUDY.batches(wildcards.dataset, source)
+        if int(batch.split("-")[0]) <= last and int(batch.split("-")[1]) >= first
+    ]
+    return expand("results/{{study}}/fits/{{dataset}}/{run}/{batch}.parquet", run=source, batch=overlapping)
+
+
+def all_fits(wildcards):
+    """Every batch of every run over a data set."""
+    return [
+        f"results/{wildcards.study}/fits/{wildcards.dataset}/{run}/{batch}.parquet"
+        for dataset, run in STUDY.n_episodes
+        if dataset == wildcards.dataset
+        for batch in STUDY.batches(dataset, run)
+    ]
+
+
+def method_of(wildcards):
+    return STUDY.runs[wildcards.run].entry.method

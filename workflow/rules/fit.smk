@@ -1,0 +1,21 @@
+# The fits: one job for a batch of episodes, one table of fits from each.
+
+
+rule fit:
+    input:
+        data="results/data/{dataset}.npz",
+        given=given_fits,
+        library=lambda wildcards: sources("fitting", "tables", "provenance", f"methods.{method_of(wildcards)}"),
+    output:
+        "results/{study}/fits/{dataset}/{run}/{batch}.parquet",
+    log:
+        "logs/{study}/fits/{dataset}/{run}/{batch}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
+        method=method_of,
+        settings=lambda wildcards: STUDY.runs[wildcards.run].settings,
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/fit.py"

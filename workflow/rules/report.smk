@@ -1,0 +1,38 @@
+# The manifest and the report: what ran, and what came out.
+
+
+rule manifest:
+    input:
+        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+        library=sources("provenance", "tables"),
+    output:
+        "results/{study}/manifest.json",
+    log:
+        "logs/{study}/manifest.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        config=STUDY.config,
+    script:
+        "../scripts/manifest.py"
+
+
+rule report:
+    input:
+        manifest="results/{study}/manifest.json",
+        tables=rules.summarise.output,
+        figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
+        library=sources("report"),
+        template=ROOT / "workflow/banditfit/report.html.j2",
+    output:
+        report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
+    log:
+        "logs/{study}/report.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        runs=list(STUDY.runs.values()),
+        catalogue=STUDY.catalogue,
+    script:
+        "../scripts/report.py"

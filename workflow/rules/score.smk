@@ -1,0 +1,19 @@
+# The judge: all fits of a data set together, by one yardstick.
+
+
+rule score:
+    input:
+        data="results/data/{dataset}.npz",
+        fits=all_fits,
+        library=sources("judge", "tables"),
+    output:
+        scores="results/{study}/scores/{dataset}.parquet",
+        example="results/{study}/examples/{dataset}.parquet",
+    log:
+        "logs/{study}/scores/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        example=STUDY.config["example"],
+    script:
+        "../scripts/score.py"

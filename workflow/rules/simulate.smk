@@ -1,0 +1,17 @@
+# The data sets: simulated, or read from a file of one's own.
+
+
+rule data:
+    input:
+        file=lambda wildcards: STUDY.catalogue[wildcards.dataset].files(ROOT),
+        library=sources("catalogue"),
+    output:
+        "results/data/{dataset}.npz",
+    log:
+        "logs/data/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        entry=lambda wildcards: STUDY.catalogue[wildcards.dataset],
+    script:
+        "../scripts/data.py"

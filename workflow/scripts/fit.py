@@ -1,0 +1,28 @@
+"""Fits one batch of episodes with one method."""
+
+import json
+import sys
+
+import pandas as pd
+
+import banditfit as bf
+from banditfit import data, provenance
+from banditfit.tables import read_table, write_table
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+first, last = map(int, snakemake.wildcards.batch.split("-"))
+given = [read_table(path) for path in snakemake.input.given]
+fits = bf.fit(
+    data.load(snakemake.input.data),
+    model=snakemake.params.model,
+    method=snakemake.params.method,
+    episodes=range(first, last + 1),
+    settings=snakemake.params.settings,
+    seed=snakemake.params.seed,
+    given=pd.concat(given, ignore_index=True) if given else None,
+)
+fits["run"] = snakemake.wildcards.run
+fits["machine"] = json.dumps(provenance.machine())
+write_table(fits, snakemake.output[0])
+print(fits[["episode", "status", "fallback", "nll", "t_wall", "message"]].to_string())

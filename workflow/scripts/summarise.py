@@ -1,0 +1,22 @@
+"""Summarises the scores: medians and quartiles, counts of what happened, and the comparison with the published figures."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from banditfit.published import compare, read_published
+from banditfit.tables import outcomes, read_table, summarise, write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
+scores = pd.concat([read_table(path) for path in snakemake.input.scores], ignore_index=True)
+summary = summarise(scores, runs)
+tables = {
+    "summary": summary,
+    "outcomes": outcomes(scores, runs),
+    "comparison": compare(summary, runs, read_published(snakemake.input.published), catalogue),
+}
+for path in snakemake.output:
+    write_csv(tables[Path(path).stem], path)
