@@ -1,6 +1,7 @@
 """Reading a data set from a CSV file. Whatever cannot be read in exactly one way is refused, with its place in the file."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,18 +107,21 @@ def read_csv(path: str | Path, *, n_arms: int, name: str | None = None, columns:
 
 def _rows(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     """The header, and the line number and cells of each row."""
-    lines, rows = [], []
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            for row in reader:
-                lines.append(reader.line_num)
-                rows.append(row)
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, expected a comma-separated one") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        last = lines[-1] if lines else 0
-        raise InputError(f"{path}, after row {last}: {error}, expected comma-separated UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, row {line}: found the byte 0x{error.object[error.start]:02x}, expected UTF-8 text") from None
+    lines, rows = [], []
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            lines.append(reader.line_num)
+            rows.append(row)
+    except csv.Error as error:
+        raise InputError(f"{path}, row {reader.line_num}: found {error}, expected comma-separated cells") from None
     if len(rows) < 2:
         found = "only a header" if rows else "an empty file"
         raise InputError(f"{path}: found {found}, expected a header and one row per trial")
