@@ -1,0 +1,90 @@
+"""The judge believes nobody: everything is recomputed, and false claims are found."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make
+
+import banditfit as bf
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make("per_arm")
+
+
+@pytest.fixture(scope="module")
+def fits(data):
+    return pd.concat([bf.fit(data, "per_arm", name) for name in ("d_loc", "d_loc_published")], ignore_index=True)
+
+
+def test_scores_agree_with_the_definitions(data, fits):
+    table = bf.score(data, fits)
+    for row in table.itertuples():
+        episode = data.select([row.episode])
+        choices, rewards = episode.choices[0], episode.rewards[0]
+        trace, nll, kl = np.zeros(3), 0.0, 0.0
+        for t, choice in enumerate(choices):
+            policy = np.exp(trace) / np.exp(trace).sum()
+            true = np.exp(episode.truth.values[0, t]) / np.exp(episode.truth.values[0, t]).sum()
+            nll -= np.log(policy[choice])
+            kl += (true * np.log(true / policy)).sum() / len(choices)
+            signal = np.where(np.arange(3) == choice, rewards[t], 0.0)
+            trace = (1 - row.alpha[0]) * trace + row.alpha[0] * row.beta[0] * signal
+        assert row.nll == pytest.approx(nll, rel=1e-12) and row.kl == pytest.approx(kl, rel=1e-9)
+        assert row.alpha_error == pytest.approx(np.sqrt(((row.alpha - episode.truth.alpha[0]) ** 2).sum()))
+    assert (table["regret"] >= 0).all() and table.groupby("episode")["regret"].min().eq(0).all()
+    assert table["claim_held"].all()
+
+
+def test_the_true_parameters_have_no_error(data, fits):
+    told = fits.head(3).copy()
+    for row in range(3):
+        told.at[row, "alpha"], told.at[row, "beta"] = data.truth.alpha[row], data.truth.beta[row]
+    told["nll"] = data.truth.nll  # these agents start from zero, so theirs is the likelihood that the judge computes
+    table = bf.score(data, told)
+    np.testing.assert_allclose(table[["alpha_error", "beta_error", "kl"]], 0.0, atol=1e-12)
+    assert table["claim_held"].all()
+
+
+def test_false_claims_are_found(data, fits):
+    lying = fits.copy()
+    lying.loc[0, "nll"] -= 1.0
+    assert bf.score(data, lying)["claim_held"].tolist().count(False) == 1
+
+
+def test_a_beaten_bound_is_flagged_and_not_used(data, fits):
+    bounded = fits.copy()
+    bounded.loc[0, "lower_bound"] = fits.loc[0, "nll"] + 0.1
+    bounded.loc[1, "lower_bound"] = fits.loc[1, "nll"] - 0.5
+    table = bf.score(data, bounded)
+    assert not table.loc[0, "bound_holds"] and not table.loc[0, "claim_held"] and np.isnan(table.loc[0, "gap"])
+    assert table.loc[1, "bound_holds"] and table.loc[1, "gap"] >= 0.5 - 1e-9
+    assert table.loc[2, "bound_holds"] is None
+
+
+def test_parameters_outside_the_box_set_no_standard(data, fits):
+    outside = fits.copy()
+    outside.at[0, "beta"] = np.full((1, 3), 100.0)
+    table = bf.score(data, outside)
+    assert not table.loc[0, "admissible"] and np.isnan(table.loc[0, "regret"]) and np.isfinite(table.loc[0, "nll"])
+
+
+def test_parameters_at_a_bound_are_named(data, fits):
+    edge = fits.copy()
+    edge.at[0, "alpha"] = np.array([[0.0, 0.5, 1.0]])
+    edge.at[0, "beta"] = np.array([[1.0, 4.0, 2.0]])
+    assert bf.score(data, edge).loc[0, "at_bound"] == "alpha[reward,0]=0 alpha[reward,2]=1 beta[reward,1]=4"
+
+
+def test_without_truth_there_is_no_error_but_a_likelihood(data, fits):
+    blind = bf.Dataset(data.name, data.choices, data.rewards, 3, model="per_arm", bounds=data.bounds)
+    table = bf.score(blind, fits)
+    assert table[["kl", "alpha_error", "beta_error"]].isna().all(axis=None) and table["nll"].notna().all()
+
+
+def test_strangers_are_refused(data, fits):
+    with pytest.raises(bf.InputError, match="found data set 'small_per_arm', expected 'other'"):
+        bf.score(bf.Dataset("other", data.choices, data.rewards, 3), fits)
+    with pytest.raises(bf.InputError, match="found models forgetting, per_arm"):
+        bf.score(data, pd.concat([fits, fits.assign(model="forgetting")]))

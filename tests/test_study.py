@@ -1,0 +1,69 @@
+"""A study's configuration: what is wrong is named, and what is right becomes runs and batches."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from banditfit import InputError
+from banditfit.provenance import sources
+from banditfit.study import read_study
+
+ROOT = Path(__file__).parents[1]
+CONFIG = yaml.safe_load((ROOT / "config/test.yaml").read_text())
+
+
+def read(**changes):
+    config = copy.deepcopy(CONFIG) | changes
+    return read_study({key: value for key, value in config.items() if value is not None}, ROOT, "config/test.yaml")
+
+
+def test_batches_cover_every_episode_once():
+    study = read(batch=2, episodes=3)
+    assert study.batches("tiny_2arm", "cvx") == ["0000-0001", "0002-0002"]
+    assert study.batches("tiny_3arm", "d_loc.Nelder-Mead") == ["0000-0001"]
+    assert study.given["cvx_loc.L-BFGS-B"] == "cvx"
+    assert read(episodes="all", batch=100, limits={}).batches("tiny_2arm", "cvx") == ["0000-0005"]
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "test"])
+def test_the_configs_of_the_project_are_valid(name):
+    config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
+    assert read_study(config, ROOT, name).runs
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_startz": 50}, "key 'n_startz' is not known; allowed: study, title, datasets"),
+        ({"batch": None}, "key 'batch' is missing; expected how many episodes one job fits"),
+        ({"batch": 0}, "batch is 0, expected how many episodes one job fits, an integer of at least 1"),
+        ({"batch": "2"}, "batch is '2', expected how many episodes one job fits, an integer of at least 1"),
+        ({"seed": -1}, "seed is -1, expected the integer"),
+        ({"study": "a/b"}, "study is 'a/b', expected a name for the results folder"),
+        ({"episodes": 7}, "episodes is 7, but data set 'tiny_2arm' holds 6; expected at most 6 or all"),
+        ({"episodes": "some"}, "episodes is 'some', expected how many episodes"),
+        ({"datasets": ["tiny"]}, "datasets has 'tiny', expected names in config/datasets.tsv: forgetting_2arm"),
+        ({"datasets": []}, r"datasets is \[\], expected a list of at least one name"),
+        ({"methods": ["d_log"]}, "methods has 'd_log', expected names in config/methods.tsv: cvx"),
+        ({"methods": ["cvx_loc"]}, "methods has 'cvx_loc', which starts from 'cvx'; expected that listed too"),
+        ({"local_solvers": ["BFGS"]}, "local_solvers.0 is 'BFGS', expected one of SciPy's solvers Nelder-Mead"),
+        ({"limits": {"d_loc": {"tiny_2arm": 1}}}, "limits has run 'd_loc', expected one of"),
+        ({"limits": {"cvx": {"tiny": 1}}}, "limits of cvx has data set 'tiny'"),
+        ({"limits": {"cvx": {"tiny_2arm": 0}}}, "limits.cvx.tiny_2arm is 0, expected how many episodes to fit"),
+        ({"limits": {"cvx": {"tiny_2arm": 1}}}, "limits of cvx leave cvx_loc.L-BFGS-B without its start on tiny_2arm"),
+        ({"example": 3}, "example is 3, expected the number of an episode that every run fits, 0 to 1"),
+    ],
+)
+def test_a_wrong_key_or_value_gets_one_sentence(changes, words):
+    with pytest.raises(InputError, match=words) as caught:
+        read(**changes)
+    assert str(caught.value).startswith("config/test.yaml: ") and "\n" not in str(caught.value)
+
+
+def test_sources_are_what_a_module_imports_and_no_more():
+    names = {Path(path).relative_to(ROOT / "workflow/banditfit").as_posix() for path in sources("methods.d_loc")}
+    assert {"methods/d_loc.py", "methods/_local.py", "methods/__init__.py", "likelihood.py", "models.py"} <= names
+    assert not names & {"figures.py", "judge.py", "methods/cvx.py", "__init__.py"}
+    assert "methods/d_loc.py" in {Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("methods.d_loc_published")}
