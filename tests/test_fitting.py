@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make
 
 import banditfit as bf
 from banditfit.methods import get_method
 from banditfit.tables import read_table, write_table
+from conftest import make
 
 SAME = ["alpha", "beta", "nll", "lower_bound", "status", "message", "seed", "n_eval"]
 
@@ -89,7 +89,9 @@ def test_bad_arguments_get_one_sentence(arguments, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("box", [((0.5, 0.2), ((0, 1),)), ((0, 1.5), ((0, 1),)), ((0, 1), ((-1, 1),)), ((0, 1), ((0, np.inf),))])
+@pytest.mark.parametrize(
+    "box", [((0.5, 0.2), ((0, 1),)), ((0, 1.5), ((0, 1),)), ((0, 1), ((-1, 1),)), ((0, 1), ((0, np.inf),))]
+)
 def test_impossible_bounds_are_refused(box):
     with pytest.raises(bf.InputError, match="bounds of"):
         bf.Bounds(*box)

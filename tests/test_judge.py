@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make
 
 import banditfit as bf
+from conftest import make
 
 
 @pytest.fixture(scope="module")

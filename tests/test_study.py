@@ -66,4 +66,6 @@ def test_sources_are_what_a_module_imports_and_no_more():
     names = {Path(path).relative_to(ROOT / "workflow/banditfit").as_posix() for path in sources("methods.d_loc")}
     assert {"methods/d_loc.py", "methods/_local.py", "methods/__init__.py", "likelihood.py", "models.py"} <= names
     assert not names & {"figures.py", "judge.py", "methods/cvx.py", "__init__.py"}
-    assert "methods/d_loc.py" in {Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("methods.d_loc_published")}
+    assert "methods/d_loc.py" in {
+        Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("methods.d_loc_published")
+    }

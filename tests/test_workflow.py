@@ -71,7 +71,7 @@ def test_the_study_ends_in_a_report_with_its_identity(finished):
     manifest = json.loads((finished / STUDY / "manifest.json").read_text())
     assert manifest["data"]["tiny_2arm"]["choices"] in page
     assert manifest["machines"][0]["numpy"] in page
-    assert "src=\"http" not in page and "href=\"http" not in page.replace("https://doi.org", "").replace("https://arxiv.org", "")
+    assert 'src="http' not in page and 'href="http' not in page.replace("https://doi.org", "").replace("https://arxiv.org", "")
 
 
 def test_a_second_run_has_nothing_to_do(finished):

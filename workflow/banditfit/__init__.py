@@ -1,10 +1,9 @@
 """banditfit: methods of fitting reinforcement-learning models to choices in bandit tasks, compared on one likelihood.
 
-    import banditfit as bf
-
-    data = bf.published_data("forgetting", "2arm")
-    fits = bf.fit(data, model="forgetting", method="d_loc", episodes=range(50))
-    table = bf.score(data, fits)
+>>> import banditfit as bf
+>>> data = bf.published_data("forgetting", "2arm")
+>>> fits = bf.fit(data, model="forgetting", method="d_loc", episodes=range(50))
+>>> table = bf.score(data, fits)
 """
 
 from .data import Dataset, Truth

@@ -1,6 +1,5 @@
 """The table of data sets: one row each, whether published, simulated or read from a file."""
 
-import csv
 import re
 from dataclasses import dataclass, field, replace
 from numbers import Integral
@@ -9,6 +8,7 @@ from typing import Any
 
 from .data import Dataset
 from .errors import InputError
+from .files import read_tsv
 from .models import MODELS, Bounds
 from .reading import read_csv
 from .simulate import LIMITS, PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, complaint, published_data, simulate
@@ -63,15 +63,9 @@ def count_episodes(entry: Entry, root: str | Path) -> int:
 def read_catalogue(path: str | Path) -> dict[str, Entry]:
     """The entries by name, in the order of the table. Raises InputError with one sentence: file, row, column, what was
     found and what is expected."""
-    with open(path, newline="", encoding="utf-8") as file:
-        head, *rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
-    if tuple(head) != COLUMNS:
-        raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(COLUMNS)}")
     entries = {}
-    for number, cells in enumerate(rows, start=2):
-        if len(cells) != len(COLUMNS):
-            raise InputError(f"{path}, row {number}: found {len(cells)} cells, expected {len(COLUMNS)}, separated by tabs")
-        row = _Row(f"{path}, row {number}", dict(zip(COLUMNS, cells, strict=True)))
+    for number, cells in read_tsv(path, COLUMNS):
+        row = _Row(f"{path}, row {number}", cells)
         entry = row.entry()
         if entry.name in entries:
             raise row.error("dataset", "a name that no other row has")

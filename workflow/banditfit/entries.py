@@ -1,6 +1,5 @@
 """The table of methods: every way of running a method that a study can ask for, with its label, colour and citation."""
 
-import csv
 import json
 import re
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files import read_tsv
 from .methods import method_names
 
 
@@ -46,16 +46,9 @@ COLUMNS = tuple(Entry.__dataclass_fields__)
 
 def read_entries(path: str | Path) -> dict[str, Entry]:
     """The entries by id, in their order. Raises InputError with one sentence: file, row, column, found, expected."""
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        head, *rows = list(reader) or [[]]
-    if tuple(head) != COLUMNS:
-        raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(COLUMNS)}")
     entries = {}
-    for number, cells in enumerate(rows, start=2):
-        if len(cells) != len(COLUMNS):
-            raise InputError(f"{path}, row {number}: found {len(cells)} cells, expected {len(COLUMNS)}, separated by tabs")
-        entry = _read_entry(path, number, dict(zip(COLUMNS, cells, strict=True)))
+    for number, row in read_tsv(path, COLUMNS):
+        entry = _read_entry(path, number, row)
         for other in entries.values():
             for column in ("id", "label", "colour", "order"):
                 if getattr(entry, column) == getattr(other, column):

@@ -56,7 +56,9 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
             sources = [other.id for other in runs.values() if other.entry.method == method.needs]
             if not sources:
                 needed = [entry.id for entry in entries.values() if entry.method == method.needs]
-                raise InputError(f"{where}: methods has '{run.entry.id}', which starts from '{needed[0]}'; expected that listed too")
+                raise InputError(
+                    f"{where}: methods has '{run.entry.id}', which starts from '{needed[0]}'; expected that listed too"
+                )
             given[run.id] = sources[0]
 
     limits = config["limits"]
@@ -71,7 +73,9 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
         held = count_episodes(catalogue[dataset], root)
         wanted = held if config["episodes"] == "all" else config["episodes"]
         if wanted > held:
-            raise InputError(f"{where}: episodes is {wanted}, but data set '{dataset}' holds {held}; expected at most {held} or all")
+            raise InputError(
+                f"{where}: episodes is {wanted}, but data set '{dataset}' holds {held}; expected at most {held} or all"
+            )
         for run in runs.values():
             models = get_method(run.entry.method).models
             if models is None or catalogue[dataset].model in models:
@@ -79,7 +83,9 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     for run, source in given.items():
         for dataset in config["datasets"]:
             if n_episodes.get((dataset, run), 0) > n_episodes[dataset, source]:
-                raise InputError(f"{where}: limits of {source} leave {run} without its start on {dataset}; give {run} the same limit")
+                raise InputError(
+                    f"{where}: limits of {source} leave {run} without its start on {dataset}; give {run} the same limit"
+                )
     if config["example"] >= min(n_episodes.values()):
         raise InputError(
             f"{where}: example is {config['example']}, expected the number of an episode that every run fits,"

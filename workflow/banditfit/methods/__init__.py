@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from importlib import import_module
-from typing import Any, get_args, get_origin, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
