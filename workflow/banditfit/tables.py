@@ -1,0 +1,234 @@
+"""Tables on disk and their summaries: from one row per fit to one row per data set, run and metric."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .data import Dataset
+from .entries import Run
+from .files import replacing
+from .methods import STATUSES
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the scores that is summarised: its `label`, the `unit` of its summary, and how many of those units make
+    one of the scores' own. Less is better in all."""
+
+    label: str
+    unit: str
+    scale: float = 1.0
+
+
+METRICS = {
+    "kl": Metric("policy KL", "nats"),
+    "alpha_error": Metric("error of α", "1"),
+    "beta_error": Metric("error of β", "1"),
+    "nll": Metric("negative log-likelihood", "nats"),
+    "regret": Metric("regret", "nats"),
+    "gap": Metric("gap to the best bound", "nats"),
+    "t_setup": Metric("set-up", "ms", 1000.0),
+    "t_solve": Metric("solve", "ms", 1000.0),
+    "t_wall": Metric("wall", "ms", 1000.0),
+    "t_published": Metric("as published", "ms", 1000.0),
+}
+
+_ARRAY = pa.list_(pa.list_(pa.float64()))
+_STARTS = {"nll": pa.float64(), "alpha": _ARRAY, "beta": _ARRAY, "n_eval": pa.int64(), "message": pa.string()}
+# The columns that hold objects, and what they are on disk.
+OBJECTS = {
+    "alpha": _ARRAY,
+    "beta": _ARRAY,
+    "kernels": pa.list_(_ARRAY),
+    "starts": pa.struct([(name, pa.list_(kind)) for name, kind in _STARTS.items()]),
+    "diagnostics": pa.map_(pa.string(), pa.float64()),
+    "posterior": pa.map_(pa.string(), _ARRAY),
+    "bound_holds": pa.bool_(),
+    "claim_held": pa.bool_(),
+}
+
+BOOTSTRAP = 10_000  # draws; the ends of a 95 % interval then move by a few per cent of its width from seed to seed
+INTERVAL = (2.5, 97.5)  # percentiles
+
+
+@dataclass(frozen=True)
+class Results:
+    """A judged study, as figures take it.
+
+    `scores` all rows of `judge.score`; `summary` and `comparison` the tables made of them (`comparison` by
+    `published.compare`); `examples` the fits, kernels included, of the episode that is drawn as an example; `runs` in
+    their order; `catalogue` the entries of the data sets by name, and `data` the data sets themselves.
+    """
+
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    comparison: pd.DataFrame
+    examples: pd.DataFrame
+    runs: list[Run]
+    catalogue: Mapping[str, Any]
+    data: Mapping[str, Dataset]
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a table as Parquet, arrays as nested lists; the file appears whole or not at all."""
+    columns = {
+        name: pa.array(map(_plain, table[name]), type=OBJECTS[name]) if name in OBJECTS else pa.array(table[name])
+        for name in table.columns
+    }
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Reads what `write_table` wrote: arrays come back as NumPy arrays, starts as a dict of lists, what is absent as None."""
+    stored = pq.read_table(path)
+    table = stored.drop_columns([name for name in stored.column_names if name in OBJECTS]).to_pandas()
+    for place, name in enumerate(stored.column_names):
+        if name in OBJECTS:
+            values = [_restored(name, value) for value in stored[name].to_pylist(maps_as_pydicts="strict")]
+            table.insert(place, name, pd.Series(values, index=table.index, dtype=object))
+    return table
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: [_plain(v) for v in item] if isinstance(item, list) else _plain(item) for key, item in value.items()}
+    return value
+
+
+def _restored(name: str, value: Any) -> Any:
+    if name == "starts" and value is not None:
+        return {key: [np.array(v) for v in items] if key in ("alpha", "beta") else items for key, items in value.items()}
+    if name == "posterior" and value is not None:
+        return {key: np.array(items) for key, items in value.items()}
+    return np.array(value) if isinstance(value, list) else value
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a summary for people and programs, numbers in full; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, na_rep="nan")
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Reads what `write_csv` wrote; empty text stays text."""
+    return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+
+
+def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Per dataset, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
+    median_high, the 95 % bootstrap interval of the median over episodes."""
+    rows = []
+    for dataset, run, fits in _groups(scores, runs):
+        for name, metric in METRICS.items():
+            values = metric.scale * fits[name].to_numpy(dtype=float)
+            values = values[np.isfinite(values)]
+            rows.append((dataset, run, name, metric.unit, *_describe(values, _seed(dataset, run, name))))
+    columns = ["dataset", "run", "metric", "unit", "n", "median", "q25", "q75", "mean", "median_low", "median_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[str, str, pd.DataFrame]]:
+    """The fits of every data set and run, data sets as they come, runs in their order."""
+    held = dict(list(scores.groupby(["dataset", "run"], sort=False)))
+    runs = [run.id for run in runs]
+    return [(d, run, held[d, run]) for d in scores["dataset"].unique() for run in runs if (d, run) in held]
+
+
+def _seed(*parts: str) -> int:
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8], "little")
+
+
+def _describe(values: np.ndarray, seed: int) -> tuple:
+    if len(values) == 0:
+        return (0, *[np.nan] * 6)
+    low, high = np.percentile(bootstrap_medians(values, np.random.default_rng(seed)), INTERVAL)
+    return (len(values), *np.percentile(values, (50, 25, 75)), values.mean(), low, high)
+
+
+def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Medians of BOOTSTRAP resamples with replacement, shape (BOOTSTRAP,).
+
+    Resampling draws n uniform positions among the sorted values, and a median needs only the middle one or two of them.
+    Those order statistics follow beta laws (David & Nagaraja, Order Statistics, 3rd ed., section 2.1), so they are drawn
+    directly and no resample is made.
+    """
+    n = len(values)
+    ordered = np.sort(values)
+    k = (n + 1) // 2
+    lower = rng.beta(k, n + 1 - k, size=BOOTSTRAP)
+    upper = lower if n % 2 else lower + (1.0 - lower) * rng.beta(1, n - k, size=BOOTSTRAP)
+    at = lambda u: ordered[np.minimum((n * u).astype(int), n - 1)]  # noqa: E731  (u may round to 1)
+    return (at(lower) + at(upper)) / 2
+
+
+def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
+    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` given and `bounds_beaten`
+    by an admissible fit; fits `at_bound` of the box; and fits `outside` it though they have parameters."""
+    rows = []
+    for dataset, run, fits in _groups(scores, runs):
+        named = fits["fallback"][fits["fallback"] != ""].value_counts()
+        claims = fits["claim_held"][fits["status"] == "converged"].dropna()
+        bounds = fits["bound_holds"].dropna()
+        has_parameters = fits["alpha"].map(lambda alpha: bool(np.isfinite(alpha).all()))
+        rows.append(
+            {
+                "dataset": dataset,
+                "run": run,
+                "n": len(fits),
+                **{status: int((fits["status"] == status).sum()) for status in STATUSES},
+                "fallbacks": int(named.sum()),
+                "fallback_names": "; ".join(f"{name} ({count})" for name, count in named.items()),
+                "claims": len(claims),
+                "upheld": int(claims.sum()),
+                "bounds": len(bounds),
+                "bounds_beaten": int((~bounds.astype(bool)).sum()),
+                "at_bound": int((fits["at_bound"] != "").sum()),
+                "outside": int((has_parameters & ~fits["admissible"]).sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Splits the gap of every run to the bound of the published relaxation, CVX: per dataset and run, means over episodes
+    in nats of
+
+        total = nll - bound = poor_fit (nll - best_nll) + undecided (best_nll - best_bound) + loose (best_bound - bound)
+
+    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run."""
+    runs = list(runs)
+    bounding = [run.id for run in runs if run.entry.published == "CVX"]
+    source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
+    fits = scores[scores["admissible"]].merge(
+        source[["dataset", "episode", "lower_bound"]], on=["dataset", "episode"], suffixes=("", "_source")
+    )
+    fits["total"] = fits["nll"] - fits["lower_bound_source"]
+    fits["poor_fit"] = fits["regret"]
+    fits["undecided"] = fits["best_nll"] - fits["best_bound"]
+    fits["loose"] = fits["best_bound"] - fits["lower_bound_source"]
+    parts = ["total", "poor_fit", "undecided", "loose"]
+    rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in _groups(fits, runs)]
+    return pd.DataFrame(rows, columns=["dataset", "run", "n", *parts])
+
+
+def start_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per start of every multi-start fit: dataset, episode, run, start, n_eval and excess, its nll above the best
+    start of that fit, in nats (of the likelihood that the method itself minimised)."""
+    rows = [
+        (fit.dataset, fit.episode, fit.run, start, n_eval, nll - min(fit.starts["nll"]))
+        for fit in scores[scores["starts"].notna()].itertuples()
+        for start, (nll, n_eval) in enumerate(zip(fit.starts["nll"], fit.starts["n_eval"], strict=True))
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "episode", "run", "start", "n_eval", "excess"])
