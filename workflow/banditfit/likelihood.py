@@ -6,8 +6,12 @@ h_s(t)[i] and
     J = sum_t [ logsumexp(x(t)) - x(t)[y(t)] ]      (nats; missed trials have no term)
 
 Derivatives run forward with the traces: p = dh/dalpha obeys p(t+1) = (1 - alpha) p(t) + u(t) - h(t).
+
+The compiled functions keep steps in the last, contiguous axis: one short recursion per trace, then everything else as long
+loops over steps that vectorise.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,97 +21,166 @@ from .data import Dataset
 from .models import Bounds, Model
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
+# Fused multiply-adds and vector sums; infinities and NaN keep their meaning.
+_vectorised = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+
+# exp(x) = 2^k exp(r), k = round(x / ln 2): ln 2 in two parts so that k * LN2_HIGH is exact, the Taylor series of exp on
+# |r| <= ln(2) / 2 to the last bit, and a number that rounds to an integer in the low bits when added.
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+_TAYLOR = tuple(1.0 / math.factorial(n) for n in range(14))
+_ROUND = 1.5 * 2.0**52
+# Where a product of softmax denominators is turned into a logarithm: far below overflow for any number of arms.
+_FLUSH = 1e250
+
+
+@_compiled
+def _exp(x):
+    """exp of x <= 0 to 1 ulp, unlike the library's in a form that vectorises; below -708 it stays at exp(-708)."""
+    x = -708.0 if x < -708.0 else x
+    shifted = x * (1.0 / math.log(2.0)) + _ROUND
+    k = shifted - _ROUND
+    r = (x - k * _LN2_HIGH) - k * _LN2_LOW
+    total = _TAYLOR[13]
+    for n in range(12, -1, -1):
+        total = total * r + _TAYLOR[n]
+    return total * np.int64((np.float64(shifted).view(np.int64) + 1023) << 52).view(np.float64)
+
+
+@_vectorised
+def _trace(arms, signal, starts, arm, alpha, h):
+    """Fills h (steps,) with the unit trace of one signal on one arm, as it stands when each step's choice is made."""
+    decay = 1.0 - alpha
+    now = 0.0
+    for t in range(h.size):
+        now = 0.0 if starts[t] else now
+        h[t] = now
+        u = signal[t] if arms[t] == arm else 0.0
+        now = decay * now + alpha * u
+
+
+@_vectorised
+def _trace_slope(arms, signal, starts, arm, alpha, h, p):
+    """_trace, and p = dh/dalpha."""
+    decay = 1.0 - alpha
+    now, slope = 0.0, 0.0
+    for t in range(h.size):
+        now = 0.0 if starts[t] else now
+        slope = 0.0 if starts[t] else slope
+        h[t] = now
+        p[t] = slope
+        u = signal[t] if arms[t] == arm else 0.0
+        slope = decay * slope + (u - now)
+        now = decay * now + alpha * u
+
+
+@_vectorised
+def _residuals(choices, h, beta):
+    """The nll of unit traces h (signals, arms, steps) and the residuals policy - choice (arms, steps), 0 on missed trials."""
+    n_signals, n_arms, n_steps = h.shape
+    x = np.empty((n_arms, n_steps))
+    top = np.full(n_steps, -np.inf)
+    total = np.zeros(n_steps)
+    for i in range(n_arms):
+        for t in range(n_steps):
+            x[i, t] = beta[0, i] * h[0, i, t]
+        for s in range(1, n_signals):
+            for t in range(n_steps):
+                x[i, t] += beta[s, i] * h[s, i, t]
+        for t in range(n_steps):
+            top[t] = max(top[t], x[i, t])
+    nll = 0.0
+    for t in range(n_steps):
+        if choices[t] >= 0:
+            nll += top[t] - x[choices[t], t]
+    for i in range(n_arms):
+        for t in range(n_steps):
+            x[i, t] = _exp(x[i, t] - top[t])
+            total[t] += x[i, t]
+    product = 1.0
+    for t in range(n_steps):
+        if choices[t] >= 0:
+            product *= total[t]
+            if product > _FLUSH:
+                nll += np.log(product)
+                product = 1.0
+            total[t] = 1.0 / total[t]
+        else:
+            total[t] = 0.0
+    for i in range(n_arms):
+        for t in range(n_steps):
+            x[i, t] *= total[t]
+    for t in range(n_steps):
+        if choices[t] >= 0:
+            x[choices[t], t] -= 1.0
+    return nll + np.log(product), x
+
+
+@_vectorised
+def _dot(a, b):
+    total = 0.0
+    for t in range(a.size):
+        total += a[t] * b[t]
+    return total
 
 
 @_compiled
 def _nll_grad(choices, arms, signals, starts, alpha, beta, d_alpha, d_beta):
     """The nll; adds its gradient to d_alpha and d_beta, all of shape (signals, arms)."""
     n_signals, n_arms = alpha.shape
-    h = np.zeros((n_signals, n_arms))
-    p = np.zeros((n_signals, n_arms))
-    x = np.empty(n_arms)
-    nll = 0.0
-    for t in range(choices.size):
-        if starts[t]:
-            h[:] = 0.0
-            p[:] = 0.0
-        y = choices[t]
-        if y >= 0:
-            top = -np.inf
-            for i in range(n_arms):
-                x[i] = 0.0
-                for s in range(n_signals):
-                    x[i] += beta[s, i] * h[s, i]
-                top = max(top, x[i])
-            chosen = x[y]
-            total = 0.0
-            for i in range(n_arms):
-                x[i] = np.exp(x[i] - top)
-                total += x[i]
-            nll += np.log(total) + top - chosen
-            for i in range(n_arms):
-                residual = x[i] / total - (1.0 if i == y else 0.0)
-                for s in range(n_signals):
-                    d_beta[s, i] += residual * h[s, i]
-                    d_alpha[s, i] += residual * beta[s, i] * p[s, i]
-        for s in range(n_signals):
-            for i in range(n_arms):
-                p[s, i] = (1.0 - alpha[s, i]) * p[s, i] - h[s, i]
-                h[s, i] *= 1.0 - alpha[s, i]
-        i = arms[t]
-        if i >= 0:
-            for s in range(n_signals):
-                p[s, i] += signals[s, t]
-                h[s, i] += alpha[s, i] * signals[s, t]
+    h = np.empty((n_signals, n_arms, choices.size))
+    p = np.empty_like(h)
+    for s in range(n_signals):
+        for i in range(n_arms):
+            _trace_slope(arms, signals[s], starts, i, alpha[s, i], h[s, i], p[s, i])
+    nll, residuals = _residuals(choices, h, beta)
+    for s in range(n_signals):
+        for i in range(n_arms):
+            d_alpha[s, i] += beta[s, i] * _dot(residuals[i], p[s, i])
+            d_beta[s, i] += _dot(residuals[i], h[s, i])
     return nll
+
+
+@_compiled
+def _unit_traces(arms, signals, starts, alpha):
+    """The unit traces, shape (signals, arms, steps), as they stand when each step's choice is made."""
+    n_signals, n_arms = alpha.shape
+    h = np.empty((n_signals, n_arms, arms.size))
+    for s in range(n_signals):
+        for i in range(n_arms):
+            _trace(arms, signals[s], starts, i, alpha[s, i], h[s, i])
+    return h
 
 
 @_compiled
 def _nll(choices, arms, signals, starts, alpha, beta):
-    n_signals, n_arms = alpha.shape
-    h = np.zeros((n_signals, n_arms))
-    x = np.empty(n_arms)
-    nll = 0.0
-    for t in range(choices.size):
-        if starts[t]:
-            h[:] = 0.0
-        y = choices[t]
-        if y >= 0:
-            top = -np.inf
-            for i in range(n_arms):
-                x[i] = 0.0
-                for s in range(n_signals):
-                    x[i] += beta[s, i] * h[s, i]
-                top = max(top, x[i])
-            total = 0.0
-            for i in range(n_arms):
-                total += np.exp(x[i] - top)
-            nll += np.log(total) + top - x[y]
-        for s in range(n_signals):
-            for i in range(n_arms):
-                h[s, i] *= 1.0 - alpha[s, i]
-        i = arms[t]
-        if i >= 0:
-            for s in range(n_signals):
-                h[s, i] += alpha[s, i] * signals[s, t]
-    return nll
+    return _residuals(choices, _unit_traces(arms, signals, starts, alpha), beta)[0]
 
 
 @_compiled
-def _unit_traces(arms, signals, starts, alpha, h):
-    """Fills h (steps, signals, arms) with the unit traces that stand when each step's choice is made."""
-    n_steps, n_signals, n_arms = h.shape
-    h[0] = 0.0
-    for t in range(n_steps - 1):
-        for s in range(n_signals):
-            for i in range(n_arms):
-                h[t + 1, s, i] = (1.0 - alpha[s, i]) * h[t, s, i]
-        i = arms[t]
-        if i >= 0:
-            for s in range(n_signals):
-                h[t + 1, s, i] += alpha[s, i] * signals[s, t]
-        if starts[t + 1]:
-            h[t + 1] = 0.0
+def _spread(theta, n_signals, n_arms):
+    """alpha and beta (signals, arms) of a theta that holds one of each per signal, or per signal and arm."""
+    full = np.empty((2, n_signals, n_arms))
+    q = theta.size // (2 * n_signals)
+    for k in range(theta.size):
+        half, s, i = k // (n_signals * q), k // q % n_signals, k % q
+        full[half, s, i : i + n_arms - q + 1] = theta[k]
+    return full
+
+
+@_compiled
+def _nll_grad_theta(choices, arms, signals, starts, n_arms, theta):
+    """The nll and its gradient with respect to theta."""
+    n_signals = len(signals)
+    full = _spread(theta, n_signals, n_arms)
+    gradient = np.zeros_like(full)
+    nll = _nll_grad(choices, arms, signals, starts, full[0], full[1], gradient[0], gradient[1])
+    return nll, gradient.reshape(theta.size, -1).sum(axis=1)
+
+
+@_compiled
+def _nll_theta(choices, arms, signals, starts, n_arms, theta):
+    full = _spread(theta, len(signals), n_arms)
+    return _nll(choices, arms, signals, starts, full[0], full[1])
 
 
 @_compiled
@@ -177,24 +250,18 @@ class Problem:
         return _nll(self.choices, self.arms, self.signals, self.starts, self.full(alpha), self.full(beta))
 
     def nll_theta(self, theta: np.ndarray) -> float:
-        return self.nll(*self.split(theta))
+        theta = np.ascontiguousarray(theta, dtype=np.float64)
+        return _nll_theta(self.choices, self.arms, self.signals, self.starts, self.n_arms, theta)
 
     def nll_grad(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The nll and its gradient with respect to theta."""
-        alpha, beta = self.split(theta)
-        gradient = np.zeros((2, *self.full_shape))
-        nll = _nll_grad(
-            self.choices, self.arms, self.signals, self.starts, self.full(alpha), self.full(beta), gradient[0], gradient[1]
-        )
-        if self.model.shared:
-            gradient = gradient.sum(axis=2)
-        return nll, gradient.ravel()
+        theta = np.ascontiguousarray(theta, dtype=np.float64)
+        return _nll_grad_theta(self.choices, self.arms, self.signals, self.starts, self.n_arms, theta)
 
     def unit_traces(self, alpha: np.ndarray) -> np.ndarray:
         """The traces of beta = 1, shape (steps, signals, arms), as they stand when each choice is made."""
-        h = np.empty((self.n_steps, *self.full_shape))
-        _unit_traces(self.arms, self.signals, self.starts, self.full(alpha), h)
-        return h
+        h = _unit_traces(self.arms, self.signals, self.starts, self.full(alpha))
+        return np.ascontiguousarray(h.transpose(2, 0, 1))
 
     def values(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms)."""
