@@ -1,0 +1,224 @@
+"""The exact posterior of the two parameters of `forgetting`, by Gauss-Legendre quadrature that refines itself.
+
+The square of coordinates u (see `_posterior`) is cut into panels of ORDER x ORDER nodes; a panel is cut into four as long
+as that changes its mass. Expectations are then sums over nodes, good to about the tolerance. A check on Monte Carlo.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.polynomial import legendre
+from scipy.optimize import brentq
+from scipy.special import logsumexp
+
+from .. import likelihood
+from ..data import Dataset
+from ..errors import InputError
+from ..models import get_model
+from . import Method, Outcome
+from ._posterior import QUANTILES, _compiled, coefficients, log_prior, place, read_priors, summary, theta_of
+
+ORDER = 10
+EDGE = 8.5  # |u| at the edge of the square: 2e-17 of a uniform prior lies outside
+PANELS = 3  # per side, before the first cut: the first look is at 60 x 60 nodes
+LARGE = 1e200  # a product of denominators whose logarithm is due: safe for up to 1e108 arms
+NEGLIGIBLE = 1e-12  # relative mass of a node left out of the mean policy
+NODES, WEIGHTS = legendre.leggauss(ORDER)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`tolerance`: largest change of a panel's mass by refinement, relative to the whole; `levels`: how often a panel may
+    be cut in four; `prior_alpha` (uniform, beta(a, b)) and `prior_beta` (uniform, gamma(shape, scale), lognormal(mu, sigma)),
+    all truncated to the bounds."""
+
+    tolerance: float = 1e-8
+    levels: int = 25
+    prior_alpha: str = "uniform"
+    prior_beta: str = "uniform"
+
+    def __post_init__(self):
+        read_priors(self.prior_alpha, self.prior_beta)
+        if not self.tolerance > 0:
+            raise InputError(f"tolerance is {self.tolerance:g}, expected a positive number")
+        if self.levels < 1:
+            raise InputError(f"levels is {self.levels}, expected at least 1")
+
+
+@_compiled
+def _log_densities(u, choices, arms, signals, starts, n_arms, lower, upper, prior, out):
+    """Fills out (panels, ORDER, ORDER) with log p(u | y) at the nodes u (panels, 2, ORDER) of each panel.
+
+    The trace of one alpha serves all beta of its row."""
+    n_panels, _, order = u.shape
+    h = np.empty(n_arms)
+    beta, spare = np.empty(order), np.empty(order)
+    product = np.empty(order)
+    for panel in range(n_panels):
+        for j in range(order):
+            beta[j], spare[j], _ = place(u[panel, 1, j], lower[1], upper[1])
+        for i in range(order):
+            alpha, rest, _ = place(u[panel, 0, i], lower[0], upper[0])
+            h[:] = 0.0
+            row = out[panel, i]
+            product[:] = 1.0  # of the softmax denominators: one logarithm for many
+            for j in range(order):
+                row[j] = -0.5 * (u[panel, 0, i] ** 2 + u[panel, 1, j] ** 2)
+                if upper[0] > lower[0]:
+                    row[j] += log_prior(alpha, rest, prior[0])[0]
+                if upper[1] > lower[1]:
+                    row[j] += log_prior(beta[j], spare[j], prior[1])[0]
+            for t in range(choices.size):
+                if starts[t]:
+                    h[:] = 0.0
+                y = choices[t]
+                if y >= 0:
+                    best = h.argmax()
+                    for j in range(order):
+                        total = 1.0
+                        for arm in range(n_arms):
+                            if arm != best:
+                                total += np.exp(beta[j] * (h[arm] - h[best]))
+                        row[j] -= beta[j] * (h[best] - h[y])
+                        product[j] *= total
+                        if product[j] > LARGE:
+                            row[j] -= np.log(product[j])
+                            product[j] = 1.0
+                for arm in range(n_arms):
+                    h[arm] *= 1.0 - alpha
+                if arms[t] >= 0:
+                    h[arms[t]] += alpha * signals[0, t]
+            row -= np.log(product)
+
+
+@_compiled
+def _mean_policy(theta, mass, arms, signals, starts, policy):
+    """Adds to policy (steps, arms) the mass-weighted choice probabilities of nodes theta (nodes, 2)."""
+    n_steps, n_arms = policy.shape
+    h = np.empty(n_arms)
+    p = np.empty(n_arms)
+    for k in range(mass.size):
+        h[:] = 0.0
+        for t in range(n_steps):
+            if starts[t]:
+                h[:] = 0.0
+            p[:] = np.exp(theta[k, 1] * (h - h.max()))
+            p *= mass[k] / p.sum()
+            policy[t] += p
+            h *= 1.0 - theta[k, 0]
+            if arms[t] >= 0:
+                h[arms[t]] += theta[k, 0] * signals[0, t]
+
+
+def _nodes(corners: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Node coordinates (panels, 2, ORDER) of panels with lower corners (panels, 2) and side width (panels,)."""
+    return corners[:, :, None] + width[:, None, None] * (NODES + 1.0) / 2.0
+
+
+def _refine(density, settings: Settings):
+    """Panels that resolve `density(nodes) -> log-densities`, as corners, widths, log-densities, log total mass, and
+    whether all met the tolerance."""
+    log_weights = np.log(np.outer(WEIGHTS, WEIGHTS) / 4.0)
+
+    def evaluate(corners, width):
+        logs = density(_nodes(corners, width))
+        return logs, logsumexp(logs + log_weights, axis=(1, 2)) + 2.0 * np.log(width)
+
+    side = 2.0 * EDGE / PANELS
+    corners = -EDGE + side * np.stack(np.meshgrid(*[np.arange(PANELS)] * 2), axis=-1).reshape(-1, 2)
+    width = np.full(len(corners), side)
+    logs, mass = evaluate(corners, width)
+    kept = []
+    for _ in range(settings.levels):
+        width = np.repeat(width / 2.0, 4)
+        corners = np.repeat(corners, 4, axis=0) + width[:, None] * np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (len(corners), 1))
+        parent = mass
+        logs, mass = evaluate(corners, width)
+        total = logsumexp(np.concatenate([mass, *[part[3] for part in kept]]))
+        change = np.abs(np.exp(logsumexp(mass.reshape(-1, 4), axis=1) - total) - np.exp(parent - total))
+        open_ = np.repeat(change > settings.tolerance, 4)
+        kept.append((corners[~open_], width[~open_], logs[~open_], mass[~open_]))
+        corners, width, logs, mass = corners[open_], width[open_], logs[open_], mass[open_]
+        if not len(mass):
+            break
+    met = not len(mass)
+    kept.append((corners, width, logs, mass))
+    corners, width, logs, mass = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+    return corners, width, logs, logsumexp(mass), met
+
+
+def _log_prior_mass(prior: np.ndarray, lower: float, upper: float) -> float:
+    """log of the prior's mass in u, sqrt(2 pi) included: what its constant has to undo."""
+    edges = np.linspace(-EDGE, EDGE, 65)
+    u = (edges[:-1, None] + (NODES + 1.0) / 2.0 * np.diff(edges)[:, None]).ravel()
+    log_p = [log_prior(*place(at, lower, upper)[:2], prior)[0] if upper > lower else 0.0 for at in u]
+    weights = np.tile(WEIGHTS, 64) / 2.0 * np.diff(edges)[0]
+    return logsumexp(np.array(log_p) - 0.5 * u**2, b=weights)
+
+
+def _quantiles(u: np.ndarray, width: np.ndarray, mass: np.ndarray) -> list[float]:
+    """The quantiles QUANTILES of one coordinate, from nodes (panels, ORDER), panel widths and node masses (panels, ORDER).
+
+    In each panel the density is the polynomial through its nodes, so that its distribution function is exact."""
+    left = u[:, 0] - width * (NODES[0] + 1.0) / 2.0
+    # Node masses are w f: the Legendre coefficients of f are (2 l + 1) / 2 sum_i w_i f_i P_l(x_i).
+    series = legendre.legvander(NODES, ORDER - 1).T @ mass.T * (np.arange(ORDER)[:, None] + 0.5)
+    integral = legendre.legint(series, lbnd=-1)
+
+    def below(at):
+        x = np.clip(2.0 * (at - left) / width - 1.0, -1.0, 1.0)
+        return legendre.legval(x, integral, tensor=False).sum()
+
+    return [brentq(lambda at, p=p: below(at) - p, -EDGE, EDGE, xtol=1e-12) for p in QUANTILES.values()]
+
+
+def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
+    """The posterior mean, with medians, 95 % intervals, standard deviations and the mean policy in `posterior` and the
+    log evidence (nats) in `diagnostics`."""
+    begin = perf_counter()
+    prior = coefficients(problem, settings.prior_alpha, settings.prior_beta)
+    episode = (problem.choices, problem.arms, problem.signals, problem.starts)
+    n_eval = 0
+
+    def density(u):
+        nonlocal n_eval
+        out = np.empty((len(u), ORDER, ORDER))
+        _log_densities(u, *episode, problem.n_arms, problem.lower, problem.upper, prior, out)
+        n_eval += out.size
+        return out
+
+    corners, width, logs, log_total, met = _refine(density, settings)
+    u = _nodes(corners, width)
+    mass = np.exp(logs - log_total) * np.outer(WEIGHTS, WEIGHTS) / 4.0 * width[:, None, None] ** 2
+    theta = theta_of(problem, np.stack(np.broadcast_arrays(u[:, 0, :, None], u[:, 1, None, :]), axis=-1))
+    mean = np.einsum("pij,pijk->k", mass, theta)
+    sd = np.sqrt(np.einsum("pij,pijk->k", mass, (theta - mean) ** 2))
+    points = np.stack([_quantiles(u[:, k], width, mass.sum(axis=2 - k)) for k in range(2)], axis=-1)
+    quantiles = dict(zip(QUANTILES, theta_of(problem, points), strict=True))
+    heavy = mass > NEGLIGIBLE * mass.max()
+    policy = np.zeros((problem.n_steps, problem.n_arms))
+    _mean_policy(theta[heavy], mass[heavy], problem.arms, problem.signals, problem.starts, policy)
+    evidence = log_total - sum(_log_prior_mass(*each) for each in zip(prior, problem.lower, problem.upper, strict=True))
+    alpha, beta = problem.split(mean)
+    return Outcome(
+        status="converged" if met else "limit",
+        alpha=alpha,
+        beta=beta,
+        nll=problem.nll(alpha, beta),
+        message="" if met else f"some panel still changed by more than {settings.tolerance:g} after {settings.levels} cuts",
+        n_eval=n_eval,
+        t_solve=perf_counter() - begin,
+        diagnostics={"log_evidence": float(evidence)},
+        posterior=summary(problem, sd=sd, policy=policy, **quantiles),
+    )
+
+
+def _warm_up():
+    """Compiles (or loads from the cache) with a two-step episode."""
+    data = Dataset("warm-up", np.array([[0, 1]]), np.ones((1, 2)), n_arms=2)
+    model = get_model("forgetting")
+    fit(likelihood.problem(data, 0, model, model.default_bounds), Settings(), None, None)
+
+
+METHOD = Method(fit=fit, settings=Settings, models=("forgetting",), threads=True, warm_up=_warm_up)
