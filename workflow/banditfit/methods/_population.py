@@ -1,0 +1,484 @@
+"""Generalized EM for a population of participants, shared by the methods that pool them.
+
+Participant j has parameters theta_k = link_k(h_jk), and h_j ~ N(mu, Sigma) (Huys et al. 2011, PLoS Comput. Biol. 7(4),
+appendix; Piray et al. 2019, PLoS Comput. Biol. 15(6)). With log p(y_j, h_j) = -J(theta(h_j)) + log N(h_j; mu, Sigma),
+
+    E   mode of h_j by safeguarded Newton, then mean m_j and covariance V_j of h_j given y_j, by Laplace's approximation or
+        by adaptive Gauss-Hermite quadrature (Naylor & Smith 1982, Appl. Stat. 31(3)), with p(y_j) on the way
+    M   mu = mean m_j,    Sigma = (sum_j [(m_j - mu)(m_j - mu)' + V_j] + nu Sigma_0) / (J + nu)
+
+Without V_j ("hard" EM) Sigma collapses. nu = d + 1 participants' worth of the start's Sigma_0 (an inverse-Wishart prior) keep
+it from collapse where there are only a handful of participants. Coordinates of h that are the same for everybody are held:
+they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import expit, logsumexp, ndtr
+
+from ..data import Dataset
+from ..errors import InputError
+from ..likelihood import Problem, problem
+from ..models import get_model
+from . import Outcome
+from ._modes import LOG, LOGIT, PROBIT, best_start, climb, expected, quadrature
+
+Links = Literal["probit", "logit"]
+Moments = Literal["auto", "quadrature", "laplace", "hard"]
+
+# Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
+# on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
+START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
+AUTO_DIMENSIONS = 4  # up to which "auto" means quadrature
+MOST_NODES = 1000
+INNER = 30  # EM steps on the same nodes, before they are placed anew
+Z_95 = 1.959963984540054  # the 97.5 % point of the standard normal
+FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
+ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a population is fitted.
+
+    links       "probit": theta = lower + (upper - lower) Phi(h) on the bounds of the fit, so that a standard normal h is a
+                uniform theta; "logit": alpha = 1 / (1 + exp(-h)), beta = exp(h), which knows no bounds
+    moments     of h_j: "quadrature" (adaptive Gauss-Hermite), "laplace", "hard" (the mode without its uncertainty: an
+                ablation), or "auto": quadrature in up to 4 dimensions, Laplace beyond
+    prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
+    nodes       of the quadrature per dimension, at most; fewer where they would be more than MOST_NODES in all
+    iterations  rounds at most (with batch: passes over the participants)
+    tolerance   largest change of mu (in sd) and Sigma (relative) in the last round
+    batch       participants per step of the online mode, or 0: all participants in every round
+    """
+
+    links: Links = "probit"
+    moments: Moments = "auto"
+    prior: Literal["learned", "fixed"] = "learned"
+    nodes: int = 7
+    iterations: int = 200
+    tolerance: float = 1e-3
+    batch: int = 0
+
+    def __post_init__(self):
+        for name, least in (("nodes", 3), ("iterations", 1), ("batch", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        if not self.tolerance > 0:
+            raise InputError(f"tolerance is {self.tolerance:g}, expected a positive number")
+
+
+@dataclass(frozen=True)
+class Population:
+    """A fitted population: h_j ~ N(mu, Sigma) over the coordinates `free` of h; the others are mu for everybody.
+
+    mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments` (resolved) and
+    `nodes` (N, d) in standard units with the logarithms of weight / density `log_weights` (N,). `objective` is the trace
+    of sum_j log p(y_j) in nats (hard: of the joint density) with the log priors of the population, `converged` and `reason`
+    say how the fit ended, `n_eval` is the likelihood evaluations per participant, and `held_sd` (D,) the standard error of
+    what is the same for everybody (zero elsewhere).
+    """
+
+    mu: np.ndarray
+    Sigma: np.ndarray
+    free: np.ndarray
+    kinds: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    moments: str
+    nodes: np.ndarray
+    log_weights: np.ndarray
+    objective: tuple[float, ...] = ()
+    converged: bool = False
+    reason: str = ""
+    n_eval: float = 0.0
+    held_sd: np.ndarray | float = 0.0
+
+    def theta(self, h: np.ndarray) -> np.ndarray:
+        """Parameters theta of coordinates h (..., D)."""
+        probit = self.lower + (self.upper - self.lower) * ndtr(h)
+        return np.where(self.kinds == PROBIT, probit, np.where(self.kinds == LOGIT, expit(h), np.exp(h)))
+
+    def full(self, h: np.ndarray) -> np.ndarray:
+        """Coordinates (..., D) of free coordinates (..., d)."""
+        out = np.broadcast_to(self.mu, (*h.shape[:-1], len(self.mu))).copy()
+        out[..., self.free] = h
+        return out
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The E-step of J participants: `mode` (J, D), mean `m` (J, d) and covariance `V` (J, d, d) of the free coordinates,
+    `log_evidence` (J,) in nats, evaluations `n_eval` (J,) and `found` (J,), False where no mode was found. With quadrature
+    also `nodes` (J, N, d), their log p(y | h) with the rule's weights `logs` (J, N), and posterior weights `r` (J, N)."""
+
+    mode: np.ndarray
+    m: np.ndarray
+    V: np.ndarray
+    log_evidence: np.ndarray
+    n_eval: np.ndarray
+    found: np.ndarray
+    nodes: np.ndarray | None = None
+    logs: np.ndarray | None = None
+    r: np.ndarray | None = None
+
+
+def begin(one: Problem, settings: Settings, shared: bool) -> Population:
+    """The population before any data; with `shared` the rates are the same for everybody."""
+    half = len(one.lower) // 2
+    mu, sd = np.repeat(np.array(START[settings.links]), half, axis=0).T
+    kinds = np.repeat((PROBIT, PROBIT) if settings.links == "probit" else (LOGIT, LOG), half)
+    free = np.arange(half if shared else 0, 2 * half)
+    d = len(free)
+    moments = settings.moments
+    if moments == "auto":
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
+    unit, log_weights = np.empty((0, d)), np.empty(0)
+    if moments == "quadrature":
+        n = min(settings.nodes, int(MOST_NODES ** (1 / d) + 1e-9))
+        if n < 3:
+            raise InputError(f"moments is 'quadrature' for {d} parameters, expected 'laplace' or 'auto' for so many")
+        unit, log_weights = _rule(n, d)
+    return Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, unit, log_weights)
+
+
+def _rule(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Hermite nodes (n^d, d) in standard units, and the logarithm of their weight over the standard normal density."""
+    x, w = np.polynomial.hermite_e.hermegauss(n)
+    unit = np.stack(np.meshgrid(*[x] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    log_w = np.stack(np.meshgrid(*[np.log(w)] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    return unit, (log_w + 0.5 * unit**2).sum(axis=1)  # w is for exp(-x^2 / 2): the constants of the density cancel
+
+
+def expect(problems: Sequence[Problem], population: Population, modes: np.ndarray | None = None) -> Expectation:
+    """The E-step, every participant on its own; `modes` (J, D) of an earlier one are tried as starts."""
+    free, Sigma = population.free, population.Sigma
+    mu, P, sd = population.mu[free], np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
+    constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * Sigma)[1]
+    J, d, N = len(problems), len(free), len(population.nodes)
+    mode = np.tile(population.mu, (J, 1))
+    if modes is not None:
+        mode[:, free] = modes[:, free]
+    m, V, nodes, logs = np.tile(mu, (J, 1)), np.zeros((J, d, d)), np.zeros((J, N, d)), np.zeros((J, N))
+    evidence, n_eval, found = np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
+    K = np.empty((d, d))
+    for j, participant in enumerate(problems):
+        links, episode = _arguments(population, participant)
+        n_grid = best_start(mode[j], free, mu, sd, P, *links, *episode)
+        likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, *episode, K)
+        n_eval[j] = n_grid + n_climb
+        if not found[j]:
+            continue
+        m[j] = mode[j, free]
+        evidence[j] = likelihood + constant - 0.5 * (m[j] - mu) @ P @ (m[j] - mu)
+        if population.moments == "hard":
+            continue
+        laplace = np.linalg.inv(K)
+        V[j] = laplace
+        if population.moments == "laplace":
+            evidence[j] += 0.5 * np.linalg.slogdet(2.0 * np.pi * laplace)[1]
+            continue
+        # Nodes around the mode give moments, and nodes around these better ones; if those are too few, the first remain.
+        for placements in (2, 1):
+            m[j], V[j] = mode[j, free], laplace
+            rule = (population.nodes, population.log_weights, mode[j], free, mu, P, *links, *episode, nodes[j], logs[j])
+            found[j] = all(quadrature(m[j], V[j], *rule) for _ in range(placements))
+            n_eval[j] += placements * N
+            if found[j]:
+                break
+    if population.moments != "quadrature":
+        return Expectation(mode, m, V, evidence, n_eval, found)
+    return weigh(Expectation(mode, m, V, evidence, n_eval, found, nodes, logs), population)
+
+
+def _arguments(population: Population, one: Problem) -> tuple[tuple, tuple]:
+    return (population.kinds, population.lower, population.upper), (one.choices, one.arms, one.signals, one.starts, one.n_arms)
+
+
+def weigh(expectation: Expectation, population: Population) -> Expectation:
+    """The same nodes under another mu and Sigma. EM on given nodes is exact EM of a discrete problem, so it is monotone."""
+    nodes, d = expectation.nodes, len(population.free)
+    L = np.linalg.cholesky(population.Sigma)
+    z = solve_triangular(L, (nodes - population.mu[population.free]).reshape(-1, d).T, lower=True)
+    log_prior = -0.5 * (z**2).sum(axis=0).reshape(nodes.shape[:2]) - np.log(np.diag(L)).sum() - 0.5 * d * np.log(2.0 * np.pi)
+    joint = expectation.logs + log_prior
+    evidence = logsumexp(joint, axis=1)
+    r = np.exp(joint - evidence[:, None])
+    m = np.einsum("jn,jnd->jd", r, nodes)
+    off = nodes - m[:, None]
+    return replace(expectation, m=m, V=np.einsum("jn,jnd,jne->jde", r, off, off), log_evidence=evidence, r=r)
+
+
+def _statistics(expectation: Expectation) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the participants found of m and of m m' + V."""
+    m, V = expectation.m[expectation.found], expectation.V[expectation.found]
+    return m.mean(axis=0), (m[:, :, None] * m[:, None, :] + V).mean(axis=0)
+
+
+def _maximise(population: Population, start: Population, statistics: tuple[np.ndarray, np.ndarray], J: int) -> Population:
+    """The M-step of mu and Sigma from statistics of J participants."""
+    first, second = statistics
+    nu = len(first) + 1
+    mu = population.mu.copy()
+    mu[population.free] = first
+    return replace(population, mu=mu, Sigma=(J * (second - np.outer(first, first)) + nu * start.Sigma) / (J + nu))
+
+
+def _objective(expectation: Expectation, population: Population, start: Population) -> float:
+    """sum_j log p(y_j), with the log priors of Sigma and of what is the same for everybody."""
+    pull = np.trace(np.linalg.solve(population.Sigma, start.Sigma))
+    penalty = (len(population.free) + 1) * (np.linalg.slogdet(population.Sigma)[1] + pull)
+    held, off, sd = _held(population, start)
+    return float(expectation.log_evidence[expectation.found].sum() - 0.5 * (penalty + ((off / sd) ** 2).sum()))
+
+
+def _held(population: Population, start: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The coordinates of h that are the same for everybody, how far they are from the start's, and the sd of their prior."""
+    held = np.setdiff1d(np.arange(len(population.mu)), population.free)
+    sd = np.where(population.kinds[held] == LOGIT, START["logit"][0][1], START["probit"][0][1])
+    return held, population.mu[held] - start.mu[held], sd
+
+
+def _change(after: Population, before: Population) -> float:
+    """The largest change: of mu in sd (of what is the same for everybody, in link units), of Sigma relative to sd sd'."""
+    sd = np.sqrt(np.diag(after.Sigma))
+    scale = np.ones(len(after.mu))
+    scale[after.free] = sd
+    return max(np.abs((after.mu - before.mu) / scale).max(), np.abs((after.Sigma - before.Sigma) / np.outer(sd, sd)).max())
+
+
+def _points(population: Population, m: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points (2 d, d) and weights with mean m and covariance V (the cubature of third degree); the mode alone if hard."""
+    d = len(m)
+    if population.moments == "hard":
+        return m[None], np.ones(1)
+    L = np.sqrt(d) * np.linalg.cholesky(V).T
+    return np.concatenate([m + L, m - L]), np.full(2 * d, 0.5 / d)
+
+
+def _score(problems, population: Population, expectation: Expectation, start: Population, J: int):
+    """What the participants found say of h_held, scaled to J of them: Q, the expected log-likelihood with its log prior; its
+    gradient, curvature and Fisher's; and each participant's gradient (n, held)."""
+    D = len(population.mu)
+    held, off, sd = _held(population, start)
+    H, F, value, scores = np.zeros((D, D)), np.zeros((D, D)), 0.0, []
+    for j in np.flatnonzero(expectation.found):
+        g = np.zeros(D)
+        if expectation.r is None:
+            points = _points(population, expectation.m[j], expectation.V[j])
+        else:
+            points = expectation.nodes[j], expectation.r[j]
+        links, episode = _arguments(population, problems[j])
+        value += expected(*points, population.mu, population.free, *links, *episode, g, H, F)
+        scores.append(g[held])
+    scores = np.array(scores)
+    scale = J / len(scores)
+    block = np.ix_(held, held)
+    prior = np.diag(sd**-2.0)
+    Q = scale * value - 0.5 * ((off / sd) ** 2).sum()
+    return Q, scale * scores.sum(axis=0) - off / sd**2, scale * H[block] - prior, scale * F[block] - prior, scores
+
+
+def _step_held(problems, population: Population, expectation: Expectation, start: Population, J: int, weight: float):
+    """The M-step of what is the same for everybody: a Newton step, halved until Q rises, times `weight`; and the
+    evaluations it took per participant."""
+    held = _held(population, start)[0]
+    if not len(held):
+        return population, 0
+    Q, gradient, H, F, _ = _score(problems, population, expectation, start, J)
+    step = np.linalg.solve(-H if np.linalg.eigvalsh(H).max() < 0 else -F, gradient)
+    step *= min(1.0, 1.0 / np.abs(step).max())
+    tries = 1
+    while _score(problems, _moved(population, held, step), expectation, start, J)[0] < Q and tries < 20:
+        step /= 2.0
+        tries += 1
+    points = 2 * len(population.free) if expectation.r is None else len(population.nodes)
+    return _moved(population, held, weight * step), (1 + tries) * points
+
+
+def _moved(population: Population, held: np.ndarray, step: np.ndarray) -> Population:
+    mu = population.mu.copy()
+    mu[held] += step
+    return replace(population, mu=mu)
+
+
+def _held_sd(problems, population: Population, expectation: Expectation, start: Population) -> np.ndarray | float:
+    """Standard errors of what is the same for everybody, from the information sum_j s_j s_j' in the participants' scores of
+    h_held and mu (Fisher's identity: s_j is the expected complete score), and the log priors' own."""
+    held, _, sd = _held(population, start)
+    if not len(held):
+        return 0.0
+    found = expectation.found
+    of_mu = np.linalg.solve(population.Sigma, (expectation.m[found] - population.mu[population.free]).T).T
+    scores = np.hstack([_score(problems, population, expectation, start, int(found.sum()))[4], of_mu])
+    prior = np.concatenate([sd**-2.0, 1.0 / np.diag(start.Sigma)])
+    out = np.zeros(len(population.mu))
+    out[held] = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores + np.diag(prior))))[: len(held)]
+    return out
+
+
+def learn(
+    problems: Sequence[Problem], settings: Settings, rng: np.random.Generator, shared: bool = False
+) -> tuple[Population, Expectation | None]:
+    """Fits the population to its participants, and returns it with its E-step.
+
+    The iterate with the best objective is kept. With Laplace's approximation the objective may fall and the best one come
+    before the last. The online mode keeps its last iterate and holds nothing of the participants: its E-step is None.
+    Raises ArithmeticError if no participant has a mode.
+    """
+    start = population = begin(problems[0], settings, shared)
+    if settings.batch:
+        return _learn_online(problems, settings, rng, start), None
+    J, trace, n_eval, modes = len(problems), [], 0.0, None
+    converged, reason = False, f"the limit of {settings.iterations} rounds was met"
+    for _ in range(settings.iterations):
+        expectation = expect(problems, population, modes)
+        if not expectation.found.any():
+            raise ArithmeticError("no participant has a mode of finite likelihood")
+        modes = expectation.mode
+        n_eval += expectation.n_eval.mean()
+        trace.append(_objective(expectation, population, start))
+        if trace[-1] >= max(trace):
+            best = population, expectation
+        before = population
+        if settings.prior == "learned":
+            population, expectation = _inner(population, expectation, start, settings.tolerance)
+        population, spent = _step_held(problems, population, expectation, start, J, 1.0)
+        n_eval += spent
+        change = _change(population, before)
+        if change < settings.tolerance:
+            converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
+            break
+    population, expectation = best
+    held_sd = _held_sd(problems, population, expectation, start)
+    end = {"objective": tuple(trace), "converged": converged, "reason": reason, "n_eval": n_eval, "held_sd": held_sd}
+    return replace(population, **end), expectation
+
+
+def _inner(population, expectation, start, tolerance) -> tuple[Population, Expectation]:
+    """EM steps of mu and Sigma on the nodes of one E-step; a single M-step where there are no nodes."""
+    J = int(expectation.found.sum())
+    if expectation.r is None:
+        return _maximise(population, start, _statistics(expectation), J), expectation
+    for _ in range(INNER):
+        before = population
+        population = _maximise(population, start, _statistics(expectation), J)
+        expectation = weigh(expectation, population)
+        if _change(population, before) < tolerance / 10.0:
+            break
+    return population, expectation
+
+
+def _learn_online(problems, settings: Settings, rng: np.random.Generator, start: Population) -> Population:
+    """EM on mini-batches with decayed statistics, S <- (1 - w) S + w S_batch: memory does not grow with the participants."""
+    J, trace, n_eval, step = len(problems), [], 0.0, 0
+    population, statistics = start, (0.0, 0.0)
+    converged, reason = False, f"the limit of {settings.iterations} passes was met"
+    for _ in range(settings.iterations):
+        before, total = population, 0.0
+        order = rng.permutation(J)
+        for first in range(0, J, settings.batch):
+            batch = [problems[j] for j in order[first : first + settings.batch]]
+            expectation = expect(batch, population)
+            n_eval += expectation.n_eval.sum() / J
+            if not expectation.found.any():
+                continue
+            step += 1
+            weight = step**-FORGET
+            total += float(expectation.log_evidence[expectation.found].sum())
+            pairs = zip(statistics, _statistics(expectation), strict=True)
+            statistics = tuple((1.0 - weight) * old + weight * new for old, new in pairs)
+            if settings.prior == "learned":
+                population = _maximise(population, start, statistics, J)
+            population, spent = _step_held(batch, population, expectation, start, J, weight)
+            n_eval += spent * len(batch) / J
+        if step == 0:
+            raise ArithmeticError("no participant has a mode of finite likelihood")
+        trace.append(total)
+        change = _change(population, before)
+        if change < ONLINE_TOLERANCE:
+            converged, reason = True, f"pass {len(trace)} changed the population by {change:.1g}, less than mini-batch noise"
+            break
+    return replace(population, objective=tuple(trace), converged=converged, reason=reason, n_eval=n_eval)
+
+
+def estimate(population: Population, expectation: Expectation) -> dict[str, np.ndarray]:
+    """Per participant on the natural scale, arrays (J, D): `median`, 95 % limits `lower` and `upper`, and `sd`.
+
+    The median is link(m - sd skewness / 6), Cornish and Fisher's expansion, with quadrature; otherwise link(mode). Limits
+    are link(m -+ 1.96 sd). The natural-scale sd is that of a normal h.
+    """
+    h = expectation.m.copy()
+    sd = np.sqrt(np.diagonal(expectation.V, axis1=1, axis2=2))
+    if expectation.r is not None:
+        third = np.einsum("jn,jnd->jd", expectation.r, (expectation.nodes - h[:, None]) ** 3)
+        # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
+        h -= sd * np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0) / 6.0
+    spread = np.broadcast_to(population.held_sd, (len(h), len(population.mu))).copy()
+    spread[:, population.free] = sd
+    middle = population.full(expectation.m)
+    x, w = np.polynomial.hermite_e.hermegauss(9)
+    at = population.theta(middle + x[:, None, None] * spread)
+    w = w / w.sum()
+    mean = np.einsum("k,kjd->jd", w, at)
+    return {
+        "median": population.theta(population.full(h)),
+        "lower": population.theta(middle - Z_95 * spread),
+        "upper": population.theta(middle + Z_95 * spread),
+        "sd": np.sqrt(np.einsum("k,kjd->jd", w, (at - mean) ** 2)),
+    }
+
+
+def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, shared: bool) -> list[Outcome]:
+    """Every participant's Outcome: the posterior medians as its parameters, and `posterior` with 95 % intervals. Its
+    `diagnostics` hold log_evidence, log p(y_j) in nats, and of the whole population rounds and objective."""
+    begin_time = perf_counter()
+    population, expectation = learn(problems, settings, rng, shared)
+    size = settings.batch or len(problems)
+    outcomes = []
+    for first in range(0, len(problems), size):
+        part = problems[first : first + size]
+        expectation_part = expectation or expect(part, population)
+        estimates = estimate(population, expectation_part)
+        for j, one in enumerate(part):
+            outcomes.append(_outcome(one, population, expectation_part, {k: v[j] for k, v in estimates.items()}, j))
+    t_solve = perf_counter() - begin_time
+    return [replace(outcome, t_solve=t_solve) for outcome in outcomes]
+
+
+def _outcome(one: Problem, population: Population, expectation: Expectation, theta: dict, j: int) -> Outcome:
+    n_eval = int(population.n_eval + expectation.n_eval[j])
+    if not expectation.found[j]:
+        return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
+    alpha, beta = one.split(theta["median"])
+    posterior = {}
+    if population.moments != "hard":
+        for name, value in theta.items():
+            posterior[f"alpha_{name}"], posterior[f"beta_{name}"] = one.split(value)
+    return Outcome(
+        status="converged" if population.converged else "limit",
+        alpha=alpha,
+        beta=beta,
+        nll=one.nll(alpha, beta),
+        message=population.reason,
+        n_eval=n_eval,
+        diagnostics={
+            "log_evidence": float(expectation.log_evidence[j]),
+            "rounds": float(len(population.objective)),
+            "objective": population.objective[-1],
+        },
+        posterior=posterior or None,
+    )
+
+
+def warm_up(shared: bool) -> None:
+    """Compiles (or loads from the cache) with two steps of two participants."""
+    data = Dataset("warm-up", np.array([[0, 1]]), np.ones((1, 2)), n_arms=2)
+    model = get_model("forgetting")
+    problems = [problem(data, 0, model, model.default_bounds)] * 2
+    fit(problems, Settings(iterations=1), np.random.default_rng(0), shared)

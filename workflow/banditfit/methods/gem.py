@@ -1,0 +1,21 @@
+"""GEM: generalized EM with individual rates and sensitivities, h_j ~ N(mu, Sigma) on a link scale; see `_population`.
+
+With the default links the bounds of the fit are part of the population (uniform parameters are its standard normal), as they
+are of every other method here; `links` "logit" is told of none, so its estimates may lie outside them.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from ..likelihood import Problem
+from . import Method, Outcome, _population
+from ._population import Settings
+
+
+def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, given: list[None]) -> list[Outcome]:
+    """Posterior medians and 95 % intervals of all participants."""
+    return _population.fit(problems, settings, rng, shared=False)
+
+
+METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(_population.warm_up, shared=False))

@@ -1,0 +1,19 @@
+"""GEM with the rates alpha shared by all participants and individual sensitivities beta_j: the psychometric reinforcement-
+learning measurement model (Xu & Ji, arXiv 2605.09305), where a temperature is all that tells participants apart.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from ..likelihood import Problem
+from . import Method, Outcome, _population
+from ._population import Settings
+
+
+def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, given: list[None]) -> list[Outcome]:
+    """The common rates, and posterior medians and 95 % intervals of every participant's sensitivities."""
+    return _population.fit(problems, settings, rng, shared=True)
+
+
+METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(_population.warm_up, shared=True))
