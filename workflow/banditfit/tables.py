@@ -34,7 +34,7 @@ METRICS = {
     "beta_error": Metric("error of β", "1"),
     "nll": Metric("negative log-likelihood", "nats"),
     "regret": Metric("regret", "nats"),
-    "gap": Metric("gap to the best bound", "nats"),
+    "gap": Metric("gap to bound", "nats"),
     "t_setup": Metric("set-up", "ms", 1000.0),
     "t_solve": Metric("solve", "ms", 1000.0),
     "t_wall": Metric("wall", "ms", 1000.0),

@@ -1,0 +1,410 @@
+"""The report: one self-contained page, every number and sentence of which is computed from the study's tables."""
+
+import base64
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from .entries import Run, main_runs
+from .figures import CERTIFIED, FIGURES
+from .files import replacing
+from .methods import STATUSES
+from .published import CORRECTED, VERDICTS
+from .tables import METRICS
+
+PUBLISHED_EPISODES = 1000
+ABSENT = "–"
+# Where in the page a figure stands; those not named here stand under "Figures".
+PLACES = {"times": "times", "bounds": "outcomes", "attribution": "outcomes", "correction": "corrections"}
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+
+
+def render(
+    path: str | Path,
+    *,
+    title: str,
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    runs: Iterable[Run],
+    catalogue: Mapping[str, Any],
+    figures: Mapping[str, str | Path],
+) -> None:
+    """Writes the page. `manifest` as of provenance.manifest; `tables` holds summary, outcomes, comparison and attribution
+    (`tables.summarise`, `outcomes` and `attribute`, `published.compare`); `figures` the SVG files by name in FIGURES."""
+    page = _Page(dict(tables), list(runs), catalogue)
+    loader = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    loader.filters.update(sig=sig, count=_count)
+    html = loader.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=title,
+        result=page.result(),
+        glance=page.glance(),
+        manifest=manifest,
+        config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        known=page.known_limitations(manifest),
+        experiments=page.experiments(),
+        times=page.times(),
+        outcomes=page.outcomes(),
+        outcome_sentences=page.outcome_sentences(),
+        attribution=page.attribution(),
+        corrections=page.corrections(),
+        statuses={status: meaning for status, meaning in STATUSES.items() if page.counts[status].any()},
+        verdicts=VERDICTS,
+        certified=CERTIFIED,
+        entries={run.entry.id: run.entry for run in page.runs},
+        figures=[
+            {"name": name, "title": FIGURES[name].title, "caption": FIGURES[name].caption, "source": _inline(file)}
+            | {"place": PLACES.get(name, "figures")}
+            for name, file in figures.items()
+        ],
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def sig(value: float) -> str:
+    """A number to three significant digits, as people write it: 0.00692, 12 300, 1.2 × 10⁻⁵; a dash for NaN."""
+    value = float(value)
+    if math.isnan(value):
+        return ABSENT
+    if value == 0 or math.isinf(value):
+        return {0.0: "0", math.inf: "∞", -math.inf: "−∞"}[value]
+    mantissa, exponent = f"{value:.2e}".split("e")
+    power = int(exponent)
+    if -5 < power < 7:
+        text = f"{float(f'{value:.2e}'):,.{max(0, 2 - power)}f}".replace(",", "\u202f")
+    else:
+        text = f"{mantissa} × 10{str(power).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return text.replace("-", "−")
+
+
+def _count(number: float) -> str:
+    return f"{int(number):,}".replace(",", "\u202f")
+
+
+def _counted(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{_count(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %" if 0 < share < 0.1 else f"{100 * share:.1f} %"
+
+
+def _listed(words: Iterable[str]) -> str:
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _span(values: pd.Series) -> str:
+    low, high = sig(values.min()), sig(values.max())
+    return low if low == high else f"{low} to {high}"
+
+
+def _inline(file: str | Path) -> str:
+    """An image of its own, so that the ids inside one drawing cannot meet those of another."""
+    return "data:image/svg+xml;base64," + base64.b64encode(Path(file).read_bytes()).decode()
+
+
+class _Page:
+    """What the sections say, from the tables of one study."""
+
+    def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]):
+        self.summary, self.counts = tables["summary"], tables["outcomes"]
+        self.comparison, self.parts = tables["comparison"], tables["attribution"]
+        self.runs, self.main = runs, main_runs(runs)
+        self.catalogue = catalogue
+        present = set(self.summary["dataset"])
+        self.datasets = [name for name in catalogue if name in present]
+        self.cells = {(row.dataset, row.run, row.metric): row for row in self.summary.itertuples() if row.n}
+        self.theirs = {(row.dataset, row.run, row.metric): row for row in self.comparison.itertuples()}
+
+    def label(self, dataset: str) -> str:
+        return self.catalogue[dataset].label
+
+    def run_of(self, method: str) -> Run | None:
+        return next((run for run in self.main if run.entry.method == method), None)
+
+    # Opening
+
+    def result(self) -> list[str]:
+        """The paragraph at the top."""
+        counts = self.counts
+        entries = {run.entry.id for run in self.runs}
+        said = [
+            f"{_counted(len(entries), 'method')}, in {_counted(len(self.runs), 'run')} over"
+            f" {_counted(len(self.datasets), 'data set')}, made {_counted(int(counts['n'].sum()), 'fit')},"
+            f" {_percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
+        ]
+        judged = self.comparison[self.comparison["metric"] != "time_ms"]
+        ours = judged[~judged["corrected"].astype(bool)]
+        if len(ours):
+            verdicts = ours["verdict"].value_counts()
+            said.append(
+                f"Of {_counted(len(ours), 'published median')} of accuracy with a counterpart here,"
+                f" {_count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower in"
+                f" {_count(verdicts.get('better', 0))} and higher in {_count(verdicts.get('worse', 0))}."
+            )
+        correction = self.corrections()
+        if correction and correction["headline"]:
+            said.append(correction["headline"])
+        given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
+        if given:
+            said.append(f"Of {_counted(given, 'lower bound')} on the likelihood, {_beaten(beaten)}.")
+        return said
+
+    def glance(self) -> list[dict]:
+        """Per data set: who has the lowest median KL (or nll, without truth), and who the lowest wall time."""
+        rows = []
+        for dataset in self.datasets:
+            metric = "kl" if any((dataset, run.id, "kl") in self.cells for run in self.main) else "nll"
+            published = self.comparison[(self.comparison["dataset"] == dataset) & (self.comparison["metric"] == metric)]
+            lowest = published.loc[published["published"].idxmin()] if len(published) else None
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "label": self.label(dataset),
+                    "metric": METRICS[metric].label,
+                    "accurate": self._lowest(dataset, metric),
+                    "fast": self._lowest(dataset, "t_wall"),
+                    "published": lowest if lowest is None else (lowest["published"], lowest["label"]),
+                }
+            )
+        return rows
+
+    def _lowest(self, dataset: str, metric: str) -> tuple[float, str] | None:
+        """The lowest median and whose it is. Methods that end at the same optimum differ in the last digits only, so all
+        that agree to three digits are named."""
+        medians = {
+            run.entry.label: self.cells[dataset, run.id, metric].median
+            for run in self.main
+            if (dataset, run.id, metric) in self.cells
+        }
+        if not medians:
+            return None
+        lowest = min(medians.values())
+        return lowest, _listed(label for label, median in medians.items() if sig(median) == sig(lowest))
+
+    def known_limitations(self, manifest: Mapping[str, Any]) -> list[str]:
+        """What a reader must know of this run before its figures."""
+        said = []
+        most = int(self.counts["n"].max())
+        if len(self.comparison) and most < PUBLISHED_EPISODES:
+            said.append(
+                f"This run fits at most {_counted(most, 'episode')} of a data set, the published medians rest on"
+                f" {_count(PUBLISHED_EPISODES)}: intervals are wide, and a published median lies inside one easily."
+            )
+        labels = {run.id: run.label for run in self.runs}
+        short = self.counts[self.counts["n"] < most]
+        if len(short):
+            names = [f"{labels[row.run]} on {self.label(row.dataset)} ({_count(row.n)})" for row in short.itertuples()]
+            rest = f"; and {len(names) - 6} more" if len(names) > 6 else ""
+            said.append(f"Not every run fits {_counted(most, 'episode')} of every data set: {'; '.join(names[:6])}{rest}.")
+        lost = self.counts.groupby("run", sort=False)["failed"].sum()
+        lost = lost[lost > 0]
+        if len(lost):
+            names = ", ".join(f"{labels[run]} ({_count(n)})" for run, n in lost.items())
+            said.append(f"{_counted(int(lost.sum()), 'fit')} ended without parameters and count in no median: {names}.")
+        unknown = [self.label(d) for d in self.datasets if not any((d, run.id, "kl") in self.cells for run in self.runs)]
+        if unknown:
+            said.append(f"No truth is known for {_listed(unknown)}: there, only likelihoods are compared.")
+        elsewhere = [self.label(d) for d in self.datasets if self.catalogue[d].source != "published"]
+        if elsewhere:
+            said.append(f"No published figures exist for {_listed(elsewhere)}.")
+        if len(manifest["machines"]) > 1:
+            said.append(f"The fits were made on {len(manifest['machines'])} different machines or settings; times mix them.")
+        if "uncommitted" in manifest["commit"]:
+            said.append("The code differs from the commit named here.")
+        return said
+
+    # Results
+
+    def experiments(self) -> list[dict]:
+        """Per data set: the columns it has, the rows of the main runs, and those of all runs where there are more."""
+        sections = []
+        for dataset in self.datasets:
+            has = [m for m in METRICS if any((dataset, run.id, m) in self.cells for run in self.runs)]
+            wanted = ("kl", "alpha_error", "beta_error", "regret", "gap") if "kl" in has else ("nll", "regret", "gap")
+            metrics = [m for m in wanted if m in has]
+            main = self._rows(dataset, self.main, metrics)
+            every = self._rows(dataset, self.runs, metrics)
+            sections.append(
+                {
+                    "id": dataset,
+                    "label": self.label(dataset),
+                    "metrics": [METRICS[m] for m in metrics],
+                    "rows": main,
+                    "every": every if len(every) > len(main) else [],
+                    "sentence": self._verdict_sentence(dataset),
+                }
+            )
+        return sections
+
+    def _rows(self, dataset: str, runs: list[Run], metrics: list[str]) -> list[dict]:
+        rows = []
+        for run in runs:
+            cells = [self.cells.get((dataset, run.id, metric)) for metric in metrics]
+            if any(cells):
+                theirs = [self.theirs.get((dataset, run.id, metric)) for metric in metrics]
+                rows.append({"run": run, "cells": cells, "theirs": theirs, "n": max(cell.n for cell in cells if cell)})
+        for column in range(len(metrics)):
+            held = [row["cells"][column].median for row in rows if row["cells"][column]]
+            for row in rows:
+                cell = row["cells"][column]
+                row.setdefault("best", []).append(bool(cell) and sig(cell.median) == sig(min(held)))
+        return rows
+
+    def _verdict_sentence(self, dataset: str) -> str:
+        rows = self.comparison[(self.comparison["dataset"] == dataset) & (self.comparison["metric"] != "time_ms")]
+        rows = rows[~rows["corrected"].astype(bool)]
+        if rows.empty:
+            return "These data have no published counterpart."
+        found = rows["verdict"].value_counts()
+        parts = [f"{_count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found]
+        off = rows.loc[(rows["ratio"].map(math.log).abs()).idxmax()]
+        return (
+            f"Of {_counted(len(rows), 'published median')} of accuracy, {_listed(parts)}; the largest difference is a factor of"
+            f" {sig(off['ratio'])} ({self._place(off)})."
+        )
+
+    def _place(self, row: pd.Series) -> str:
+        solver = f", {row['local_solver']}" if row["local_solver"] else ""
+        return f"{row['label']}{solver}, {METRICS[row['metric']].label}"
+
+    def times(self) -> list[dict]:
+        """Per data set: rows of median times, and the published one where it exists."""
+        names = [m for m in METRICS if METRICS[m].unit == "ms"]
+        return [
+            {
+                "label": self.label(dataset),
+                "rows": [
+                    {
+                        "run": run,
+                        "cells": [self.cells.get((dataset, run.id, m)) for m in names],
+                        "theirs": self.theirs.get((dataset, run.id, "time_ms")),
+                    }
+                    for run in self.main
+                    if (dataset, run.id, "t_wall") in self.cells
+                ],
+            }
+            for dataset in self.datasets
+        ]
+
+    # What happened
+
+    def outcomes(self) -> list[dict]:
+        """Counts per run, over all data sets."""
+        rows = []
+        for run in self.runs:
+            found = self.counts[self.counts["run"] == run.id]
+            if len(found):
+                names = "; ".join(
+                    f"{self.label(row.dataset)}: {row.fallback_names}" for row in found.itertuples() if row.fallbacks
+                )
+                total = found.drop(columns=["dataset", "run", "fallback_names"]).sum()
+                where = [self.label(row.dataset) for row in found.itertuples() if row.bounds_beaten]
+                rows.append({"run": run, "fallback_names": names, "beaten_where": ", ".join(where), **total.astype(int)})
+        return rows
+
+    def outcome_sentences(self) -> list[str]:
+        counts = self.counts
+        total = int(counts["n"].sum())
+        said = [f"{_counted(int(counts['fallbacks'].sum()), 'fit')} of {_count(total)} needed a fallback."]
+        claims, upheld = int(counts["claims"].sum()), int(counts["upheld"].sum())
+        if claims:
+            said.append(
+                f"Of {_counted(claims, 'claim')} to have converged, the judge upheld {_count(upheld)}"
+                f" ({_percent(upheld / claims)})."
+            )
+        said.append(
+            f"{_counted(int(counts['at_bound'].sum()), 'fit')} ended with a parameter at a bound of the box, and"
+            f" {_count(int(counts['outside'].sum()))} outside it."
+        )
+        given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
+        said.append(f"Of {_counted(given, 'lower bound')} given, {_beaten(beaten)}." if given else "No run gave a lower bound.")
+        return said
+
+    def attribution(self) -> dict:
+        """The split of the gap to the bound of CVX for the methods of the published study, and a sentence on it."""
+        main = {run.id: run for run in self.main if run.entry.published}
+        rows = [
+            {"label": self.label(part.dataset), "run": main[part.run], "part": part}
+            for part in self.parts.itertuples()
+            if part.run in main
+        ]
+        said = ""
+        if rows:
+            shares = pd.DataFrame([row["part"] for row in rows])[["poor_fit", "undecided", "loose"]].sum()
+            shares /= shares.sum()
+            said = (
+                f"Over these methods and data sets together, {_percent(shares['poor_fit'])} of the mean gap is poor fit,"
+                f" {_percent(shares['loose'])} a loose bound, and {_percent(shares['undecided'])} is undecided."
+            )
+        return {"rows": rows, "sentence": said}
+
+    # Corrections
+
+    def corrections(self) -> dict | None:
+        """D-LOC with and without the lag, and CVX-LOC, beside the published medians; None where either did not run on a
+        published data set."""
+        pairs = [(self.run_of(right), self.run_of(lagged)) for right, lagged in CORRECTED.items()]
+        right, lagged = pairs[0]
+        if right is None or lagged is None:
+            return None
+        convex = self.run_of("cvx_loc")
+        rows = []
+        for dataset in self.datasets:
+            for metric in ("kl", "alpha_error", "beta_error"):
+                theirs = self.theirs.get((dataset, lagged.id, metric))
+                ours = self.theirs.get((dataset, right.id, metric))
+                if theirs is None or ours is None:
+                    continue
+                rows.append(
+                    {
+                        "dataset": dataset,
+                        "label": self.label(dataset),
+                        "metric": metric,
+                        "metric_label": METRICS[metric].label,
+                        "published": theirs.published,
+                        "lagged": theirs,
+                        "aligned": ours,
+                        "convex": self.theirs.get((dataset, convex.id, metric)) if convex else None,
+                        "gain": theirs.ours / ours.ours,
+                    }
+                )
+        if not rows:
+            return None
+        table = pd.DataFrame(rows)
+        kl = table[table["metric"] == "kl"]
+        headline = ""
+        said = []
+        if len(kl):
+            better = int((kl["gain"] > 1).sum())
+            headline = (
+                f"Aligning the likelihood of D-LOC, published one step late, lowers its median policy KL in {better} of"
+                f" {_counted(len(kl), 'experiment')} (ratio of lagged to aligned: {_span(kl['gain'])})."
+            )
+            said.append(headline)
+        met = sum(row["lagged"].verdict == "reproduced" for row in rows)
+        said.append(
+            f"With the lag, {met} of {_counted(len(rows), 'published median')} shown here lie inside the 95 % interval of ours;"
+            f" the ratios of ours to theirs are {_span(pd.Series([row['lagged'].ratio for row in rows]))}."
+        )
+        against = [row for row in rows if row["convex"] is not None and row["metric"] == "kl"]
+        if against:
+            published = sum(row["published"] < row["convex"].published for row in against)
+            here = sum(row["aligned"].ours < row["convex"].ours for row in against)
+            said.append(
+                f"Against {convex.entry.label}, D-LOC has the lower median policy KL in {published} of"
+                f" {_counted(len(against), 'experiment')} as published, and in {here} once aligned."
+            )
+        return {"headline": headline, "sentences": said, "rows": rows, "solver": right.local_solver}
+
+
+def _beaten(number: int) -> str:
+    if number == 0:
+        return "none was beaten by an admissible fit"
+    return f"{_count(number)} {'was' if number == 1 else 'were'} beaten by an admissible fit, so not valid"
