@@ -1,0 +1,374 @@
+"""Tables, comparison, figures and report, on a small judged study."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import banditfit as bf
+from banditfit import catalogue, entries, figures, published, report, tables
+from banditfit.methods import STATUSES
+from banditfit.models import MODELS
+
+CONFIG = Path(__file__).parents[1] / "config"
+HEAD = "\t".join(entries.COLUMNS)
+ROWS = [
+    "cvx\td_loc\t{}\tno\tCVX\tCVX\t#332288\t1\tsomebody",
+    "d_loc\td_loc\t{}\tyes\tD-LOC\tD-LOC\t#D55E00\t2\tsomebody",
+    "d_loc_published\td_loc_published\t{}\tyes\tD-LOC (as published)\tD-LOC\t#7A1040\t3\tsomebody",
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("entries") / "methods.tsv"
+    path.write_text("\n".join([HEAD, *ROWS]) + "\n")
+    return entries.expand(entries.read_entries(path), ["cvx", "d_loc", "d_loc_published"], ["L-BFGS-B", "SLSQP"])
+
+
+def fitted(data, runs):
+    """Fits of every run; the run called cvx gets free kernels and a bound, as the relaxation has."""
+    found = []
+    for run in runs:
+        fits = bf.fit(data, data.model, run.entry.method, settings=run.settings)
+        fits["run"] = run.id
+        fits["machine"] = '{"cpu": "a processor", "cores": "2", "threads": "1", "system": "any", "numpy": "2"}'
+        if run.id == "cvx":
+            lags = np.arange(data.choices.shape[1])
+            free = [
+                a[..., None] * b[..., None] * (1 - a[..., None]) ** lags
+                for a, b in zip(fits["alpha"], fits["beta"], strict=True)
+            ]
+            fits["kernels"] = pd.Series(free, dtype=object)
+            fits["lower_bound"] = fits["nll"] - 0.5
+            fits["alpha"] = fits["beta"] = pd.Series([np.full_like(a, np.nan) for a in fits["alpha"]], dtype=object)
+            fits["starts"] = None
+        found.append(fits)
+    return pd.concat(found, ignore_index=True)
+
+
+def study(datasets, runs, how):
+    fits = [fitted(data, runs) for data in datasets]
+    scores = pd.concat([bf.score(d, f) for d, f in zip(datasets, fits, strict=True)], ignore_index=True)
+    summary = tables.summarise(scores, runs)
+    theirs = published.read_published(CONFIG / "published/published_tables.csv")
+    results = tables.Results(
+        scores=scores,
+        summary=summary,
+        comparison=published.compare(summary, runs, theirs, how),
+        examples=pd.concat(fits).query("episode == 0"),
+        runs=runs,
+        catalogue=how,
+        data={data.name: data for data in datasets},
+    )
+    return results, fits
+
+
+def small(name, model, arms, **changes):
+    odds = np.linspace(0.8, 0.2, arms)
+    beta = ((0.0, 5.0),) * MODELS[model].n_signals
+    data = bf.simulate(name, model, p_reward=odds, p_switch=0.05, n_episodes=3, n_steps=30, seed=1, beta=beta)
+    return replace(data, **changes)
+
+
+@pytest.fixture(scope="module")
+def known(runs):
+    """Two data sets with truth, one of them under the name of a published one."""
+    listed = catalogue.read_catalogue(CONFIG / "datasets.tsv")
+    how = {"forgetting_2arm": listed["forgetting_2arm"], "tiny_3arm": listed["tiny_3arm"]}
+    return study([small("forgetting_2arm", "forgetting", 2), small("tiny_3arm", "subrewards", 3)], runs, how)
+
+
+@pytest.fixture(scope="module")
+def unknown(runs):
+    """One data set of one's own, without truth, with one method that gives no bound."""
+    how = {"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]}
+    return study([small("tiny_3arm", "subrewards", 3, truth=None)], [run for run in runs if run.id == "d_loc.SLSQP"], how)
+
+
+# Entries ---------------------------------------------------------------------------------------------------------------
+
+
+def test_the_projects_own_table_of_methods_is_read_and_its_runs_have_settings():
+    found = entries.read_entries(CONFIG / "methods.tsv")
+    runs = entries.expand(found, list(found), ["L-BFGS-B", "TNC"])
+    assert [run.id for run in entries.main_runs(runs)] == [
+        f"{e.id}.L-BFGS-B" if e.local_solvers else e.id for e in found.values()
+    ]
+    assert all(run.settings["solver"] == run.local_solver for run in runs if run.local_solver)
+    names = set(pd.read_csv(CONFIG / "published/published_tables.csv")["method"])
+    assert {e.published for e in found.values()} - {None} == names
+    for corrected in published.CORRECTED.items():
+        assert len({e.published for e in found.values() if e.method in corrected}) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("#332288", "blue", "row 2, column colour: found 'blue', expected a colour such as #1F77B4"),
+        ("\t{}\tno", "\t[1]\tno", "row 2, column settings: found '[1]', expected a JSON object"),
+        ("\tno\t", "\tno way\t", "row 2, column local_solvers: found 'no way', expected yes or no"),
+        ("cvx\td_loc", "cvx\td_lok", "row 2, column method: found 'd_lok', expected one of "),
+        ("cvx\td_loc", "c.vx\td_loc", "row 2, column id: found 'c.vx', expected small letters"),
+        ("#332288\t1", "#332288\tfirst", "row 2, column order: found 'first', expected a whole number"),
+        ("#332288\t1", "#332288\t2", "row 3, column order: found '2', expected a value that row 'cvx' does not have"),
+        ("d_loc\t{}\tyes\tD-LOC\t", 'd_loc\t{"solver": "TNC"}\tyes\tD-LOC\t', "row 3, column settings: "),
+        ("\tsomebody", "", "row 2: found 8 cells, expected 9"),
+        ("id\t", "name\t", "row 1: found columns name, method"),
+    ],
+)
+def test_a_wrong_table_of_methods_is_refused_in_one_sentence(tmp_path, before, after, said):
+    path = tmp_path / "methods.tsv"
+    path.write_text("\n".join([HEAD, *ROWS]).replace(before, after, 1))
+    with pytest.raises(bf.InputError) as error:
+        entries.read_entries(path)
+    assert said in str(error.value) and str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_unknown_id_is_named():
+    with pytest.raises(bf.InputError, match="found 'nobody', expected ids among"):
+        entries.expand({}, ["nobody"], [])
+
+
+# Tables ----------------------------------------------------------------------------------------------------------------
+
+
+def equal(a, b):
+    if isinstance(a, dict):
+        return isinstance(b, dict) and list(a) == list(b) and all(equal(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(equal, a, b))
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
+    return a is b if a is None or isinstance(a, bool) else a == b or (a != a and b != b)
+
+
+def test_tables_come_back_as_they_were_written(tmp_path, known):
+    results, (fits, _) = known
+    fits = fits.assign(posterior=None, diagnostics=None)
+    fits.at[0, "posterior"] = {"alpha_sd": np.ones((1, 1)), "policy": np.full((30, 2), 0.5)}
+    fits.at[1, "diagnostics"] = {"rhat": 1.01, "ess": 400.0}
+    for table in (fits, fits.iloc[:0], results.scores):
+        tables.write_table(table, tmp_path / "t.parquet")
+        again = tables.read_table(tmp_path / "t.parquet")
+        assert list(again.columns) == list(table.columns)
+        assert (again.dtypes == table.dtypes).all()
+        for column in table.columns:
+            assert all(map(equal, table[column], again[column])), column
+    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_a_csv_comes_back_as_it_was_written(tmp_path, known, unknown):
+    for results, _ in (known, unknown):
+        for table in (results.summary, results.comparison, tables.outcomes(results.scores, results.runs)):
+            tables.write_csv(table, tmp_path / "t.csv")
+            again = tables.read_csv(tmp_path / "t.csv")
+            pd.testing.assert_frame_equal(again, table, check_dtype=False, rtol=1e-15)
+
+
+def test_a_summary_is_what_numpy_says(known):
+    results, _ = known
+    scores, summary = results.scores, results.summary
+    fits = scores[(scores["dataset"] == "tiny_3arm") & (scores["run"] == "d_loc.SLSQP")]
+    for metric, unit, scale in (("kl", "nats", 1), ("alpha_error", "1", 1), ("t_wall", "ms", 1000)):
+        row = summary.query("dataset == 'tiny_3arm' and run == 'd_loc.SLSQP' and metric == @metric").iloc[0]
+        values = fits[metric].to_numpy() * scale
+        assert (row["unit"], row["n"]) == (unit, 3)
+        assert row[["median", "q25", "q75"]].tolist() == pytest.approx(np.percentile(values, (50, 25, 75)))
+        assert row["mean"] == pytest.approx(values.mean())
+        assert row["median_low"] == pytest.approx(values.min()) and row["median_high"] == pytest.approx(values.max())
+    absent = summary.query("run == 'cvx' and metric == 'alpha_error'")
+    assert (absent["n"] == 0).all() and absent["median"].isna().all()
+    pd.testing.assert_frame_equal(summary, tables.summarise(scores, results.runs))
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 20])
+def test_bootstrap_medians_have_the_law_of_resampled_medians(n):
+    values = np.random.default_rng(0).exponential(size=n)
+    medians = tables.bootstrap_medians(values, np.random.default_rng(1))
+    plain = np.median(np.random.default_rng(2).choice(values, size=(40_000, n)), axis=1)
+    # Distribution functions of 10 000 and 40 000 draws differ by less than this with a probability above 0.9999.
+    at = np.unique(plain)
+    ours, theirs = ((np.sort(m)[:, None] <= at + 1e-12).mean(axis=0) for m in (medians, plain))
+    assert np.abs(ours - theirs).max() < 0.025
+
+
+def test_outcomes_count_every_fit_once(known):
+    results, _ = known
+    scores = results.scores.copy()
+    scores["fallback"] = np.where(scores["run"] == "cvx", "looser tolerances", "")
+    scores.loc[(scores["run"] == "cvx") & (scores["episode"] == 0), "bound_holds"] = False
+    counts = tables.outcomes(scores, results.runs)
+    assert counts["n"].sum() == len(scores) == counts[list(STATUSES)].to_numpy().sum()
+    convex = counts[counts["run"] == "cvx"]
+    assert convex["bounds"].tolist() == [3, 3] and convex["bounds_beaten"].tolist() == [1, 1]
+    assert convex["fallback_names"].tolist() == ["looser tolerances (3)"] * 2
+    assert convex["outside"].tolist() == [0, 0]
+    assert counts.loc[counts["run"] == "d_loc.SLSQP", "bounds"].tolist() == [0, 0]
+
+
+def test_the_parts_of_a_gap_add_up(known):
+    results, _ = known
+    parts = tables.attribute(results.scores, results.runs)
+    assert set(parts["run"]) == {run.id for run in results.runs} - {"cvx"}
+    assert parts["total"].to_numpy() == pytest.approx(parts[["poor_fit", "undecided", "loose"]].sum(axis=1).to_numpy())
+    assert (parts[["poor_fit", "undecided", "loose"]] > -1e-9).all(axis=None)
+    assert tables.attribute(results.scores, results.runs[1:]).empty
+
+
+def test_starts_are_measured_against_their_fits_best(known):
+    starts = tables.start_table(known[0].scores)
+    assert len(starts) == 2 * 3 * 4 * 5  # data sets, episodes, runs, starts
+    assert (starts.groupby(["dataset", "run", "episode"])["excess"].min() == 0).all()
+
+
+# Comparison ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("metric", "theirs", "verdict"),
+    [
+        ("kl", 1.0, "reproduced"),
+        ("kl", 0.9, "reproduced"),
+        ("kl", 1.3, "better"),
+        ("kl", 0.5, "worse"),
+        ("time_ms", 1.0, "other machine"),
+    ],
+)
+def test_the_verdict_rule(metric, theirs, verdict):
+    assert published.verdict(metric, {"median": 1.0, "median_low": 0.9, "median_high": 1.2}, theirs) == verdict
+
+
+def test_a_comparison_pairs_what_belongs_together(known, unknown):
+    results, _ = known
+    table = results.comparison
+    assert set(table["dataset"]) == {"forgetting_2arm"} and unknown[0].comparison.empty
+    assert table.groupby("run").size().to_dict() == {
+        "cvx": 2,
+        **{f"{m}.{s}": 4 for m in ("d_loc", "d_loc_published") for s in ("L-BFGS-B", "SLSQP")},
+    }
+    row = table.query("run == 'd_loc_published.L-BFGS-B' and metric == 'kl'").iloc[0]
+    assert row["published"] == pytest.approx(0.00692, rel=1e-3) and not row["corrected"]
+    assert row["ratio"] == pytest.approx(row["ours"] / row["published"])
+    ours = results.summary.query("dataset == 'forgetting_2arm' and run == 'd_loc_published.L-BFGS-B'").set_index("metric")
+    assert row["ours"] == ours.loc["kl", "median"]
+    time = table.query("run == 'd_loc_published.L-BFGS-B' and metric == 'time_ms'").iloc[0]
+    assert time["ours"] == ours.loc["t_published", "median"]  # both in ms
+    assert table.query("run == 'd_loc.SLSQP'")["corrected"].all()
+
+
+def test_published_figures_are_whole(tmp_path):
+    path = CONFIG / "published/published_tables.csv"
+    assert len(published.read_published(path)) == 620
+    lines = path.read_text().splitlines()
+    (tmp_path / "twice.csv").write_text("\n".join([*lines, lines[1]]))
+    with pytest.raises(bf.InputError, match=r"row 622: found forgetting 2arm CVX  kl again, expected it once"):
+        published.read_published(tmp_path / "twice.csv")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(bf.InputError, match="row 1: found columns a, b, expected model, bandit"):
+        published.read_published(tmp_path / "other.csv")
+
+
+# Figures and report ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_every_figure_draws_with_and_without_data(name, known, unknown, tmp_path):
+    for k, (results, _) in enumerate((known, unknown)):
+        figures.save(figures.draw(name, results), tmp_path / f"{name}{k}")
+        assert (tmp_path / f"{name}{k}.png").stat().st_size > 1000
+        ElementTree.parse(tmp_path / f"{name}{k}.svg")
+
+
+def test_a_figure_has_the_same_bytes_twice(known, tmp_path):
+    sums = []
+    for k in range(2):
+        figures.save(figures.draw("kl", known[0]), tmp_path / f"{k}")
+        sums.append([hashlib.sha256((tmp_path / f"{k}.{kind}").read_bytes()).hexdigest() for kind in ("svg", "png")])
+    assert sums[0] == sums[1]
+
+
+def rendered(results, path, scores=None):
+    scores = results.scores if scores is None else scores
+    picture = path.with_suffix(".svg")
+    picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    report.render(
+        path,
+        title="A <small> study",
+        manifest={
+            "date": "2026-01-01",
+            "commit": "abc",
+            "config": {"study": "test"},
+            "config_sha256": "0" * 64,
+            "data": {
+                d.name: {"episodes": 3, "steps": 30, "arms": 2, "choices": "a", "rewards": "b"} for d in results.data.values()
+            },
+            "machines": [{"fits": 9, "cpu": "a processor", "cores": "2", "threads": "1", "system": "any", "numpy": "2"}],
+        },
+        tables={
+            "summary": results.summary,
+            "outcomes": tables.outcomes(scores, results.runs),
+            "comparison": results.comparison,
+            "attribution": tables.attribute(scores, results.runs),
+        },
+        runs=results.runs,
+        catalogue=results.catalogue,
+        figures=dict.fromkeys(figures.FIGURES, picture),
+    )
+    return path.read_text()
+
+
+def test_the_report_says_what_the_tables_say(known, tmp_path):
+    results, _ = known
+    page = rendered(results, tmp_path / "report.html")
+    assert "<title>A &lt;small&gt; study</title>" in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")  # nothing is loaded from elsewhere
+    for section in ("identity", "known", "results", "figures", "times", "outcomes", "corrections", "limitations"):
+        assert f'<h2 id="{section}">' in page
+    assert page.count("data:image/svg+xml;base64,") == len(figures.FIGURES)
+    assert "No published figures exist for" in page
+    for median in results.summary.query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
+        assert report.sig(median) in page
+    assert "none was beaten by an admissible fit" in page and 'class="wrong"' not in page
+    lagged, aligned = (
+        results.summary.query("dataset == 'forgetting_2arm' and metric == 'kl' and run == @run").iloc[0]["median"]
+        for run in ("d_loc_published.L-BFGS-B", "d_loc.L-BFGS-B")
+    )
+    assert f"×{report.sig(lagged / aligned)}</td>" in page
+
+
+def test_a_beaten_bound_is_flagged(known, tmp_path):
+    scores = known[0].scores.copy()
+    scores.loc[(scores["run"] == "cvx") & (scores["episode"] == 0), "bound_holds"] = False
+    page = rendered(known[0], tmp_path / "report.html", scores)
+    assert '<tr class="wrong">' in page and "2 were beaten by an admissible fit" in page
+    assert "CVX: 2 of 6 bounds beaten" in page
+
+
+def test_the_report_of_a_study_without_truth_bounds_or_published_figures(unknown, tmp_path):
+    page = rendered(unknown[0], tmp_path / "report.html")
+    assert "No truth is known for" in page and "policy KL" not in page.split('id="results"')[1].split('id="figures"')[0]
+    assert "No run gave a lower bound." in page
+    assert "it has no figures to show for it" in page
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.00692123, "0.00692"),
+        (0.9996, "1.00"),
+        (12.345, "12.3"),
+        (12345.6, "12\u202f300"),
+        (-0.5, "−0.500"),
+        (1.234e-7, "1.23 × 10⁻⁷"),
+        (0, "0"),
+        (np.nan, "–"),
+        (-np.inf, "−∞"),
+    ],
+)
+def test_numbers_have_three_significant_digits(number, text):
+    assert report.sig(number) == text
