@@ -296,6 +296,14 @@ def rendered(results, path, scores=None):
     scores = results.scores if scores is None else scores
     picture = path.with_suffix(".svg")
     picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    found = {
+        "summary": results.summary,
+        "outcomes": tables.outcomes(scores, results.runs),
+        "comparison": results.comparison,
+        "attribution": tables.attribute(scores, results.runs),
+    }
+    for name, table in found.items():  # as a workflow hands them over
+        tables.write_csv(table, path.with_name(f"{name}.csv"))
     report.render(
         path,
         title="A <small> study",
@@ -309,12 +317,7 @@ def rendered(results, path, scores=None):
             },
             "machines": [{"fits": 9, "cpu": "a processor", "cores": "2", "threads": "1", "system": "any", "numpy": "2"}],
         },
-        tables={
-            "summary": results.summary,
-            "outcomes": tables.outcomes(scores, results.runs),
-            "comparison": results.comparison,
-            "attribution": tables.attribute(scores, results.runs),
-        },
+        tables={name: tables.read_csv(path.with_name(f"{name}.csv")) for name in found},
         runs=results.runs,
         catalogue=results.catalogue,
         figures=dict.fromkeys(figures.FIGURES, picture),

@@ -377,25 +377,31 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
         for row, dataset in enumerate(datasets):
             data = results.data[dataset]
             truth = dict(zip(data.episodes, getattr(data.truth, parameter), strict=True))
-            top = 1.0 if parameter == "alpha" else max(upper for _, upper in data.bounds.beta)
+            bounds = data.bounds_of(get_model(data.model))
+            pairs = [bounds.alpha] if parameter == "alpha" else bounds.beta
+            low, high = min(lower for lower, _ in pairs), max(upper for _, upper in pairs)
+            margin = 0.03 * (high - low)
             for ax, run in zip(axes[row], runs, strict=True):
                 fits = scores[(scores["dataset"] == dataset) & (scores["run"] == run.id)]
-                ax.set_xlim(-0.03 * top, 1.03 * top)
-                ax.set_ylim(-0.03 * top, 1.03 * top)
+                ax.set_xlim(low - margin, high + margin)
+                ax.set_ylim(low - margin, high + margin)
                 ax.set_box_aspect(1)
-                ax.set_xticks([0, top], ["0", f"{top:g}"] if row == len(datasets) - 1 else [], fontsize=6.5)
-                ax.set_yticks([0, top], ["0", f"{top:g}"] if ax is axes[row, 0] else [], fontsize=6.5)
+                ends = [f"{low:g}", f"{high:g}"]
+                ax.set_xticks([low, high], ends if row == len(datasets) - 1 else [], fontsize=6.5)
+                ax.set_yticks([low, high], ends if ax is axes[row, 0] else [], fontsize=6.5)
                 if row == 0:
                     ax.set_title("\n(".join(run.entry.label.split(" (")), loc="center", fontsize=7.0, fontweight="normal")
                 if fits.empty:
                     ax.set_axis_off()
                     continue
-                true = np.concatenate([truth[episode].ravel() for episode in fits["episode"]])
-                fitted = np.concatenate([np.ravel(value) for value in fits[parameter]])
-                ax.plot([0, top], [0, top], color=FAINT, linewidth=0.6)
-                _cloud(ax, true, fitted, run.entry.colour)
-                if len(true) > 2 and np.std(fitted) > 0:
-                    ax.set_xlabel(f"r = {np.corrcoef(true, fitted)[0, 1]:.2f}", fontsize=6.5, labelpad=1.0)
+                # (signals, values): a correlation over signals of different range would look better than it is.
+                true = np.concatenate([truth[episode] for episode in fits["episode"]], axis=1)
+                fitted = np.concatenate(list(fits[parameter]), axis=1)
+                ax.plot([low, high], [low, high], color=FAINT, linewidth=0.6)
+                _cloud(ax, true.ravel(), fitted.ravel(), run.entry.colour)
+                if true.shape[1] > 2 and (np.std(fitted, axis=1) > 0).all():
+                    r = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(true, fitted, strict=True)])
+                    ax.set_xlabel(f"r = {r:.2f}", fontsize=6.5, labelpad=1.0)
             # The label stands left of the whole row, whichever methods ran.
             first = axes[row, 0]
             label = first.text(-0.45, 0.5, _label(results, dataset).replace(", ", ",\n"), transform=first.transAxes)
@@ -610,13 +616,13 @@ FIGURES: dict[str, FigureSpec] = {
         _recovery("alpha"),
         "True against recovered learning rates",
         "Each point is one α of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; r: Pearson correlation.",
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
     ),
     "recovery_beta": FigureSpec(
         _recovery("beta"),
         "True against recovered sensitivities",
         "Each point is one β of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; r: Pearson correlation.",
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
     ),
     "regret": FigureSpec(
         _regrets,
