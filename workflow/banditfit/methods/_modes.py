@@ -17,7 +17,9 @@ PROBIT, LOGIT, LOG = 0, 1, 2  # links
 GRID = (-1.5, 0.0, 1.5)
 STEPS = 100  # of Newton; 5 to 10 are usual
 LONGEST = 2.0  # a step of more than two units of a link scale leaves the region where the quadratic model holds
-DECREMENT = 1e-8  # nats left to gain, twice over
+DECREMENT = 1e-8  # nats left to gain, twice over, at which the climb ends
+ENOUGH = 1e-2  # likewise, at which a climb that cannot go on (on a plateau, or for rounding) still counts as a mode
+FISHER_SHARES = (0.0, 0.1, 0.3, 1.0)  # of Fisher's information in the curvature: the first that makes it positive definite
 
 
 @_compiled
@@ -188,10 +190,10 @@ def best_start(h, free, mu, sd, P, kinds, lower, upper, choices, arms, signals, 
 @_compiled
 def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n_arms, K):
     """Moves the free coordinates of h to a mode of log p(y | h) - (h - mu)' P (h - mu) / 2 and fills K (d, d) with the
-    negative Hessian there. Returns log p(y | h), the evaluations made and whether the Newton decrement met DECREMENT.
+    negative Hessian there. Returns log p(y | h), the evaluations made and whether the Newton decrement fell low enough.
 
-    Newton steps use the exact Hessian where it is negative definite and Fisher's information elsewhere (then K does too),
-    no coordinate moves by more than LONGEST, and Armijo halving makes every step an ascent.
+    Newton steps use the exact Hessian where it is negative definite, blended with Fisher's information elsewhere (then K is
+    too); no coordinate moves by more than LONGEST, and Armijo halving makes every step an ascent.
     """
     D, d = h.size, free.size
     g, H, F = np.empty(D), np.empty((D, D)), np.empty((D, D))
@@ -204,16 +206,19 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
             slope[a] = g[free[a]]
             for b in range(d):
                 slope[a] -= P[a, b] * (h[free[b]] - mu[b])
-                K[a, b] = P[a, b] - H[free[a], free[b]]
-        if not _cholesky(K, L):
+        positive = False
+        for share in FISHER_SHARES:
             for a in range(d):
                 for b in range(d):
-                    K[a, b] = P[a, b] - F[free[a], free[b]]
-            if not _cholesky(K, L):
-                return likelihood, n_eval, False
+                    curvature = (1.0 - share) * H[free[a], free[b]] + share * F[free[a], free[b]]
+                    K[a, b] = P[a, b] - curvature
+            if _cholesky(K, L):
+                positive = True
+                break
+        if not positive:
+            return likelihood, n_eval, False
         _solve(L, slope, step)
-        gain = 0.0
-        longest = 0.0
+        gain, longest = 0.0, 0.0
         for a in range(d):
             gain += slope[a] * step[a]
             longest = max(longest, abs(step[a]))
@@ -230,11 +235,10 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
                 break
             size /= 2.0
             if size < 1e-10:  # the rest is rounding
-                derivatives(h, kinds, lower, upper, choices, arms, signals, starts, n_arms, g, H, F)
-                return likelihood, n_eval, gain < 1e-6
+                return likelihood, n_eval, gain < ENOUGH
         h[:] = there
         likelihood, value = likelihood_there, value_there
-    return likelihood, n_eval, False
+    return likelihood, n_eval, gain < ENOUGH
 
 
 @_compiled

@@ -1,0 +1,273 @@
+"""GEM: derivatives, modes and moments against oracles, the population it finds, and what a bad participant does to the rest."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+import banditfit as bf
+from banditfit import likelihood, population
+from banditfit.methods import _population as em
+from banditfit.methods._modes import LOG, LOGIT, climb, derivatives
+from banditfit.models import MODELS
+
+
+def small(n=6, n_steps=60, seed=0, model="forgetting", bandit="2arm"):
+    rng = np.random.default_rng(seed)
+    return population.simulate_population(f"small{seed}", population.POPULATIONS["normal"], n, n_steps, rng, model, bandit)
+
+
+def problems_of(data):
+    model = bf.get_model(data.model)
+    return [likelihood.problem(data, row, model, data.bounds) for row in range(len(data))]
+
+
+def derivatives_at(one, kinds, h):
+    D = len(h)
+    g, H, F = np.empty(D), np.empty((D, D)), np.empty((D, D))
+    episode = (one.choices, one.arms, one.signals, one.starts, one.n_arms)
+    return derivatives(h, kinds, one.lower, one.upper, *episode, g, H, F), g, H, F
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("links", ["probit", "logit"])
+def test_derivatives_are_those_of_the_likelihood(model, links):
+    data = small(1, model=model)
+    starts, choices = data.starts.copy(), data.choices.copy()
+    starts[0, 30] = True
+    choices[0, 10:13] = -1
+    one = problems_of(replace(data, starts=starts, choices=choices))[0]
+    found = em.begin(one, em.Settings(links=links), shared=False)
+    D = len(found.mu)
+    h = np.random.default_rng(1).normal(size=D)
+    value, g, H, F = derivatives_at(one, found.kinds, h)
+    assert value == pytest.approx(-one.nll_theta(found.theta(h)), rel=1e-12)
+    step = 1e-5 * np.eye(D)
+    ahead, behind = ([derivatives_at(one, found.kinds, h + s * e) for e in step] for s in (1, -1))
+    np.testing.assert_allclose(g, [(a[0] - b[0]) / 2e-5 for a, b in zip(ahead, behind, strict=True)], atol=1e-6)
+    np.testing.assert_allclose(H, [(a[1] - b[1]) / 2e-5 for a, b in zip(ahead, behind, strict=True)], atol=1e-6)
+    assert np.linalg.eigvalsh(F).max() < 1e-9  # the expected Hessian is negative semidefinite everywhere
+
+
+@pytest.mark.parametrize("model", ["forgetting", "per_arm"])
+def test_the_mode_is_the_one_that_scipy_finds(model):
+    for one in problems_of(small(4, model=model)):
+        start = em.begin(one, em.Settings(moments="laplace"), shared=False)
+        found = em.expect([one], start)
+        energy = lambda h, one=one, start=start: one.nll_theta(start.theta(h)) + 0.5 * h @ h  # noqa: E731
+        grid = [a * np.ones(len(start.mu)) for a in (-1.0, 0.0, 1.0)]
+        best = min((minimize(energy, x, tol=1e-10) for x in [*grid, found.mode[0]]), key=lambda r: r.fun)
+        assert found.found[0]
+        assert energy(found.mode[0]) <= best.fun + 1e-6
+        np.testing.assert_allclose(found.mode[0], best.x, atol=2e-3)
+
+
+def test_a_climb_under_a_fixed_prior_never_falls():
+    rng = np.random.default_rng(2)
+    for one in problems_of(small(10, n_steps=40)):
+        start = em.begin(one, em.Settings(), shared=False)
+        links, episode = em._arguments(start, one)
+        h0 = 3.0 * rng.normal(size=2)
+        h, K = h0.copy(), np.empty((2, 2))
+        _, _, met = climb(h, start.free, start.mu, np.eye(2), *links, *episode, K)
+        energy = [one.nll_theta(start.theta(x)) + 0.5 * x @ x for x in (h0, h)]
+        assert met
+        assert energy[1] <= energy[0] + 1e-9
+        assert np.linalg.eigvalsh(K).min() > 0
+
+
+def test_quadrature_agrees_with_a_dense_grid():
+    one = problems_of(small(1, n_steps=150, seed=3))[0]
+    start = em.begin(one, em.Settings(nodes=9), shared=False)
+    found = em.expect([one], start)
+    axis = np.linspace(-6.0, 6.0, 241)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    log_joint = -np.array([one.nll_theta(start.theta(h)) for h in grid]) - 0.5 * (grid**2).sum(axis=1) - np.log(2 * np.pi)
+    log_evidence = logsumexp(log_joint) + 2 * np.log(axis[1] - axis[0])
+    r = np.exp(log_joint - logsumexp(log_joint))
+    mean = r @ grid
+    V = (grid - mean).T @ (r[:, None] * (grid - mean))
+    sd = np.sqrt(np.diag(V))
+    assert found.log_evidence[0] == pytest.approx(log_evidence, abs=0.02)
+    np.testing.assert_allclose(found.m[0] / sd, mean / sd, atol=0.03)
+    np.testing.assert_allclose(np.sqrt(np.diag(found.V[0])), sd, rtol=0.04)
+    marginal = [np.interp(0.5, r.reshape(241, 241).sum(axis=1 - k).cumsum(), axis + 0.025) for k in range(2)]
+    median = em.estimate(start, found)["median"][0]
+    np.testing.assert_allclose(median, start.theta(np.array(marginal)), atol=0.02)
+
+
+def test_without_choices_the_posterior_is_the_prior():
+    data = small(1)
+    one = problems_of(replace(data, choices=np.full_like(data.choices, -1)))[0]
+    found = em.expect([one], em.begin(one, em.Settings(), shared=False))
+    np.testing.assert_allclose(found.m[0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(found.V[0], np.eye(2), atol=1e-9)
+    assert found.log_evidence[0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_em_on_given_nodes_never_falls():
+    problems = problems_of(small(20, seed=4))
+    start = now = em.begin(problems[0], em.Settings(), shared=False)
+    expectation = em.expect(problems, now)
+    trace = []
+    for _ in range(15):
+        trace.append(em._objective(expectation, now, start))
+        now = em._maximise(now, start, em._statistics(expectation), len(problems))
+        expectation = em.weigh(expectation, now)
+    assert np.diff(trace).min() > -1e-9
+
+
+def test_the_variances_of_a_population_are_recovered_and_hard_em_loses_them():
+    data = population.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
+    found = population.learn(data, "forgetting")
+    assert found.converged
+    assert np.allclose(found.mu, (0.3, -0.2), atol=0.15)
+    assert np.allclose(np.diag(found.Sigma), 0.36, rtol=0.35)
+    hard = population.learn(data, "forgetting", settings={"moments": "hard"})
+    assert hard.Sigma[0, 0] < 0.6 * found.Sigma[0, 0]
+
+
+def test_mini_batches_find_the_same_population():
+    data = small(120, n_steps=100, seed=6)
+    whole = population.learn(data, "forgetting")
+    online = population.learn(data, "forgetting", settings={"batch": 20})
+    assert online.converged
+    np.testing.assert_allclose(online.mu, whole.mu, atol=0.06)
+    np.testing.assert_allclose(online.Sigma, whole.Sigma, atol=0.06)
+
+
+def test_shared_rates_are_found_with_their_standard_error():
+    data = population.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
+    found = population.learn(data, "forgetting", "gem_shared")
+    assert found.converged
+    assert abs(found.mu[0] - 0.4) < 3 * found.held_sd[0]
+    assert 0.01 < found.held_sd[0] < 0.3
+    fits = bf.fit(data, "forgetting", "gem_shared")
+    assert np.ptp(np.stack(fits["alpha"])) == 0
+
+
+def test_pooling_beats_fitting_alone_where_data_are_few():
+    data = small(60, n_steps=30, seed=8)
+    ways = {"pooled": ("gem", {}), "alone, with a prior": ("gem", {"prior": "fixed"}), "alone": ("d_loc", {})}
+    scores = {way: bf.score(data, bf.fit(data, "forgetting", method, settings=s)) for way, (method, s) in ways.items()}
+    errors = pd.DataFrame({way: table[["kl", "alpha_error", "beta_error"]].mean() for way, table in scores.items()})
+    assert (errors["pooled"] < errors["alone, with a prior"]).all()
+    assert (errors["pooled"] < errors["alone"]).all()
+
+
+@pytest.mark.parametrize("method", ["gem", "gem_shared"])
+@pytest.mark.parametrize("model", MODELS)
+def test_every_family_is_fitted_within_its_box(method, model):
+    data = small(5, model=model)
+    fits = bf.fit(data, model, method, settings={"iterations": 20})
+    assert set(fits["status"]) <= {"converged", "limit"}
+    scores = bf.score(data, fits)
+    assert scores["admissible"].all()
+    assert scores["claim_held"].all()
+    for row in fits.itertuples():
+        for name in ("alpha", "beta"):
+            low, middle, high = (row.posterior[f"{name}_{part}"] for part in ("lower", "median", "upper"))
+            assert (low <= middle).all()
+            assert (middle <= high).all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch": 2}])
+def test_the_same_seed_gives_the_same_table(settings):
+    data = small(5)
+    first, second = (
+        bf.fit(data, "forgetting", "gem", settings={"iterations": 5, **settings}).drop(
+            columns=["t_wall", "t_solve", "t_published"]
+        )
+        for _ in range(2)
+    )
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_times_are_shared_over_the_rows():
+    fits = bf.fit(small(5), "forgetting", "gem")
+    assert fits["t_wall"].nunique() == 1
+    assert (fits["t_solve"] <= fits["t_wall"]).all()
+    assert len(bf.fit(small(5), "forgetting", "gem", episodes=[])) == 0
+
+
+@pytest.mark.parametrize("method", ["gem", "gem_shared"])
+def test_a_bad_participant_does_not_stop_the_rest(method):
+    data = small(5)
+    rewards = data.rewards.copy()
+    rewards[2] = np.where(np.arange(60) % 2, 1e308, -1e308)  # finite, but no likelihood made of them is
+    fits = bf.fit(replace(data, rewards=rewards, truth=None), "forgetting", method)
+    assert fits["status"].tolist() == ["converged"] * 2 + ["failed"] + ["converged"] * 2
+    assert "no mode" in fits["message"][2]
+    alone = bf.fit(replace(data, rewards=rewards, truth=None), "forgetting", method, episodes=[2])
+    assert alone["status"].tolist() == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"nodes": 2}, "nodes is 2, expected at least 3"),
+        ({"tolerance": 0.0}, "tolerance is 0, expected a positive number"),
+        ({"batch": -1}, "batch is -1, expected at least 0"),
+        ({"links": "cauchit"}, "links is 'cauchit', expected one of 'probit', 'logit'"),
+        ({"node": 7}, "key 'node' is not known"),
+    ],
+)
+def test_a_bad_setting_is_one_sentence(settings, words):
+    with pytest.raises(bf.InputError, match=f"settings of method 'gem': {words}"):
+        bf.fit(small(2), "forgetting", "gem", settings=settings)
+
+
+def test_logit_links_are_told_of_no_bounds():
+    one = problems_of(small(1))[0]
+    assert em.begin(one, em.Settings(links="logit"), shared=False).kinds.tolist() == [LOGIT, LOG]
+
+
+def test_held_out_trials_lie_between_chance_and_truth():
+    data = small(20, n_steps=120, seed=9)
+    table = population.held_out(data, "forgetting", ["d_loc", "gem", "gem_shared"], folds=4)
+    assert table.groupby("method")["episode"].nunique().eq(20).all()
+    assert table["n_scored"].eq(60).all()
+    summary = population.summarise_held_out(table).set_index("method")
+    assert summary.loc["chance", "nll"] == pytest.approx(np.log(2))
+    assert summary.loc["truth", "nll"] < summary.loc["gem", "nll"] < summary.loc["chance", "nll"]
+    assert (summary["low"] <= summary["nll"]).all()
+    assert (summary["nll"] <= summary["high"]).all()
+
+
+def test_held_out_parameters_do_not_see_what_they_predict():
+    data = small(8, n_steps=80, seed=10)
+    changed = data.choices.copy()
+    changed[:, 40:] = 1 - changed[:, 40:]
+    one, other = (population.first_trials(d, 0.5) for d in (data, replace(data, choices=changed)))
+    a, b = (bf.fit(d, "forgetting", "gem")["alpha"] for d in (one, other))
+    np.testing.assert_array_equal(np.stack(a), np.stack(b))
+
+
+def test_external_validity_of_a_criterion_made_of_the_parameter():
+    data = small(30)
+    fits = bf.fit(data, "forgetting", "gem")
+    criterion = {i: float(b[0, 0]) for i, b in zip(fits["id"], fits["beta"], strict=True)}
+    table = population.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
+    assert table.loc[("beta[0,0]", "pearson"), "r"] == pytest.approx(1.0)
+    row = table.loc[("alpha[0,0]", "spearman")]
+    assert row["low"] < row["r"] < row["high"]
+    with pytest.raises(bf.InputError, match="expected at least 4 participants"):
+        population.external_validity(fits, dict(list(criterion.items())[:3]))
+
+
+def test_the_population_study_names_a_winner_in_every_cell():
+    study = population.population_study(sizes=(5, 10), steps=(20, 40), replicates=1)
+    assert len(study) == 2 * 2 * 2 * 2
+    assert not study.isna().any().any()
+    assert population.winners(study)["winner"].isin(["gem", "d_loc"]).all()
+    assert population.draw_population_study(study).axes
+
+
+def test_intervals_cover_the_truth_of_their_own_population():
+    data = small(100, n_steps=100, seed=11)
+    table = population.coverage(data, bf.fit(data, "forgetting", "gem"))
+    assert table["coverage"].between(0.88, 1.0).all()
+    assert (table["low"] < table["coverage"]).all()
