@@ -1,0 +1,60 @@
+"""The hull relaxation: each kernel a mixture of geometric kernels with bounded mass, the convex hull of what is admissible.
+
+The convex hull of { beta alpha (1 - alpha)^j : alpha, beta in their box } is { integral of a (1 - a)^j dmu(a) } over
+measures mu >= 0 on alpha's interval whose mass lies in beta's: completely monotone kernels. J is convex over them.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from ..errors import InputError
+from ..likelihood import Problem
+from . import Method, Outcome
+from ._columns import Box, episode, first_atoms, single_atoms, solve_atoms, warm_up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`tolerance`: the certified gap, in nats, at which to stop; `max_rounds`: Newton steps at most."""
+
+    tolerance: float = 1e-6
+    max_rounds: int = 200
+
+    def __post_init__(self):
+        if not self.tolerance > 0 or self.max_rounds < 1:
+            raise InputError(f"tolerance is {self.tolerance:g} and max_rounds {self.max_rounds}, expected both above 0")
+
+
+def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
+    """The best measures; alpha and beta where each is a single atom, which is then the global optimum."""
+    begin = perf_counter()
+    ep, box = episode(problem), Box.of(problem)
+    ready = perf_counter()
+    block, a, w, nll, bound, n_eval, gap, _, _ = solve_atoms(
+        ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
+    )
+    kernels = np.zeros((ep.blocks, problem.n_steps))
+    for k, rate, weight in zip(block, a, w, strict=True):
+        kernels[k] += weight * rate * (1.0 - rate) ** np.arange(problem.n_steps)
+    alpha = beta = None
+    words = f"{len(a)} atoms for {ep.blocks} kernels: alpha and beta are not identified"
+    if np.unique(block).size == block.size:
+        alpha, beta = (value.reshape(problem.shape) for value in single_atoms(block, a, w, *box))
+        words = f"single atom per measure: certified to {max(nll - bound, 0.0):.1e} nats"
+    return Outcome(
+        status="converged" if gap <= settings.tolerance else "limit",
+        alpha=alpha,
+        beta=beta,
+        kernels=kernels.reshape(*problem.shape, problem.n_steps),
+        nll=nll,
+        lower_bound=max(bound, 0.0),
+        message=words,
+        n_eval=n_eval,
+        t_setup=ready - begin,
+        t_solve=perf_counter() - ready,
+    )
+
+
+METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=warm_up)

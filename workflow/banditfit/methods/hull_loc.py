@@ -1,0 +1,48 @@
+"""An admissible fit from the hull relaxation: its measures drawn together to one atom each, then local minimisation of J.
+
+It inherits the relaxation's lower bound, so each fit says how far from the global optimum it can be at most.
+"""
+
+from time import perf_counter
+
+import numpy as np
+
+from ..likelihood import Problem
+from . import Method, Outcome, Starts
+from ._columns import Box, episode, first_atoms, local_fits, solve_atoms, warm_up
+from .hull import Settings
+
+
+def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
+    """The best local minimum from four readings of the relaxed optimum (see `readings`)."""
+    begin = perf_counter()
+    ep, box = episode(problem), Box.of(problem)
+    ready = perf_counter()
+    block, a, w, _, bound, n_eval, _, _, _ = solve_atoms(
+        ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
+    )
+    alphas, betas, values, counts, left = local_fits(ep, *box, block, a, w, settings.max_rounds)
+    bound = max(bound, 0.0)
+    best = int(np.argmin(values))
+    gap = max(values[best] - bound, 0.0)
+    return Outcome(
+        status="converged" if left[best] <= settings.tolerance else "limit",
+        alpha=alphas[best].reshape(problem.shape),
+        beta=betas[best].reshape(problem.shape),
+        nll=values[best],
+        lower_bound=bound,
+        message=f"{'certified: ' if gap <= settings.tolerance else ''}within {gap:.1e} nats of the global optimum",
+        n_eval=n_eval + int(counts.sum()),
+        t_setup=ready - begin,
+        t_solve=perf_counter() - ready,
+        starts=Starts(
+            nll=values.tolist(),
+            alpha=[alpha.reshape(problem.shape) for alpha in alphas],
+            beta=[beta.reshape(problem.shape) for beta in betas],
+            n_eval=counts.tolist(),
+            message=["means of the measures", "heaviest atoms", "largest atoms", "best atoms in turn"],
+        ),
+    )
+
+
+METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=warm_up)
