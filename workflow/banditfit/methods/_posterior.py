@@ -16,7 +16,7 @@ from numba import njit
 from scipy.special import ndtr
 
 from ..errors import InputError
-from ..likelihood import Problem, _nll_grad
+from ..likelihood import Problem, _nll_grad_theta
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -95,27 +95,16 @@ def log_prior(theta, rest, c):
 @_compiled
 def log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior):
     """log p(u | y) up to a constant; fills its gradient."""
-    n_signals = signals.shape[0]
-    half = u.size // 2
-    q = half // n_signals
-    theta = np.empty((2, n_signals, n_arms))
-    slope = np.zeros((2, n_signals, n_arms))
+    theta, slope = np.empty_like(u), np.empty_like(u)
+    value = 0.0
     for k in range(u.size):
-        at, _, _ = place(u[k], lower[k], upper[k])
-        kind, s, j = k // half, (k % half) // q, k % q
-        if q == 1:
-            theta[kind, s, :] = at
-        else:
-            theta[kind, s, j] = at
-    value = -_nll_grad(choices, arms, signals, starts, theta[0], theta[1], slope[0], slope[1])
-    for k in range(u.size):
-        at, rest, scale = place(u[k], lower[k], upper[k])
-        kind, s, j = k // half, (k % half) // q, k % q
-        d_prior = 0.0
-        if upper[k] > lower[k]:
-            log_p, d_prior = log_prior(at, rest, prior[k])
-            value += log_p
-        d_nll = slope[kind, s].sum() if q == 1 else slope[kind, s, j]
+        theta[k], rest, slope[k] = place(u[k], lower[k], upper[k])
         value -= 0.5 * u[k] * u[k]
-        gradient[k] = (d_prior - d_nll) * scale - u[k]
-    return value
+        gradient[k] = -u[k]
+        if upper[k] > lower[k]:
+            log_p, d_prior = log_prior(theta[k], rest, prior[k])
+            value += log_p
+            gradient[k] += d_prior * slope[k]
+    nll, d_nll = _nll_grad_theta(choices, arms, signals, starts, n_arms, theta)
+    gradient -= d_nll * slope
+    return value - nll
