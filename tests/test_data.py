@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from banditfit import Dataset, InputError, Truth, read_csv, simulate
 from banditfit.catalogue import COLUMNS, count_episodes, make, read_catalogue
 from banditfit.data import load, save

@@ -150,7 +150,8 @@ def test_shared_rates_are_found_with_their_standard_error():
 
 
 def test_pooling_beats_fitting_alone_where_data_are_few():
-    data = small(60, n_steps=30, seed=8)
+    off_centre = [(1.0, (-0.8, 0.6), (0.4, 0.4))]  # of the box, so that a prior centred there is no hidden help
+    data = population.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
     ways = {"pooled": ("gem", {}), "alone, with a prior": ("gem", {"prior": "fixed"}), "alone": ("d_loc", {})}
     scores = {way: bf.score(data, bf.fit(data, "forgetting", method, settings=s)) for way, (method, s) in ways.items()}
     errors = pd.DataFrame({way: table[["kl", "alpha_error", "beta_error"]].mean() for way, table in scores.items()})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from banditfit import InputError, published_data, simulate
 from banditfit.likelihood import log_policy, problem
 from banditfit.models import MODELS

@@ -27,7 +27,7 @@ def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "config/test.yaml", *arguments]
+    return [sys.executable, "-m", "snakemake", "--configfile", "config/test.yaml", "--cores", "2", *arguments]
 
 
 def copy_project(target: Path) -> Path:

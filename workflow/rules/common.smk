@@ -25,7 +25,6 @@ wildcard_constraints:
     dataset="|".join(STUDY.catalogue),
     run="|".join(map(re.escape, STUDY.runs)),
     batch=r"\d+-\d+",
-    figure="|".join(FIGURES),
 
 
 def given_fits(wildcards):

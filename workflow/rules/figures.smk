@@ -1,7 +1,7 @@
-# The figures: one job each, from the stored tables alone.
+# The figures, all from the stored tables alone: one job, as reading the tables takes longer than drawing.
 
 
-rule figure:
+rule figures:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
@@ -9,20 +9,22 @@ rule figure:
         tables=rules.summarise.output,
         library=sources("figures", "tables"),
     output:
-        png=report(
-            "results/{study}/figures/{figure}.png",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
-        svg="results/{study}/figures/{figure}.svg",
+        expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
+        [
+            report(
+                f"results/{{study}}/figures/{name}.png",
+                caption="../report/figure.rst",
+                category="Figures",
+                labels={"figure": spec.title, "how to read it": spec.caption},
+            )
+            for name, spec in FIGURES.items()
+        ],
     log:
-        "logs/{study}/figures/{figure}.log",
+        "logs/{study}/figures.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        caption=lambda wildcards: FIGURES[wildcards.figure].caption,
         runs=list(STUDY.runs.values()),
         catalogue=STUDY.catalogue,
     script:
-        "../scripts/figure.py"
+        "../scripts/figures.py"

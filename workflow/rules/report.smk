@@ -23,7 +23,7 @@ rule report:
         manifest="results/{study}/manifest.json",
         tables=rules.summarise.output,
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
-        library=sources("report"),
+        library=sources("report", "tables"),
         template=ROOT / "workflow/banditfit/report.html.j2",
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
@@ -32,6 +32,7 @@ rule report:
     conda:
         "../../envs/environment.yaml"
     params:
+        title=STUDY.config["title"],
         runs=list(STUDY.runs.values()),
         catalogue=STUDY.catalogue,
     script:

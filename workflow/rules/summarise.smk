@@ -7,7 +7,7 @@ rule summarise:
         published=ROOT / "config/published/published_tables.csv",
         library=sources("tables", "published"),
     output:
-        expand("results/{{study}}/tables/{table}.csv", table=["summary", "outcomes", "comparison"]),
+        expand("results/{{study}}/tables/{table}.csv", table=["summary", "outcomes", "comparison", "attribution"]),
     log:
         "logs/{study}/summarise.log",
     conda:

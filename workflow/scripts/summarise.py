@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from banditfit.published import compare, read_published
-from banditfit.tables import outcomes, read_table, summarise, write_csv
+from banditfit.tables import attribute, outcomes, read_table, summarise, write_csv
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
@@ -17,6 +17,7 @@ tables = {
     "summary": summary,
     "outcomes": outcomes(scores, runs),
     "comparison": compare(summary, runs, read_published(snakemake.input.published), catalogue),
+    "attribution": attribute(scores, runs),
 }
 for path in snakemake.output:
     write_csv(tables[Path(path).stem], path)
