@@ -5,11 +5,11 @@ appendix; Piray et al. 2019, PLoS Comput. Biol. 15(6)). With log p(y_j, h_j) = -
 
     E   mode of h_j by safeguarded Newton, then mean m_j and covariance V_j of h_j given y_j, by Laplace's approximation or
         by adaptive Gauss-Hermite quadrature (Naylor & Smith 1982, Appl. Stat. 31(3)), with p(y_j) on the way
-    M   mu = mean m_j,    Sigma = (sum_j [(m_j - mu)(m_j - mu)' + V_j] + nu Sigma_0) / (J + nu)
+    M   mu = mean m_j,    Sigma = mean[(m_j - mu)(m_j - mu)' + V_j]
 
-Without V_j ("hard" EM) Sigma collapses. nu = d + 1 participants' worth of the start's Sigma_0 (an inverse-Wishart prior) keep
-it from collapse where there are only a handful of participants. Coordinates of h that are the same for everybody are held:
-they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+Without V_j ("hard" EM) Sigma collapses. The means include one more participant at the start's mu, and d + 1 more with the
+start's Sigma (a normal-inverse-Wishart prior), lest a handful of participants make a population of no width. Coordinates of h
+that are the same for everybody are held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 """
 
 from collections.abc import Sequence
@@ -224,15 +224,19 @@ def _maximise(population: Population, start: Population, statistics: tuple[np.nd
     """The M-step of mu and Sigma from statistics of J participants."""
     first, second = statistics
     nu = len(first) + 1
+    origin = start.mu[population.free]
     mu = population.mu.copy()
-    mu[population.free] = first
-    return replace(population, mu=mu, Sigma=(J * (second - np.outer(first, first)) + nu * start.Sigma) / (J + nu))
+    mu[population.free] = centre = (J * first + origin) / (J + 1)
+    spread = J * (second - np.outer(first, first) + np.outer(first - centre, first - centre))
+    Sigma = (spread + np.outer(centre - origin, centre - origin) + nu * start.Sigma) / (J + 1 + nu)
+    return replace(population, mu=mu, Sigma=Sigma)
 
 
 def _objective(expectation: Expectation, population: Population, start: Population) -> float:
-    """sum_j log p(y_j), with the log priors of Sigma and of what is the same for everybody."""
-    pull = np.trace(np.linalg.solve(population.Sigma, start.Sigma))
-    penalty = (len(population.free) + 1) * (np.linalg.slogdet(population.Sigma)[1] + pull)
+    """sum_j log p(y_j), with the log priors of mu, of Sigma and of what is the same for everybody."""
+    off_mu, nu = (population.mu - start.mu)[population.free], len(population.free) + 1
+    pull = np.trace(np.linalg.solve(population.Sigma, nu * start.Sigma + np.outer(off_mu, off_mu)))
+    penalty = (nu + 1) * np.linalg.slogdet(population.Sigma)[1] + pull
     held, off, sd = _held(population, start)
     return float(expectation.log_evidence[expectation.found].sum() - 0.5 * (penalty + ((off / sd) ** 2).sum()))
 
