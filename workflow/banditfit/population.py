@@ -306,8 +306,9 @@ def draw_population_study(study: pd.DataFrame, method: str = "gem", against: str
             ax.tick_params(labelsize=7)
             for axis in (ax.xaxis, ax.yaxis):
                 axis.set_minor_formatter(NullFormatter())
-            ax.xaxis.set_major_formatter(ScalarFormatter())
+                axis.set_major_formatter(ScalarFormatter())
             ax.set_xticks(sorted(study["size"].unique()))
+            ax.set_yticks([0.5, 1, 2, 4])
     for ax in axes[-1]:
         ax.set_xlabel("participants", fontsize=8)
     for ax in axes[:, 0]:

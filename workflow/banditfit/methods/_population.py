@@ -359,6 +359,8 @@ def learn(
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
             break
     population, expectation = best
+    kept = trace.index(max(trace)) + 1
+    reason += f"; round {kept} had the best objective"
     held_sd = _held_sd(problems, population, expectation, start)
     end = {"objective": tuple(trace), "converged": converged, "reason": reason, "n_eval": n_eval, "held_sd": held_sd}
     return replace(population, **end), expectation
@@ -440,7 +442,7 @@ def estimate(population: Population, expectation: Expectation) -> dict[str, np.n
 
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, shared: bool) -> list[Outcome]:
     """Every participant's Outcome: the posterior medians as its parameters, and `posterior` with 95 % intervals. Its
-    `diagnostics` hold log_evidence, log p(y_j) in nats, and of the whole population rounds and objective."""
+    `diagnostics` hold log_evidence, log p(y_j) in nats, and of the whole population the rounds and the best objective."""
     begin_time = perf_counter()
     population, expectation = learn(problems, settings, rng, shared)
     size = settings.batch or len(problems)
@@ -474,7 +476,7 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
         diagnostics={
             "log_evidence": float(expectation.log_evidence[j]),
             "rounds": float(len(population.objective)),
-            "objective": population.objective[-1],
+            "objective": max(population.objective),
         },
         posterior=posterior or None,
     )
