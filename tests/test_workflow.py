@@ -60,6 +60,7 @@ def test_every_fit_has_its_row(finished):
         expected = pd.Series(3, index=counts.index)
         if dataset == "tiny_3arm":
             expected["d_loc.Nelder-Mead"] = 2  # the study's own limit
+            assert "quadrature" not in counts.index  # which fits `forgetting` only
         assert counts["count"].equals(expected.rename("count")) and counts["nunique"].equals(expected.rename("nunique"))
         assert set(table["status"]) <= set(STATUSES)
         assert {a.shape for a in table["alpha"]} == {(1, 1) if n_arms == 2 else (2, 3)}

@@ -2,7 +2,9 @@
 
 Over kernels g_s,i[0] >= g_s,i[1] >= ... >= 0 the nll is convex. Each step's logsumexp(x) <= s is written with one exponential
 cone for every arm whose value is not zero by construction, exp(x_i - s) <= e_i and sum_i e_i <= 1: fewer cones than CVXPY's
-own log_sum_exp makes. Kernel entries that no signal ever touches are left out; they take the value of the next one.
+own log_sum_exp makes. Every kernel entry stays in the program, though no choice depends on some of them (an arm that was
+never rewarded): where J is flat an interior-point solver ends near the middle of the optimal face, and so do the published
+parameters that are projected from there.
 """
 
 import warnings
@@ -54,7 +56,7 @@ def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
     full = terms is None
     terms = problem.n_steps if full else min(terms, problem.n_steps)
     U, choices = lag_matrix(problem, terms)
-    program, variable, used = _program(U, choices, problem.n_arms, terms)
+    program, variable = _program(U, choices, problem.n_arms, terms)
     t_setup = perf_counter() - begin
     outcome = Outcome("failed", lower_bound=0.0 if full else np.nan)
     words: list[str] = []
@@ -70,7 +72,8 @@ def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
             break
     begin = perf_counter()
     if outcome.status != "failed":
-        g = _whole(variable.value, used, U.shape[1] // terms, terms)
+        # Decreasing and non-negative to the last bit, which the solver grants only within its tolerance.
+        g = np.maximum.accumulate(variable.value.reshape(-1, terms)[:, ::-1], axis=1)[:, ::-1].clip(min=0.0)
         outcome.kernels = np.zeros((*problem.shape, problem.n_steps))
         outcome.kernels[..., :terms] = g.reshape(*problem.shape, terms)
         outcome.nll = problem.nll_of_values(problem.kernel_values(outcome.kernels))
@@ -111,18 +114,15 @@ def lower_bound(problem: Problem, U: sp.csr_array, choices: np.ndarray, g: np.nd
     return max(bounds)
 
 
-def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[cp.Problem, cp.Variable, np.ndarray]:
-    """The conic program, its kernel entries, and which columns of U they are."""
-    n_scored = len(choices)
-    used = np.flatnonzero(np.diff(U.tocsc().indptr))
-    if len(used) == 0:  # no signal reaches any choice: every kernel is as good as another
-        variable = cp.Variable(1)
-        return cp.Problem(cp.Minimize(0.0 * variable[0]), [variable >= 0, variable <= 1]), variable, used
-    A = U[:, used].tocsr()
-    g = cp.Variable(len(used))
-    same = (used[1:] // terms == used[:-1] // terms).astype(float)
-    steps = sp.eye_array(len(used), format="csr") - sp.diags_array(same, offsets=1, shape=(len(used), len(used)), format="csr")
-    live = np.flatnonzero(np.diff(A.indptr))  # the values that are not zero by construction
+def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[cp.Problem, cp.Variable]:
+    """The conic program, and its kernels (signals x q x terms,)."""
+    n_scored, size = len(choices), U.shape[1]
+    g = cp.Variable(size)
+    inner = (np.arange(1, size) % terms > 0).astype(float)  # the last entry of a kernel is held against zero
+    steps = sp.eye_array(size, format="csr") - sp.diags_array(inner, offsets=1, shape=(size, size), format="csr")
+    live = np.flatnonzero(np.diff(U.indptr))  # the values that are not zero by construction
+    if len(live) == 0:  # no signal reaches a choice: J is the same for all kernels
+        return cp.Problem(cp.Minimize(0), [steps @ g >= 0, g <= 1]), g
     step_of = live // m
     n_zero = m - np.bincount(step_of, minlength=n_scored)
     alive = np.flatnonzero(n_zero < m)
@@ -131,7 +131,7 @@ def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[
     s, e = cp.Variable(len(alive)), cp.Variable(len(live))
     to_step = sp.csr_array((np.ones(len(live)), (np.arange(len(live)), place[step_of])), shape=(len(live), len(alive)))
     total = to_step.T @ e
-    constraints = [steps @ g >= 0, cp.ExpCone(A[live] @ g - to_step @ s, np.ones(len(live)), e)]
+    constraints = [steps @ g >= 0, cp.ExpCone(U[live] @ g - to_step @ s, np.ones(len(live)), e)]
     mixed = np.flatnonzero((n_zero > 0) & (n_zero < m))
     if len(mixed):
         e_zero = cp.Variable(len(mixed))
@@ -141,8 +141,8 @@ def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[
         constraints.append(cp.ExpCone(-s[place[mixed]], np.ones(len(mixed)), e_zero))
         total = total + weights @ e_zero
     constraints.append(total <= 1)
-    chosen = A[np.arange(n_scored) * m + choices].sum(axis=0)
-    return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ g), constraints), g, used
+    chosen = U[np.arange(n_scored) * m + choices].sum(axis=0)
+    return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ g), constraints), g
 
 
 def _solve(program: cp.Problem, name: str, words: list[str]) -> tuple[str | None, float, float]:
@@ -165,14 +165,6 @@ def _solve(program: cp.Problem, name: str, words: list[str]) -> tuple[str | None
     if status is None:
         words.append(f"{name} said {program.status}")
     return status, t_compile, t_solver
-
-
-def _whole(values: np.ndarray, used: np.ndarray, n_blocks: int, terms: int) -> np.ndarray:
-    """Kernels (blocks, terms) that are exactly decreasing and non-negative, from the entries that are used."""
-    g = np.zeros(n_blocks * terms)
-    if len(used):
-        g[used] = values
-    return np.maximum.accumulate(g.reshape(n_blocks, terms)[:, ::-1], axis=1)[:, ::-1].clip(min=0.0)
 
 
 def _separates(U: sp.csr_array, choices: np.ndarray, g: np.ndarray, m: int) -> bool:
