@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 
 import banditfit as bf
 from banditfit import likelihood
-from banditfit.methods import _columns, get_method
+from banditfit.methods import _branch, _columns, get_method
 from conftest import make
 
 HOSTILE = {
@@ -70,8 +70,8 @@ def test_bounds_hold_and_nest(model, case):
     rng = np.random.default_rng(2)
     random = min(problem.nll_theta(rng.uniform(problem.lower, problem.upper)) for _ in range(300))
     direct = run("d_loc", problem, starts=2).nll
-    steps, hull, local = (run(name, problem) for name in ("cvx_fast", "hull", "hull_loc"))
-    best = min(random, direct, local.nll)
+    steps, hull, local, best_of_all = (run(name, problem) for name in ("cvx_fast", "hull", "hull_loc", "certified"))
+    best = min(random, direct, local.nll, best_of_all.nll)
     tiny = 1e-9 * max(best, 1.0)
     assert 0 <= steps.lower_bound <= hull.lower_bound + 1e-6 + tiny
     assert hull.lower_bound <= best + tiny
@@ -79,7 +79,12 @@ def test_bounds_hold_and_nest(model, case):
     assert steps.status in ("converged", "separable")
     assert hull.status == local.status == "converged"
     assert hull.nll - hull.lower_bound <= 1e-6
-    assert abs(problem.nll(local.alpha, local.beta) - local.nll) <= tiny
+    assert best_of_all.status == "converged"
+    assert best_of_all.nll - 1.001e-6 <= best_of_all.lower_bound <= best + tiny
+    for fit in (local, best_of_all):
+        theta = np.concatenate([fit.alpha.ravel(), fit.beta.ravel()])
+        assert (theta >= problem.lower).all() and (theta <= problem.upper).all()
+        assert abs(problem.nll_theta(theta) - fit.nll) <= tiny
     for free in (steps, hull):
         assert abs(problem.nll_of_values(problem.kernel_values(free.kernels)) - free.nll) <= 1e-8 * max(free.nll, 1.0)
         assert np.isfinite(free.kernels).all()
@@ -181,3 +186,51 @@ def test_least_phi_is_bounded_from_below(lags, interval):
         assert value - 1.1e-9 <= bound <= value
         assert interval[0] <= where <= interval[1]
         assert value <= sampled + 1e-9
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_certified_fit_is_the_best_of_a_fine_grid(row):
+    problem = likelihood.problem(make("forgetting"), row, bf.get_model("forgetting"), bf.Bounds((0.0, 1.0), ((0.0, 8.0),)))
+    fit = run("certified", problem)
+    grid = [np.array([a, b]) for a in np.linspace(0, 1, 81) for b in np.linspace(0, 8, 81)]
+    start = min(grid, key=problem.nll_theta)
+    polished = minimize(problem.nll_grad, start, jac=True, bounds=[(0, 1), (0, 8)], method="L-BFGS-B")
+    assert fit.nll <= polished.fun + 1e-9
+    assert fit.lower_bound <= polished.fun
+    assert polished.fun - fit.nll <= 1e-6
+
+
+def test_search_closes_many_dimensions():
+    """Forty starts of the direct fit find nothing better than the certified optimum of twelve parameters."""
+    data = make("subrewards", n_episodes=2, n_steps=120)
+    for row in range(2):
+        problem = likelihood.problem(data, row, bf.get_model("subrewards"), data.bounds)
+        fit = run("certified", problem)
+        assert fit.status == "converged"
+        assert run("d_loc", problem, starts=40).nll >= fit.lower_bound
+
+
+def test_an_ended_search_still_bounds():
+    problem = likelihood.problem(make("subrewards", n_steps=120), 0, bf.get_model("subrewards"), make("subrewards").bounds)
+    whole, ended = run("certified", problem), run("certified", problem, max_nodes=1)
+    assert (whole.status, ended.status) == ("converged", "limit")
+    assert ended.lower_bound <= whole.lower_bound + 1e-6 and "certified" not in ended.message
+    assert ended.nll >= whole.lower_bound
+
+
+def test_only_rates_above_the_threshold_are_trimmed():
+    rng = np.random.default_rng(3)
+    trimmed = 0
+    for _ in range(50):
+        e = _columns._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
+        e[0] += 10.0
+        rates = np.linspace(0, 1, 4001)
+        phi = np.polynomial.polynomial.polyval(1 - rates, e)
+        threshold = np.quantile(phi, rng.uniform(0.05, 0.5))
+        low, high = np.zeros(1), np.ones(1)
+        assert _branch.trim(low, high, np.ones(1), e[None], np.zeros(1), 0.0, threshold)
+        cut = (rates < low[0]) | (rates > high[0])
+        assert phi[cut].min(initial=np.inf) > threshold
+        trimmed += cut.any()
+    assert trimmed > 40
+    assert not _branch.trim(np.zeros(1), np.ones(1), np.ones(1), e[None], np.zeros(1), 0.0, phi.min() - 0.1)

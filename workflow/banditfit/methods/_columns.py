@@ -26,6 +26,8 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # Newton's model has this much more of its diagonal, as a proximal term: equal columns would make it singular.
 _RIDGE = 1e-10
+# A bound gives up this share of J to rounding: sums of a few hundred float64 terms err by a hundredth of it.
+_ROUNDING = 1e-12
 # Where phi is scanned for the next atom: enough for every local minimum that matters, as wrong ones only cost a round.
 _SCAN = 24
 
@@ -548,7 +550,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
     for _ in range(max_rounds):
         g = _slopes(ep, columns, block, r)
         phi = _correlate(ep, r)
-        lower = J
+        lower = J - _ROUNDING * max(J, 1.0)
         gap = 0.0
         mass = np.zeros(n_blocks)
         for n in range(w.size):
@@ -718,7 +720,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
                 a_new[k], phi_new[k] = _scan(e[k], grids[k])
                 gap += spent[k] - min(mass_low[k] * phi_new[k], mass_high[k] * phi_new[k])
             if gap <= tolerance or J - gap >= cutoff or stalled or turn == max_rounds - 1:
-                lower = J - spent.sum()
+                lower = J - _ROUNDING * max(J, 1.0) - spent.sum()
                 for k in range(n_blocks):
                     a_new[k], phi_new[k], least = _least(e[k], a_low[k], a_high[k], slack, a_new[k])
                     share[k] = min(mass_low[k] * least, mass_high[k] * least)
@@ -920,21 +922,27 @@ def _readings(ep, a_low, a_high, mass_low, mass_high, block, a, w):
 
 
 @_compiled
+def local_fit(ep, a_low, a_high, mass_low, mass_high, alpha, beta, max_rounds):
+    """The local minimum of J near alpha and beta (blocks,): alpha, beta, J, evaluations, and what the last step still
+    promised, in nats."""
+    every = np.arange(a_low.size)
+    _, a, w, J, _, n_eval, left, _, _ = solve_atoms(
+        ep, a_low, a_high, mass_low, mass_high, every, alpha.copy(), beta.copy(), 1e-9, -np.inf, max_rounds
+    )
+    return a, np.minimum(np.maximum(w, mass_low), mass_high), J, n_eval, left
+
+
+@_compiled
 def local_fits(ep, a_low, a_high, mass_low, mass_high, block, a, w, max_rounds):
-    """Local minima of J from the four readings of measures: alpha and beta (4, blocks), and of each its J, evaluations
-    and what its last step still promised, in nats."""
+    """The local minima near the four readings of measures; each output of `local_fit`, stacked."""
     alpha, beta = _readings(ep, a_low, a_high, mass_low, mass_high, block, a, w)
     values = np.empty(4)
     counts = np.empty(4, np.int64)
     left = np.empty(4)
-    every = np.arange(a_low.size)
     for s in range(4):
-        found = solve_atoms(
-            ep, a_low, a_high, mass_low, mass_high, every, alpha[s].copy(), beta[s].copy(), 1e-9, -np.inf, max_rounds
+        alpha[s], beta[s], values[s], counts[s], left[s] = local_fit(
+            ep, a_low, a_high, mass_low, mass_high, alpha[s], beta[s], max_rounds
         )
-        alpha[s] = found[1]
-        beta[s] = np.minimum(np.maximum(found[2], mass_low), mass_high)
-        values[s], counts[s], left[s] = found[3], found[5], found[6]
     return alpha, beta, values, counts, left
 
 

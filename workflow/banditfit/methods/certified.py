@@ -1,0 +1,61 @@
+"""A certified global fit: branch and bound over the hull relaxation, until no parameters can be better by more than the
+tolerance.
+"""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from ..errors import InputError
+from ..likelihood import Problem
+from . import Method, Outcome, _columns
+from ._branch import Search, warm_up
+from ._columns import Box, episode
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`tolerance`: nats by which any other admissible parameters may at most be better; `max_nodes`: relaxations solved at
+    most; `max_seconds`: a safety net, as where it ends a search the result depends on the machine."""
+
+    tolerance: float = 1e-6
+    max_nodes: int = 5000
+    max_seconds: float = 120.0
+
+    def __post_init__(self):
+        if not self.tolerance > 0 or self.max_nodes < 1 or not self.max_seconds > 0:
+            raise InputError(
+                f"tolerance is {self.tolerance:g}, max_nodes {self.max_nodes} and max_seconds {self.max_seconds:g},"
+                " expected all above 0"
+            )
+
+
+def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
+    """The global optimum, with what is left between it and the bound."""
+    begin = perf_counter()
+    search = Search(episode(problem), Box.of(problem), settings.tolerance)
+    ready = perf_counter()
+    search.run(settings.max_nodes, settings.max_seconds)
+    gap = max(search.nll - search.bound, 0.0)
+    # The relaxation of a box that needed no branching may be left a rounding error above the tolerance.
+    done = gap <= settings.tolerance * (1.0 + 1e-6)
+    return Outcome(
+        status="converged" if done else "limit",
+        alpha=search.alpha.reshape(problem.shape),
+        beta=search.beta.reshape(problem.shape),
+        nll=search.nll,
+        lower_bound=max(search.bound, 0.0),
+        message=f"{'certified: ' if done else ''}within {gap:.1e} nats of the global optimum, {search.nodes} relaxations",
+        n_eval=search.n_eval,
+        t_setup=ready - begin,
+        t_solve=perf_counter() - ready,
+    )
+
+
+def _warm_up() -> None:
+    _columns.warm_up()
+    warm_up()
+
+
+METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)
