@@ -28,7 +28,7 @@ class Settings:
 
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
-    """The best measures; alpha and beta where each is a single atom, which is then the global optimum."""
+    """The best measures; alpha and beta where single atoms do as well, which are then the global optimum."""
     begin = perf_counter()
     ep, box = episode(problem), Box.of(problem)
     ready = perf_counter()
@@ -38,11 +38,14 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     kernels = np.zeros((ep.blocks, problem.n_steps))
     for k, rate, weight in zip(block, a, w, strict=True):
         kernels[k] += weight * rate * (1.0 - rate) ** np.arange(problem.n_steps)
-    alpha = beta = None
-    words = f"{len(a)} atoms for {ep.blocks} kernels: alpha and beta are not identified"
-    if np.unique(block).size == block.size:
-        alpha, beta = (value.reshape(problem.shape) for value in single_atoms(block, a, w, *box))
+    alpha, beta = (value.reshape(problem.shape) for value in single_atoms(block, a, w, *box))
+    collapsed = problem.nll(alpha, beta)
+    if collapsed - bound <= settings.tolerance:  # kernels that no choice depends on may hold several atoms
+        nll = collapsed
         words = f"single atom per measure: certified to {max(nll - bound, 0.0):.1e} nats"
+    else:
+        alpha = beta = None
+        words = f"{len(a)} atoms for {ep.blocks} kernels: alpha and beta are not identified"
     return Outcome(
         status="converged" if gap <= settings.tolerance else "limit",
         alpha=alpha,
