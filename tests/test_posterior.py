@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import banditfit as bf
-from banditfit import likelihood
+from banditfit import likelihood, posterior
 from banditfit.methods import _posterior, get_method
 
 BOX = bf.Bounds((0.0, 1.0), ((0.0, 5.0),))
@@ -61,13 +61,13 @@ def test_quadrature_is_the_sum_over_a_dense_grid(priors):
     sd = np.sqrt(mass.sum(axis=1) @ (alpha - mean[0]) ** 2), np.sqrt(mass.sum(axis=0) @ (beta - mean[1]) ** 2)
     assert row["status"] == "converged"
     assert [row["alpha"].item(), row["beta"].item()] == pytest.approx(mean, rel=2e-4)
-    posterior = row["posterior"]
-    assert [posterior["alpha_sd"].item(), posterior["beta_sd"].item()] == pytest.approx(sd, rel=1e-3)
+    found = row["posterior"]
+    assert [found["alpha_sd"].item(), found["beta_sd"].item()] == pytest.approx(sd, rel=1e-3)
     assert row["diagnostics"]["log_evidence"] == pytest.approx(evidence, abs=2e-4)
-    np.testing.assert_allclose(posterior["policy"].sum(axis=1), 1.0, atol=1e-9)
+    np.testing.assert_allclose(found["policy"].sum(axis=1), 1.0, atol=1e-9)
     law = DISTRIBUTIONS.get(priors[1], stats.uniform(0.0, 5.0))
     for name, p in _posterior.QUANTILES.items():
-        quantile = posterior[f"beta_{name}"].item()
+        quantile = found[f"beta_{name}"].item()
         box = bf.Bounds((0.0, 1.0), ((0.0, quantile),))
         _, _, logs = midpoints(problem_of(replace(data, bounds=box)), 300, priors)
         below = np.exp(logs).mean() * law.cdf(quantile) / law.cdf(5.0)
@@ -154,3 +154,88 @@ def test_log_density_has_the_gradient_of_finite_differences(model):
         step[k] = 1e-6
         numeric = (_posterior.log_density(u + step, unused, *inputs) - _posterior.log_density(u - step, unused, *inputs)) / 2e-6
         assert gradient[k] == pytest.approx(numeric, abs=1e-6)
+
+
+@pytest.mark.parametrize("priors", [PRIORS[0], PRIORS[1]])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_mc_agrees_with_quadrature_within_its_own_error(priors, seed):
+    data = episode(steps=100, seed=seed)
+    settings = dict(zip(("prior_alpha", "prior_beta"), priors, strict=True))
+    sampled = bf.fit(data, "forgetting", "mc", settings=settings).iloc[0]
+    exact = bf.fit(data, "forgetting", "quadrature", settings=settings).iloc[0]
+    assert sampled["status"] == "converged"
+    for name in ("alpha", "beta"):
+        sd = exact["posterior"][f"{name}_sd"].item()
+        error = sd / np.sqrt(sampled["diagnostics"]["ess_bulk"])
+        assert abs(sampled[name] - exact[name]).item() < 4 * error
+        assert sampled["posterior"][f"{name}_sd"].item() == pytest.approx(sd, rel=0.15)
+        for quantile in _posterior.QUANTILES:
+            assert abs(sampled["posterior"][f"{name}_{quantile}"] - exact["posterior"][f"{name}_{quantile}"]).item() < 0.3 * sd
+    np.testing.assert_allclose(sampled["posterior"]["policy"], exact["posterior"]["policy"], atol=0.02)
+
+
+def test_mc_rows_repeat_with_their_seed_and_carry_diagnostics():
+    data = episode(box=bf.Bounds((0.0, 1.0), ((0.0, 5.0), (0.0, 2.0))))
+    rows = [bf.fit(data, "subrewards", "mc", seed=seed).iloc[0] for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(rows[0]["alpha"], rows[1]["alpha"])
+    np.testing.assert_array_equal(rows[0]["posterior"]["beta_upper"], rows[1]["posterior"]["beta_upper"])
+    assert (rows[0]["alpha"] != rows[2]["alpha"]).all()
+    assert set(rows[0]["diagnostics"]) == {"r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "draws_per_second"}
+    assert rows[0]["posterior"]["alpha_median"].shape == (2, 2)
+    assert rows[0]["posterior"]["policy"].shape == (60, 2)
+    assert rows[0]["n_eval"] > 4 * 1500
+
+
+def test_a_fit_that_fails_its_diagnostics_is_sampled_longer_and_stays_visible():
+    data = episode()
+    row = bf.fit(data, "forgetting", "mc", settings={"draws": 50, "ess": 5000}).iloc[0]
+    assert row["status"] == "not_converged"
+    assert "ess_bulk is" in row["message"] and "expected at least 5000" in row["message"]
+    assert row["fallback"].startswith("sampled again, longer: ")
+    assert np.isfinite(row["alpha"]).all()
+    # The target lies between what the first and the longer run reach.
+    rescued = bf.fit(data, "forgetting", "mc", settings={"draws": 150, "ess": 400}).iloc[0]
+    assert rescued["status"] == "converged" and rescued["fallback"] and not rescued["message"]
+
+
+def test_mc_keeps_a_parameter_with_equal_bounds():
+    data = episode(box=bf.Bounds((0.0, 1.0), ((3.0, 3.0),)))
+    sampled, exact = (bf.fit(data, "forgetting", method).iloc[0] for method in ("mc", "quadrature"))
+    assert sampled["beta"].item() == 3.0
+    assert sampled["alpha"].item() == pytest.approx(exact["alpha"].item(), abs=0.05)
+
+
+def test_mc_refuses_settings_it_cannot_honour():
+    for settings, words in [
+        ({"chains": 1}, "chains is 1, expected at least 2"),
+        ({"target_accept": 1.0}, "target_accept is 1"),
+        ({"prior_beta": "beta(1, 1)"}, "prior_beta is 'beta"),
+    ]:
+        with pytest.raises(bf.InputError, match=words):
+            get_method("mc").read_settings("mc", settings)
+
+
+def test_draws_are_those_of_the_row_and_can_be_drawn(tmp_path):
+    data = episode()
+    row = bf.fit(data, "per_arm", "mc", bounds=BOX).iloc[0]
+    inference = posterior.draws(data, row, bounds=BOX)
+    np.testing.assert_allclose(inference.posterior["beta"].mean(("chain", "draw")), row["beta"], rtol=1e-12)
+    inference.to_netcdf(tmp_path / "draws.nc")
+    posterior.plot_draws(inference, tmp_path / "draws.png")
+    assert (tmp_path / "draws.nc").stat().st_size > 10_000 and (tmp_path / "draws.png").stat().st_size > 10_000
+    with pytest.raises(bf.InputError, match="found a fit of method 'quadrature'"):
+        posterior.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
+
+
+def test_calibration_ranks_every_parameter_of_every_episode(tmp_path):
+    ranks = posterior.calibrate(
+        "per_arm", p_reward=(0.8, 0.2), p_switch=0.0, beta=((0.0, 5.0),), n_episodes=12, n_steps=40, seed=3
+    )
+    assert ranks.groupby("parameter").size().to_dict() == dict.fromkeys(
+        ["alpha reward 0", "alpha reward 1", "beta reward 0", "beta reward 1"], 12
+    )
+    assert ranks["rank"].between(0, posterior.RANKS).all()
+    # Uniform ranks have mean 49.5 and variance near 100 ** 2 / 12; parameters of an episode are not independent.
+    assert abs(ranks["rank"].mean() - posterior.RANKS / 2) < 4 * 29 / np.sqrt(12)
+    posterior.plot_ranks(ranks, tmp_path / "ranks.png")
+    assert (tmp_path / "ranks.png").exists()

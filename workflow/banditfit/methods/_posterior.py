@@ -16,7 +16,7 @@ from numba import njit
 from scipy.special import ndtr
 
 from ..errors import InputError
-from ..likelihood import Problem, _nll_grad_theta
+from ..likelihood import Problem, _nll_grad_theta, _policy, _spread, _unit_traces
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -67,6 +67,21 @@ def summary(problem: Problem, policy: np.ndarray, **by_theta: np.ndarray) -> dic
     parts = {name: problem.split(theta) for name, theta in by_theta.items()}
     pairs = {f"{symbol}_{name}": part[i] for name, part in parts.items() for i, symbol in enumerate(("alpha", "beta"))}
     return pairs | {"policy": policy}
+
+
+def mean_policy(problem: Problem, theta: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """The mass-weighted mean of the choice probabilities (steps, arms) of parameters theta (points, parameters)."""
+    policy = np.zeros((problem.n_arms, problem.n_steps))
+    _add_policies(np.ascontiguousarray(theta), mass / mass.sum(), problem.arms, problem.signals, problem.starts, policy)
+    return policy.T
+
+
+@_compiled
+def _add_policies(theta, mass, arms, signals, starts, policy):
+    scored = np.zeros_like(arms)  # there is a policy also where the trial was missed
+    for k in range(mass.size):
+        full = _spread(theta[k], len(signals), len(policy))
+        policy += mass[k] * _policy(scored, _unit_traces(arms, signals, starts, full[0]), full[1])[1]
 
 
 @_compiled

@@ -17,12 +17,11 @@ from ..data import Dataset
 from ..errors import InputError
 from ..models import get_model
 from . import Method, Outcome
-from ._posterior import QUANTILES, _compiled, coefficients, log_prior, place, read_priors, summary, theta_of
+from ._posterior import QUANTILES, _compiled, coefficients, log_prior, mean_policy, place, read_priors, summary, theta_of
 
 ORDER = 10
 EDGE = 8.5  # |u| at the edge of the square: 2e-17 of a uniform prior lies outside
 PANELS = 3  # per side, before the first cut: the first look is at 60 x 60 nodes
-LARGE = 1e200  # a product of denominators whose logarithm is due: safe for up to 1e108 arms
 NEGLIGIBLE = 1e-12  # relative mass of a node left out of the mean policy
 NODES, WEIGHTS = legendre.leggauss(ORDER)
 
@@ -50,65 +49,21 @@ class Settings:
 def _log_densities(u, choices, arms, signals, starts, n_arms, lower, upper, prior, out):
     """Fills out (panels, ORDER, ORDER) with log p(u | y) at the nodes u (panels, 2, ORDER) of each panel.
 
-    The trace of one alpha serves all beta of its row."""
+    The traces of one alpha serve all beta of its row."""
     n_panels, _, order = u.shape
-    h = np.empty(n_arms)
-    beta, spare = np.empty(order), np.empty(order)
-    product = np.empty(order)
+    theta, log_p = np.empty((2, order)), np.empty((2, order))
     for panel in range(n_panels):
-        for j in range(order):
-            beta[j], spare[j], _ = place(u[panel, 1, j], lower[1], upper[1])
+        for k in range(2):
+            for i in range(order):
+                theta[k, i], rest, _ = place(u[panel, k, i], lower[k], upper[k])
+                log_p[k, i] = -0.5 * u[panel, k, i] ** 2
+                if upper[k] > lower[k]:
+                    log_p[k, i] += log_prior(theta[k, i], rest, prior[k])[0]
         for i in range(order):
-            alpha, rest, _ = place(u[panel, 0, i], lower[0], upper[0])
-            h[:] = 0.0
-            row = out[panel, i]
-            product[:] = 1.0  # of the softmax denominators: one logarithm for many
+            h = likelihood._unit_traces(arms, signals, starts, np.full((1, n_arms), theta[0, i]))
             for j in range(order):
-                row[j] = -0.5 * (u[panel, 0, i] ** 2 + u[panel, 1, j] ** 2)
-                if upper[0] > lower[0]:
-                    row[j] += log_prior(alpha, rest, prior[0])[0]
-                if upper[1] > lower[1]:
-                    row[j] += log_prior(beta[j], spare[j], prior[1])[0]
-            for t in range(choices.size):
-                if starts[t]:
-                    h[:] = 0.0
-                y = choices[t]
-                if y >= 0:
-                    best = h.argmax()
-                    for j in range(order):
-                        total = 1.0
-                        for arm in range(n_arms):
-                            if arm != best:
-                                total += np.exp(beta[j] * (h[arm] - h[best]))
-                        row[j] -= beta[j] * (h[best] - h[y])
-                        product[j] *= total
-                        if product[j] > LARGE:
-                            row[j] -= np.log(product[j])
-                            product[j] = 1.0
-                for arm in range(n_arms):
-                    h[arm] *= 1.0 - alpha
-                if arms[t] >= 0:
-                    h[arms[t]] += alpha * signals[0, t]
-            row -= np.log(product)
-
-
-@_compiled
-def _mean_policy(theta, mass, arms, signals, starts, policy):
-    """Adds to policy (steps, arms) the mass-weighted choice probabilities of nodes theta (nodes, 2)."""
-    n_steps, n_arms = policy.shape
-    h = np.empty(n_arms)
-    p = np.empty(n_arms)
-    for k in range(mass.size):
-        h[:] = 0.0
-        for t in range(n_steps):
-            if starts[t]:
-                h[:] = 0.0
-            p[:] = np.exp(theta[k, 1] * (h - h.max()))
-            p *= mass[k] / p.sum()
-            policy[t] += p
-            h *= 1.0 - theta[k, 0]
-            if arms[t] >= 0:
-                h[arms[t]] += theta[k, 0] * signals[0, t]
+                nll, _ = likelihood._policy(choices, h, np.full((1, n_arms), theta[1, j]))
+                out[panel, i, j] = log_p[0, i] + log_p[1, j] - nll
 
 
 def _nodes(corners: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -197,8 +152,7 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     points = np.stack([_quantiles(u[:, k], width, mass.sum(axis=2 - k)) for k in range(2)], axis=-1)
     quantiles = dict(zip(QUANTILES, theta_of(problem, points), strict=True))
     heavy = mass > NEGLIGIBLE * mass.max()
-    policy = np.zeros((problem.n_steps, problem.n_arms))
-    _mean_policy(theta[heavy], mass[heavy], problem.arms, problem.signals, problem.starts, policy)
+    policy = mean_policy(problem, theta[heavy], mass[heavy])
     evidence = log_total - sum(_log_prior_mass(*each) for each in zip(prior, problem.lower, problem.upper, strict=True))
     alpha, beta = problem.split(mean)
     return Outcome(

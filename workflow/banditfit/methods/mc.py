@@ -1,0 +1,216 @@
+"""MC: the posterior mean by Monte Carlo (arXiv 2511.04454, section 4), sampled with nutpie's NUTS on the compiled likelihood.
+
+The sampler runs in the coordinates of `_posterior`, where an uninformed parameter is exactly normal, and calls the density
+by its machine address: Python is not involved in a draw.
+"""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import arviz as az
+import numpy as np
+import nutpie
+from numba import carray, cfunc, types
+from nutpie.compile_pymc import CompiledPyMCModel
+
+from .. import likelihood
+from ..data import Dataset
+from ..errors import InputError
+from ..models import get_model
+from . import Method, Outcome
+from ._posterior import QUANTILES, coefficients, log_density, mean_policy, place, read_priors, summary
+
+LONGER = 8  # times the draws, and LONGER_TUNE times the warm-up, for a fit whose chains failed a diagnostic
+LONGER_TUNE = 2
+CAUTIOUS = 0.95  # its target of acceptance: smaller steps, against divergences
+POLICY_DRAWS = 1000  # draws, evenly spaced, in the mean policy
+
+# What a fit must pass (Vehtari et al. 2021, Bayesian Analysis 16, 667; Betancourt 2017, arXiv 1701.02434).
+R_HAT = 1.01
+E_BFMI = 0.3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`chains` of `tune` warm-up steps and `draws` draws (the published study: 4, 2000, 5000); `ess`: effective draws that
+    every parameter must reach, in bulk and tails; `target_accept`: NUTS's target of acceptance; `prior_alpha` (uniform,
+    beta(a, b)) and `prior_beta` (uniform, gamma(shape, scale), lognormal(mu, sigma)), truncated to the bounds."""
+
+    chains: int = 4
+    tune: int = 500
+    draws: int = 1000
+    ess: int = 400
+    target_accept: float = 0.8
+    prior_alpha: str = "uniform"
+    prior_beta: str = "uniform"
+
+    def __post_init__(self):
+        # Fewer chains cannot disagree; fewer draws leave ArviZ no tails to compare.
+        for name, least in (("chains", 2), ("tune", 50), ("draws", 50), ("ess", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        if not 0.5 <= self.target_accept < 1:
+            raise InputError(f"target_accept is {self.target_accept:g}, expected from 0.5 to below 1")
+        read_priors(self.prior_alpha, self.prior_beta)
+
+
+_REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
+
+
+def _packed(problem: likelihood.Problem, prior: np.ndarray) -> np.ndarray:
+    """An episode as one array of 64-bit words, for `_unpack`."""
+    words = lambda reals: np.ascontiguousarray(reals, dtype=np.float64).ravel().view(np.int64)  # noqa: E731
+    head = [problem.model.n_signals, problem.n_arms, problem.n_steps, len(problem.lower)]
+    reals = [words(each) for each in (problem.signals, problem.lower, problem.upper, prior)]
+    return np.concatenate([head, problem.choices, problem.arms, problem.starts.astype(np.int64), *reals])
+
+
+@likelihood._compiled
+def _unpack(address):
+    n_signals, n_arms, n_steps, n = carray(address, 4)
+    words = carray(address, 4 + (3 + n_signals) * n_steps + 6 * n)
+    choices, arms, starts = words[4 : 4 + 3 * n_steps].reshape((3, n_steps))
+    reals = words[4 + 3 * n_steps :].view(np.float64)
+    signals = reals[: n_signals * n_steps].reshape((n_signals, n_steps))
+    lower, upper = reals[n_signals * n_steps :][: 2 * n].reshape((2, n))
+    prior = reals[n_signals * n_steps + 2 * n :].reshape((n, 4))
+    return choices, arms, signals, starts, n_arms, lower, upper, prior
+
+
+@cfunc(types.int64(types.uint64, _REALS, _REALS, _REALS, _WORDS), cache=True)
+def _density(n, u, gradient, value, address):
+    """log p(u | y) and its gradient in the sampler's calling convention; not 0 where either is not finite."""
+    slope = carray(gradient, (n,))
+    value[0] = log_density(carray(u, (n,)), slope, *_unpack(address))
+    return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 1
+
+
+@cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
+def _expand(n, n_out, u, out, address):
+    """theta of u, in the sampler's calling convention."""
+    lower, upper = _unpack(address)[5:7]
+    for k in range(n):
+        out[k] = place(u[k], lower[k], upper[k])[0]
+    return 0
+
+
+def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> az.InferenceData:
+    """The draws of one episode: `alpha` and `beta` (chain, draw, signal, arm; one "arm" where the arms share them) in
+    `posterior`, the coordinates u and the sampler's statistics in `sample_stats`, the warm-up apart."""
+    n = len(problem.lower)
+    shape = problem.shape
+    coords = {
+        "signal": list(problem.model.signals),
+        "arm": ["all"] if problem.model.shared else [str(arm) for arm in range(problem.n_arms)],
+    }
+    # The class nutpie makes of a PyMC model: the one way to hand it a density as machine code.
+    model = CompiledPyMCModel(
+        compiled_logp_func=_density,
+        compiled_expand_func=_expand,
+        user_data=_packed(problem, coefficients(problem, settings.prior_alpha, settings.prior_beta)),
+        initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # a draw from the uniform prior
+        n_expanded=n,
+        shape_info=(["alpha", "beta"], [n // 2, n // 2], [shape, shape]),
+        dims={"alpha": ("signal", "arm"), "beta": ("signal", "arm")},
+        shared_data={},
+        logp_func=None,
+        expand_func=None,
+        _n_dim=n,
+        _shapes={"alpha": shape, "beta": shape},
+        _coords=coords,
+    )
+    return nutpie.sample(
+        model,
+        chains=settings.chains,
+        tune=settings.tune,
+        draws=settings.draws,
+        target_accept=settings.target_accept,
+        seed=int(rng.integers(2**32)),
+        cores=1,  # episodes are what runs in parallel
+        progress_bar=False,
+        store_unconstrained=True,
+    )
+
+
+def diagnose(draws: az.InferenceData) -> dict[str, float]:
+    """The worst R-hat (rank-normalised) and effective sample sizes over the coordinates, the number of divergent draws and
+    the lowest E-BFMI of a chain."""
+    u = draws.sample_stats[["unconstrained_draw"]]
+    worst = lambda table, pick: float(pick(table["unconstrained_draw"].values))  # noqa: E731
+    return {
+        "r_hat": worst(az.rhat(u), np.max),
+        "ess_bulk": worst(az.ess(u, method="bulk"), np.min),
+        "ess_tail": worst(az.ess(u, method="tail"), np.min),
+        "divergences": float(draws.sample_stats["diverging"].sum()),
+        "e_bfmi": float(az.bfmi(draws).min()),
+    }
+
+
+def complaints(found: dict[str, float], settings: Settings) -> str:
+    """Which diagnostics fail, with the bar each had to pass; empty if none."""
+    bars = [
+        ("r_hat", found["r_hat"] <= R_HAT, f"at most {R_HAT}"),
+        ("ess_bulk", found["ess_bulk"] >= settings.ess, f"at least {settings.ess}"),
+        ("ess_tail", found["ess_tail"] >= settings.ess, f"at least {settings.ess}"),
+        ("divergences", found["divergences"] == 0, "none"),
+        ("e_bfmi", found["e_bfmi"] >= E_BFMI, f"at least {E_BFMI}"),
+    ]
+    return "; ".join(f"{name} is {found[name]:.4g}, expected {bar}" for name, passed, bar in bars if not passed)
+
+
+def sound_sample(
+    problem: likelihood.Problem, settings: Settings, rng: np.random.Generator
+) -> tuple[list[az.InferenceData], list[dict[str, float]]]:
+    """The runs of an episode and their diagnostics: one, or two if the first failed a diagnostic."""
+    longer = replace(
+        settings,
+        tune=LONGER_TUNE * settings.tune,
+        draws=LONGER * settings.draws,
+        target_accept=max(settings.target_accept, CAUTIOUS),
+    )
+    runs, diagnostics = [], []
+    for length in (settings, longer):
+        begin = perf_counter()
+        runs.append(sample(problem, length, rng))
+        seconds = perf_counter() - begin
+        diagnostics.append(diagnose(runs[-1]) | {"draws_per_second": length.chains * length.draws / seconds})
+        if not complaints(diagnostics[-1], settings):
+            break
+    return runs, diagnostics
+
+
+def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
+    """The posterior mean; medians, 95 % intervals, standard deviations and the mean policy in `posterior`. Chains that
+    fail a diagnostic are sampled again, longer; if they fail again the fit is `not_converged`."""
+    begin = perf_counter()
+    runs, diagnostics = sound_sample(problem, settings, rng)
+    words = [complaints(found, settings) for found in diagnostics]
+    theta = np.concatenate(
+        [runs[-1].posterior[name].values.reshape(-1, len(problem.lower) // 2) for name in ("alpha", "beta")], axis=1
+    )
+    alpha, beta = problem.split(theta.mean(axis=0))
+    quantiles = dict(zip(QUANTILES, np.quantile(theta, list(QUANTILES.values()), axis=0), strict=True))
+    spaced = theta[np.linspace(0, len(theta) - 1, min(POLICY_DRAWS, len(theta))).astype(int)]
+    policy = mean_policy(problem, spaced, np.ones(len(spaced)))
+    return Outcome(
+        status="not_converged" if words[-1] else "converged",
+        alpha=alpha,
+        beta=beta,
+        nll=problem.nll(alpha, beta),
+        message=words[-1],
+        fallback=f"sampled again, longer: {words[0]}" if len(runs) > 1 else "",
+        n_eval=int(sum(run[group]["n_steps"].sum() for run in runs for group in ("warmup_sample_stats", "sample_stats"))),
+        t_solve=perf_counter() - begin,
+        diagnostics=diagnostics[-1],
+        posterior=summary(problem, sd=theta.std(axis=0), policy=policy, **quantiles),
+    )
+
+
+def _warm_up():
+    """Compiles (or loads from the cache) with a two-step episode."""
+    data = Dataset("warm-up", np.array([[0, 1]]), np.ones((1, 2)), n_arms=2)
+    model = get_model("forgetting")
+    fit(likelihood.problem(data, 0, model, model.default_bounds), Settings(), np.random.default_rng(0), None)
+
+
+METHOD = Method(fit=fit, settings=Settings, warm_up=_warm_up)
