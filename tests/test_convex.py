@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 import banditfit as bf
 from banditfit import likelihood
-from banditfit.methods import Outcome, _conic
+from banditfit.methods import Outcome, _conic, _project
 from banditfit.methods._local import SOLVERS
 from banditfit.methods._project import Settings, project
 from conftest import make
@@ -80,6 +80,17 @@ def test_geometric_kernels_are_projected_onto_themselves(solver):
     outcome = project(problem, Outcome("converged", kernels=kernels), 30, Settings(solver=solver), np.random.default_rng(0))
     np.testing.assert_allclose(outcome.alpha, alpha, atol=2e-3)
     np.testing.assert_allclose(outcome.beta, beta, atol=2e-2)
+
+
+def test_the_closed_form_start_is_exact_for_geometric_kernels_and_ignores_a_noisy_tail():
+    lower, upper, j = np.array([0.0, 0.0]), np.array([1.0, 5.0]), np.arange(40)
+    g = 0.3 * 2.0 * 0.7**j
+    np.testing.assert_allclose(_project.log_linear_start(g, lower, upper), [0.3, 2.0], rtol=1e-6)
+    noisy = g + 1e-4 * np.random.default_rng(0).random(40)
+    np.testing.assert_allclose(_project.log_linear_start(noisy, lower, upper), [0.3, 2.0], rtol=1e-2)
+    for flat in (np.zeros(40), np.ones(40), np.eye(40)[0]):
+        start = _project.log_linear_start(flat, lower, upper)
+        assert np.all(start >= lower) and np.all(start <= upper)
 
 
 def degenerate():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from ._local import Found, Solver, minimise, random_starts
 
 @dataclass(frozen=True)
 class Settings:
-    """`solver`: SciPy's name of the local solver; `starts`: uniform random starts for each kernel, the best is kept."""
+    """`solver`: SciPy's name of the local solver; `start`: where it starts for each kernel, "random" as published, from
+    `starts` uniform points of which the best end is kept, or once from the closed form of `log_linear_start`."""
 
     solver: Solver = "L-BFGS-B"
+    start: Literal["random", "log-linear"] = "random"
     starts: int = 5
 
     def __post_init__(self):
@@ -57,6 +60,21 @@ def project(problem: Problem, given: Outcome, terms: int, settings: Settings, rn
     )
 
 
+def log_linear_start(g: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """(a, b) of the weighted least-squares line log g[j] = log(a b) + j log(1 - a), inside the bounds.
+
+    An error of g[j] is an error of about 1 / g[j] of its logarithm, so with weights g[j]^2 only the head of the kernel
+    counts and its tail, the logarithm of noise, does not. A kernel without two positive entries starts mid-box.
+    """
+    kept = np.flatnonzero(g > 0.0)
+    if len(kept) < 2:
+        return (lower + upper) / 2
+    slope, height = np.polyfit(kept, np.log(g[kept]), 1, w=g[kept])  # polyfit squares its weights
+    a = np.clip(-np.expm1(slope), lower[0], upper[0])
+    b = np.exp(height) / a if a > 0.0 else upper[1]
+    return np.array([a, np.clip(b, lower[1], upper[1])])
+
+
 def _nearest(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, settings: Settings, rng: np.random.Generator) -> Found:
     j = np.arange(len(g))
 
@@ -70,6 +88,9 @@ def _nearest(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, settings: Sett
     def value(theta: np.ndarray) -> float:
         return value_and_gradient(theta)[0]
 
-    starts = random_starts(lower, upper, settings.starts, rng)
+    if settings.start == "random":
+        starts = random_starts(lower, upper, settings.starts, rng)
+    else:
+        starts = [log_linear_start(g, lower, upper)]
     ends = [minimise(value, value_and_gradient, lower, upper, start, settings.solver) for start in starts]
     return min(ends, key=lambda f: f.value)
