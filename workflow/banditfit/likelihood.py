@@ -47,35 +47,28 @@ def _exp(x):
 
 
 @_vectorised
-def _trace(arms, signal, starts, arm, alpha, h):
-    """Fills h (steps,) with the unit trace of one signal on one arm, as it stands when each step's choice is made."""
+def _trace(arms, signal, starts, arm, alpha, h, p=None, c=None):
+    """Fills h (steps,) with the unit trace of one signal on one arm, as it stands when each step's choice is made, and
+    p and c, where given, with its first and second derivative in alpha."""
     decay = 1.0 - alpha
-    now = 0.0
+    now = slope = curve = 0.0
     for t in range(h.size):
-        now = 0.0 if starts[t] else now
+        if starts[t]:
+            now = slope = curve = 0.0
         h[t] = now
         u = signal[t] if arms[t] == arm else 0.0
+        if c is not None:
+            c[t] = curve
+            curve = decay * curve - 2.0 * slope
+        if p is not None:
+            p[t] = slope
+            slope = decay * slope + (u - now)
         now = decay * now + alpha * u
 
 
 @_vectorised
-def _trace_slope(arms, signal, starts, arm, alpha, h, p):
-    """_trace, and p = dh/dalpha."""
-    decay = 1.0 - alpha
-    now, slope = 0.0, 0.0
-    for t in range(h.size):
-        now = 0.0 if starts[t] else now
-        slope = 0.0 if starts[t] else slope
-        h[t] = now
-        p[t] = slope
-        u = signal[t] if arms[t] == arm else 0.0
-        slope = decay * slope + (u - now)
-        now = decay * now + alpha * u
-
-
-@_vectorised
-def _residuals(choices, h, beta):
-    """The nll of unit traces h (signals, arms, steps) and the residuals policy - choice (arms, steps), 0 on missed trials."""
+def _policy(choices, h, beta):
+    """The nll of unit traces h (signals, arms, steps), and the choice probabilities (arms, steps), 0 on missed trials."""
     n_signals, n_arms, n_steps = h.shape
     x = np.empty((n_arms, n_steps))
     top = np.full(n_steps, -np.inf)
@@ -109,10 +102,15 @@ def _residuals(choices, h, beta):
     for i in range(n_arms):
         for t in range(n_steps):
             x[i, t] *= total[t]
-    for t in range(n_steps):
-        if choices[t] >= 0:
-            x[choices[t], t] -= 1.0
     return nll + np.log(product), x
+
+
+@_compiled
+def _residuals(choices, policy):
+    """Turns choice probabilities (arms, steps) into policy - choice."""
+    for t in range(choices.size):
+        if choices[t] >= 0:
+            policy[choices[t], t] -= 1.0
 
 
 @_vectorised
@@ -120,6 +118,14 @@ def _dot(a, b):
     total = 0.0
     for t in range(a.size):
         total += a[t] * b[t]
+    return total
+
+
+@_vectorised
+def _dot3(a, b, c):
+    total = 0.0
+    for t in range(a.size):
+        total += a[t] * b[t] * c[t]
     return total
 
 
@@ -131,8 +137,9 @@ def _nll_grad(choices, arms, signals, starts, alpha, beta, d_alpha, d_beta):
     p = np.empty_like(h)
     for s in range(n_signals):
         for i in range(n_arms):
-            _trace_slope(arms, signals[s], starts, i, alpha[s, i], h[s, i], p[s, i])
-    nll, residuals = _residuals(choices, h, beta)
+            _trace(arms, signals[s], starts, i, alpha[s, i], h[s, i], p[s, i])
+    nll, residuals = _policy(choices, h, beta)
+    _residuals(choices, residuals)
     for s in range(n_signals):
         for i in range(n_arms):
             d_alpha[s, i] += beta[s, i] * _dot(residuals[i], p[s, i])
@@ -153,7 +160,7 @@ def _unit_traces(arms, signals, starts, alpha):
 
 @_compiled
 def _nll(choices, arms, signals, starts, alpha, beta):
-    return _residuals(choices, _unit_traces(arms, signals, starts, alpha), beta)[0]
+    return _policy(choices, _unit_traces(arms, signals, starts, alpha), beta)[0]
 
 
 @_compiled
@@ -181,6 +188,55 @@ def _nll_grad_theta(choices, arms, signals, starts, n_arms, theta):
 def _nll_theta(choices, arms, signals, starts, n_arms, theta):
     full = _spread(theta, len(signals), n_arms)
     return _nll(choices, arms, signals, starts, full[0], full[1])
+
+
+@_compiled
+def _nll_hessian(choices, arms, signals, starts, n_arms, theta):
+    """The nll, its gradient and Hessian with respect to theta, and the diagonal of the Fisher information.
+
+    With D the derivatives of the values x, and e and d the first and second differentials of the nll in x, the Fisher
+    information is sum_t D' e D, e = diag(policy) - policy policy', and the Hessian adds sum_t,i d[i] times the second
+    derivatives of x[i], which only couple an alpha with itself and with its own beta.
+    """
+    n_signals, n_steps = len(signals), choices.size
+    q = theta.size // (2 * n_signals)
+    full = _spread(theta, n_signals, n_arms)
+    slope = np.empty((2, n_signals, n_arms, n_steps))
+    p, c = np.empty(slope.shape[1:]), np.empty(slope.shape[1:])
+    for s in range(n_signals):
+        for i in range(n_arms):
+            _trace(arms, signals[s], starts, i, full[0, s, i], slope[1, s, i], p[s, i], c[s, i])
+            slope[0, s, i] = full[1, s, i] * p[s, i]
+    nll, policy = _policy(choices, slope[1], full[1])
+
+    place = np.empty((2, n_signals, n_arms), dtype=np.int64)  # in theta
+    for half in range(2):
+        for s in range(n_signals):
+            for i in range(n_arms):
+                place[half, s, i] = (half * n_signals + s) * q + i % q
+    mean = np.zeros((theta.size, n_steps))
+    hessian = np.zeros((theta.size, theta.size))
+    slopes, places = slope.reshape(-1, n_arms, n_steps), place.reshape(-1, n_arms)
+    for i in range(n_arms):
+        for j in range(2 * n_signals):
+            mean[places[j, i]] += policy[i] * slopes[j, i]
+            for k in range(2 * n_signals):
+                hessian[places[j, i], places[k, i]] += _dot3(policy[i], slopes[j, i], slopes[k, i])
+    hessian -= mean @ mean.T
+    fisher = np.diag(hessian).copy()
+
+    _residuals(choices, policy)
+    gradient = np.zeros(theta.size)
+    for s in range(n_signals):
+        for i in range(n_arms):
+            a, b = place[0, s, i], place[1, s, i]
+            gradient[a] += _dot(policy[i], slope[0, s, i])
+            gradient[b] += _dot(policy[i], slope[1, s, i])
+            hessian[a, a] += full[1, s, i] * _dot(policy[i], c[s, i])
+            mixed = _dot(policy[i], p[s, i])
+            hessian[a, b] += mixed
+            hessian[b, a] += mixed
+    return nll, gradient, hessian, fisher
 
 
 @_compiled
