@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from banditfit.methods import STATUSES
@@ -87,8 +88,8 @@ def test_the_engines_own_report_is_written_offline(finished):
 def test_one_core_gives_the_same_tables(finished, tmp_path):
     project = copy_project(tmp_path / "project")
     snakemake(project, "--cores", "1", f"{STUDY}/scores/tiny_2arm.parquet")
-    one, two = (scores(p, "tiny_2arm").drop(columns=TIMES) for p in (project, finished))
-    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    one, two = (pq.read_table(p / STUDY / "scores/tiny_2arm.parquet").drop_columns(TIMES) for p in (project, finished))
+    assert one.schema == two.schema and repr(one.to_pylist()) == repr(two.to_pylist())
 
 
 def test_editing_a_module_reruns_what_depends_on_it_and_nothing_else(finished):
@@ -96,11 +97,13 @@ def test_editing_a_module_reruns_what_depends_on_it_and_nothing_else(finished):
     before = judge.read_text()
     judge.write_text(before + "\n# edited\n")
     try:
-        plan = snakemake(finished, "--dry-run", "--quiet", "rules").stdout + snakemake(finished, "--dry-run").stdout
+        plan = snakemake(finished, "--dry-run")
     finally:
         judge.write_text(before)
-    assert "rule score:" in plan and "rule figure:" in plan and "rule report:" in plan
-    assert "rule fit:" not in plan and "rule data:" not in plan
+    # The table of planned jobs: one line for each rule, its name and a count.
+    words = [line.split() for line in (plan.stdout + plan.stderr).splitlines()]
+    planned = {pair[0] for pair in words if len(pair) == 2 and pair[1].isdigit()} - {"total"}
+    assert planned == {"score", "summarise", "figures", "manifest", "report", "all"}
 
 
 def test_a_killed_run_resumes_and_keeps_what_was_finished(tmp_path):

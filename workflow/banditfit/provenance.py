@@ -22,6 +22,11 @@ PACKAGE = Path(__file__).parent
 LIBRARIES = ("numpy", "scipy", "numba", "cvxpy", "clarabel", "scs", "pandas", "pyarrow", "matplotlib", "seaborn", "snakemake")
 
 
+def export_package() -> None:
+    """Lets child processes import this very copy of the package."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+
+
 def sources(*modules: str) -> list[str]:
     """The files of the package that these modules (such as "judge" or "methods.cvx") need, themselves included: what a
     result depends on, and nothing else. Imports are followed wherever they stand, in functions too."""

@@ -1,18 +1,18 @@
 # What the rules share: the checked study, and the functions that turn it into file names.
-import os
 import sys
 
 from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
-# The scripts import the package from here, installed or not, on this machine or on a node of a cluster.
 sys.path.insert(0, str(ROOT / "workflow"))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "workflow"), os.environ.get("PYTHONPATH")]))
 
 from banditfit.errors import InputError
 from banditfit.figures import FIGURES
-from banditfit.provenance import sources
+from banditfit.provenance import export_package, sources
 from banditfit.study import read_study
+
+# The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
+export_package()
 
 try:
     STUDY = read_study(config, ROOT, ", ".join(map(str, workflow.configfiles)))
