@@ -29,7 +29,7 @@ paper: env ## the full study: 1000 episodes, every method and solver (hours; res
 	@echo "The report: results/paper/report.html"
 
 benchmark: env ## speed, measured in one run, as ratios
-	$(BIN)/python -m banditfit.benchmark
+	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit.benchmark
 
 check: env ## style of code and workflow
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
