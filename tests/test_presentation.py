@@ -13,6 +13,7 @@ import banditfit as bf
 from banditfit import catalogue, entries, figures, published, report, tables
 from banditfit.methods import STATUSES
 from banditfit.models import MODELS
+from banditfit.report import words
 
 CONFIG = Path(__file__).parents[1] / "config"
 HEAD = "\t".join(entries.COLUMNS)
@@ -58,8 +59,12 @@ def study(datasets, runs, how):
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     results = tables.Results(
         scores=scores,
-        summary=summary,
-        comparison=published.compare(summary, runs, theirs, how),
+        tables={
+            "summary": summary,
+            "outcomes": tables.outcomes(scores, runs),
+            "comparison": published.compare(summary, runs, theirs, how),
+            "attribution": tables.attribute(scores, runs),
+        },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,
         catalogue=how,
@@ -164,7 +169,7 @@ def test_tables_come_back_as_they_were_written(tmp_path, known):
 
 def test_a_csv_comes_back_as_it_was_written(tmp_path, known, unknown):
     for results, _ in (known, unknown):
-        for table in (results.summary, results.comparison, tables.outcomes(results.scores, results.runs)):
+        for table in results.tables.values():
             tables.write_csv(table, tmp_path / "t.csv")
             again = tables.read_csv(tmp_path / "t.csv")
             pd.testing.assert_frame_equal(again, table, check_dtype=False, rtol=1e-15)
@@ -172,7 +177,7 @@ def test_a_csv_comes_back_as_it_was_written(tmp_path, known, unknown):
 
 def test_a_summary_is_what_numpy_says(known):
     results, _ = known
-    scores, summary = results.scores, results.summary
+    scores, summary = results.scores, results.tables["summary"]
     fits = scores[(scores["dataset"] == "tiny_3arm") & (scores["run"] == "d_loc.SLSQP")]
     for metric, unit, scale in (("kl", "nats", 1), ("alpha_error", "1", 1), ("t_wall", "ms", 1000)):
         row = summary.query("dataset == 'tiny_3arm' and run == 'd_loc.SLSQP' and metric == @metric").iloc[0]
@@ -245,8 +250,8 @@ def test_the_verdict_rule(metric, theirs, verdict):
 
 def test_a_comparison_pairs_what_belongs_together(known, unknown):
     results, _ = known
-    table = results.comparison
-    assert set(table["dataset"]) == {"forgetting_2arm"} and unknown[0].comparison.empty
+    table = results.tables["comparison"]
+    assert set(table["dataset"]) == {"forgetting_2arm"} and unknown[0].tables["comparison"].empty
     assert table.groupby("run").size().to_dict() == {
         "cvx": 2,
         **{f"{m}.{s}": 4 for m in ("d_loc", "d_loc_published") for s in ("L-BFGS-B", "SLSQP")},
@@ -254,7 +259,11 @@ def test_a_comparison_pairs_what_belongs_together(known, unknown):
     row = table.query("run == 'd_loc_published.L-BFGS-B' and metric == 'kl'").iloc[0]
     assert row["published"] == pytest.approx(0.00692, rel=1e-3) and not row["corrected"]
     assert row["ratio"] == pytest.approx(row["ours"] / row["published"])
-    ours = results.summary.query("dataset == 'forgetting_2arm' and run == 'd_loc_published.L-BFGS-B'").set_index("metric")
+    ours = (
+        results.tables["summary"]
+        .query("dataset == 'forgetting_2arm' and run == 'd_loc_published.L-BFGS-B'")
+        .set_index("metric")
+    )
     assert row["ours"] == ours.loc["kl", "median"]
     time = table.query("run == 'd_loc_published.L-BFGS-B' and metric == 'time_ms'").iloc[0]
     assert time["ours"] == ours.loc["t_published", "median"]  # both in ms
@@ -296,12 +305,8 @@ def rendered(results, path, scores=None):
     scores = results.scores if scores is None else scores
     picture = path.with_suffix(".svg")
     picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    found = {
-        "summary": results.summary,
-        "outcomes": tables.outcomes(scores, results.runs),
-        "comparison": results.comparison,
-        "attribution": tables.attribute(scores, results.runs),
-    }
+    made_anew = {"outcomes": tables.outcomes(scores, results.runs), "attribution": tables.attribute(scores, results.runs)}
+    found = {**results.tables, **made_anew}
     for name, table in found.items():  # as a workflow hands them over
         tables.write_csv(table, path.with_name(f"{name}.csv"))
     report.render(
@@ -334,14 +339,14 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
         assert f'<h2 id="{section}">' in page
     assert page.count("data:image/svg+xml;base64,") == len(figures.FIGURES)
     assert "No published figures exist for" in page
-    for median in results.summary.query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
-        assert report.sig(median) in page
+    for median in results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
+        assert words.sig(median) in page
     assert "none was beaten by an admissible fit" in page and 'class="wrong"' not in page
     lagged, aligned = (
-        results.summary.query("dataset == 'forgetting_2arm' and metric == 'kl' and run == @run").iloc[0]["median"]
+        results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl' and run == @run").iloc[0]["median"]
         for run in ("d_loc_published.L-BFGS-B", "d_loc.L-BFGS-B")
     )
-    assert f"×{report.sig(lagged / aligned)}</td>" in page
+    assert f"×{words.sig(lagged / aligned)}</td>" in page
 
 
 def test_a_beaten_bound_is_flagged(known, tmp_path):
@@ -374,4 +379,4 @@ def test_the_report_of_a_study_without_truth_bounds_or_published_figures(unknown
     ],
 )
 def test_numbers_have_three_significant_digits(number, text):
-    assert report.sig(number) == text
+    assert words.sig(number) == text

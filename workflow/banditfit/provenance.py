@@ -31,7 +31,7 @@ def sources(*modules: str) -> list[str]:
     """The files of the package that these modules (such as "judge" or "methods.cvx") need, themselves included: what a
     result depends on, and nothing else. Imports are followed wherever they stand, in functions too."""
     found: set[Path] = set()
-    waiting = [PACKAGE / (module.replace(".", "/") + ".py") for module in modules]
+    waiting = [_file(PACKAGE.joinpath(*module.split("."))) for module in modules]
     while waiting:
         path = waiting.pop()
         if path in found:
@@ -41,6 +41,11 @@ def sources(*modules: str) -> list[str]:
     return sorted(map(str, found))
 
 
+def _file(module: Path) -> Path:
+    """The file of a module or package."""
+    return module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+
+
 @cache
 def _relative_imports(path: Path) -> list[Path]:
     imported = []
@@ -48,11 +53,11 @@ def _relative_imports(path: Path) -> list[Path]:
         if not isinstance(node, ast.ImportFrom) or node.level == 0:
             continue
         origin = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-        modules = [origin / f"{alias.name}.py" for alias in node.names]
-        inside = [module for module in modules if module.is_file()]
+        inside = [_file(origin / alias.name) for alias in node.names]
+        imported += [module for module in inside if module.is_file()]
         # What is no module of its own stands in the module or package that is named.
-        outside = [origin.with_suffix(".py"), origin / "__init__.py"] if len(inside) < len(modules) else []
-        imported += inside + [candidate for candidate in outside if candidate.is_file()]
+        if not all(module.is_file() for module in inside):
+            imported += [module for module in (_file(origin),) if module.is_file()]
     return imported
 
 

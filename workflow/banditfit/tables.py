@@ -63,14 +63,13 @@ INTERVAL = (2.5, 97.5)  # percentiles
 class Results:
     """A judged study, as figures take it.
 
-    `scores` all rows of `judge.score`; `summary` and `comparison` the tables made of them (`comparison` by
-    `published.compare`); `examples` the fits, kernels included, of the episode that is drawn as an example; `runs` in
-    their order; `catalogue` the entries of the data sets by name, and `data` the data sets themselves.
+    `scores` all rows of `judge.score`; `tables` the tables made of them, by name (summary, outcomes, comparison,
+    attribution, and others where the study makes them); `examples` the fits, kernels included, of the episode that is drawn
+    as an example; `runs` in their order; `catalogue` the entries of the data sets by name, and `data` the data sets themselves.
     """
 
     scores: pd.DataFrame
-    summary: pd.DataFrame
-    comparison: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
     examples: pd.DataFrame
     runs: list[Run]
     catalogue: Mapping[str, Any]

@@ -24,7 +24,7 @@ rule report:
         tables=rules.summarise.output,
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         library=sources("report", "tables"),
-        template=ROOT / "workflow/banditfit/report.html.j2",
+        templates=sorted((ROOT / "workflow/banditfit/report").glob("*.j2")),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
     log:

@@ -10,11 +10,9 @@ from banditfit.tables import Results, read_csv, read_table
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
-tables = {Path(path).stem: read_csv(path) for path in snakemake.input.tables}
 results = Results(
     scores=pd.concat([read_table(path) for path in snakemake.input.scores], ignore_index=True),
-    summary=tables["summary"],
-    comparison=tables["comparison"],
+    tables={Path(path).stem: read_csv(path) for path in snakemake.input.tables},
     examples=pd.concat([read_table(path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,
     catalogue=snakemake.params.catalogue,

@@ -1,115 +1,20 @@
-"""The report: one self-contained page, every number and sentence of which is computed from the study's tables."""
+"""What the sections of the report say, every number and sentence computed from the study's tables."""
 
-import base64
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-import jinja2
 import pandas as pd
-import yaml
 
-from .entries import Run, main_runs
-from .figures import CERTIFIED, FIGURES
-from .files import replacing
-from .methods import STATUSES
-from .published import CORRECTED, VERDICTS
-from .tables import METRICS
+from ..entries import Run, main_runs
+from ..published import CORRECTED, VERDICTS
+from ..tables import METRICS
+from .words import count, counted, listed, percent, sig, span, were_beaten
 
 PUBLISHED_EPISODES = 1000
-ABSENT = "–"
-# Where in the page a figure stands; those not named here stand under "Figures".
-PLACES = {"times": "times", "bounds": "outcomes", "attribution": "outcomes", "correction": "corrections"}
-TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def render(
-    path: str | Path,
-    *,
-    title: str,
-    manifest: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    runs: Iterable[Run],
-    catalogue: Mapping[str, Any],
-    figures: Mapping[str, str | Path],
-) -> None:
-    """Writes the page. `manifest` as of provenance.manifest; `tables` holds summary, outcomes, comparison and attribution
-    (`tables.summarise`, `outcomes` and `attribute`, `published.compare`); `figures` the SVG files by name in FIGURES."""
-    page = _Page(dict(tables), list(runs), catalogue)
-    loader = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    loader.filters.update(sig=sig, count=_count)
-    html = loader.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        title=title,
-        result=page.result(),
-        glance=page.glance(),
-        manifest=manifest,
-        config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
-        known=page.known_limitations(manifest),
-        experiments=page.experiments(),
-        times=page.times(),
-        outcomes=page.outcomes(),
-        outcome_sentences=page.outcome_sentences(),
-        attribution=page.attribution(),
-        corrections=page.corrections(),
-        statuses={status: meaning for status, meaning in STATUSES.items() if page.counts[status].any()},
-        verdicts=VERDICTS,
-        certified=CERTIFIED,
-        entries={run.entry.id: run.entry for run in page.runs},
-        figures=[
-            {"name": name, "title": FIGURES[name].title, "caption": FIGURES[name].caption, "source": _inline(file)}
-            | {"place": PLACES.get(name, "figures")}
-            for name, file in figures.items()
-        ],
-    )
-    with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-
-
-def sig(value: float) -> str:
-    """A number to three significant digits, as people write it: 0.00692, 12 300, 1.2 × 10⁻⁵; a dash for NaN."""
-    value = float(value)
-    if math.isnan(value):
-        return ABSENT
-    if value == 0 or math.isinf(value):
-        return {0.0: "0", math.inf: "∞", -math.inf: "−∞"}[value]
-    mantissa, exponent = f"{value:.2e}".split("e")
-    power = int(exponent)
-    if -5 < power < 7:
-        text = f"{float(f'{value:.2e}'):,.{max(0, 2 - power)}f}".replace(",", "\u202f")
-    else:
-        text = f"{mantissa} × 10{str(power).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-    return text.replace("-", "−")
-
-
-def _count(number: float) -> str:
-    return f"{int(number):,}".replace(",", "\u202f")
-
-
-def _counted(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{_count(number)} {noun if number == 1 else plural or noun + 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %" if 0 < share < 0.1 else f"{100 * share:.1f} %"
-
-
-def _listed(words: Iterable[str]) -> str:
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _span(values: pd.Series) -> str:
-    low, high = sig(values.min()), sig(values.max())
-    return low if low == high else f"{low} to {high}"
-
-
-def _inline(file: str | Path) -> str:
-    """An image of its own, so that the ids inside one drawing cannot meet those of another."""
-    return "data:image/svg+xml;base64," + base64.b64encode(Path(file).read_bytes()).decode()
-
-
-class _Page:
+class Page:
     """What the sections say, from the tables of one study."""
 
     def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]):
@@ -135,25 +40,25 @@ class _Page:
         counts = self.counts
         entries = {run.entry.id for run in self.runs}
         said = [
-            f"{_counted(len(entries), 'method')}, in {_counted(len(self.runs), 'run')} over"
-            f" {_counted(len(self.datasets), 'data set')}, made {_counted(int(counts['n'].sum()), 'fit')},"
-            f" {_percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
+            f"{counted(len(entries), 'method')}, in {counted(len(self.runs), 'run')} over"
+            f" {counted(len(self.datasets), 'data set')}, made {counted(int(counts['n'].sum()), 'fit')},"
+            f" {percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
         ]
         judged = self.comparison[self.comparison["metric"] != "time_ms"]
         ours = judged[~judged["corrected"].astype(bool)]
         if len(ours):
             verdicts = ours["verdict"].value_counts()
             said.append(
-                f"Of {_counted(len(ours), 'published median')} of accuracy with a counterpart here,"
-                f" {_count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower in"
-                f" {_count(verdicts.get('better', 0))} and higher in {_count(verdicts.get('worse', 0))}."
+                f"Of {counted(len(ours), 'published median')} of accuracy with a counterpart here,"
+                f" {count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower in"
+                f" {count(verdicts.get('better', 0))} and higher in {count(verdicts.get('worse', 0))}."
             )
         correction = self.corrections()
         if correction and correction["headline"]:
             said.append(correction["headline"])
         given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
         if given:
-            said.append(f"Of {_counted(given, 'lower bound')} on the likelihood, {_beaten(beaten)}.")
+            said.append(f"Of {counted(given, 'lower bound')} on the likelihood, {were_beaten(beaten)}.")
         return said
 
     def glance(self) -> list[dict]:
@@ -186,7 +91,7 @@ class _Page:
         if not medians:
             return None
         lowest = min(medians.values())
-        return lowest, _listed(label for label, median in medians.items() if sig(median) == sig(lowest))
+        return lowest, listed(label for label, median in medians.items() if sig(median) == sig(lowest))
 
     def known_limitations(self, manifest: Mapping[str, Any]) -> list[str]:
         """What a reader must know of this run before its figures."""
@@ -194,26 +99,26 @@ class _Page:
         most = int(self.counts["n"].max())
         if len(self.comparison) and most < PUBLISHED_EPISODES:
             said.append(
-                f"This run fits at most {_counted(most, 'episode')} of a data set, the published medians rest on"
-                f" {_count(PUBLISHED_EPISODES)}: intervals are wide, and a published median lies inside one easily."
+                f"This run fits at most {counted(most, 'episode')} of a data set, the published medians rest on"
+                f" {count(PUBLISHED_EPISODES)}: intervals are wide, and a published median lies inside one easily."
             )
         labels = {run.id: run.label for run in self.runs}
         short = self.counts[self.counts["n"] < most]
         if len(short):
-            names = [f"{labels[row.run]} on {self.label(row.dataset)} ({_count(row.n)})" for row in short.itertuples()]
+            names = [f"{labels[row.run]} on {self.label(row.dataset)} ({count(row.n)})" for row in short.itertuples()]
             rest = f"; and {len(names) - 6} more" if len(names) > 6 else ""
-            said.append(f"Not every run fits {_counted(most, 'episode')} of every data set: {'; '.join(names[:6])}{rest}.")
+            said.append(f"Not every run fits {counted(most, 'episode')} of every data set: {'; '.join(names[:6])}{rest}.")
         lost = self.counts.groupby("run", sort=False)["failed"].sum()
         lost = lost[lost > 0]
         if len(lost):
-            names = ", ".join(f"{labels[run]} ({_count(n)})" for run, n in lost.items())
-            said.append(f"{_counted(int(lost.sum()), 'fit')} ended without parameters and count in no median: {names}.")
+            names = ", ".join(f"{labels[run]} ({count(n)})" for run, n in lost.items())
+            said.append(f"{counted(int(lost.sum()), 'fit')} ended without parameters and count in no median: {names}.")
         unknown = [self.label(d) for d in self.datasets if not any((d, run.id, "kl") in self.cells for run in self.runs)]
         if unknown:
-            said.append(f"No truth is known for {_listed(unknown)}: there, only likelihoods are compared.")
+            said.append(f"No truth is known for {listed(unknown)}: there, only likelihoods are compared.")
         elsewhere = [self.label(d) for d in self.datasets if self.catalogue[d].source != "published"]
         if elsewhere:
-            said.append(f"No published figures exist for {_listed(elsewhere)}.")
+            said.append(f"No published figures exist for {listed(elsewhere)}.")
         if len(manifest["machines"]) > 1:
             said.append(f"The fits were made on {len(manifest['machines'])} different machines or settings; times mix them.")
         if "uncommitted" in manifest["commit"]:
@@ -263,10 +168,10 @@ class _Page:
         if rows.empty:
             return "These data have no published counterpart."
         found = rows["verdict"].value_counts()
-        parts = [f"{_count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found]
+        parts = [f"{count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found]
         off = rows.loc[(rows["ratio"].map(math.log).abs()).idxmax()]
         return (
-            f"Of {_counted(len(rows), 'published median')} of accuracy, {_listed(parts)}; the largest difference is a factor of"
+            f"Of {counted(len(rows), 'published median')} of accuracy, {listed(parts)}; the largest difference is a factor of"
             f" {sig(off['ratio'])} ({self._place(off)})."
         )
 
@@ -312,19 +217,20 @@ class _Page:
     def outcome_sentences(self) -> list[str]:
         counts = self.counts
         total = int(counts["n"].sum())
-        said = [f"{_counted(int(counts['fallbacks'].sum()), 'fit')} of {_count(total)} needed a fallback."]
+        said = [f"{counted(int(counts['fallbacks'].sum()), 'fit')} of {count(total)} needed a fallback."]
         claims, upheld = int(counts["claims"].sum()), int(counts["upheld"].sum())
         if claims:
             said.append(
-                f"Of {_counted(claims, 'claim')} to have converged, the judge upheld {_count(upheld)}"
-                f" ({_percent(upheld / claims)})."
+                f"Of {counted(claims, 'claim')} to have converged, the judge upheld {count(upheld)}"
+                f" ({percent(upheld / claims)})."
             )
         said.append(
-            f"{_counted(int(counts['at_bound'].sum()), 'fit')} ended with a parameter at a bound of the box, and"
-            f" {_count(int(counts['outside'].sum()))} outside it."
+            f"{counted(int(counts['at_bound'].sum()), 'fit')} ended with a parameter at a bound of the box, and"
+            f" {count(int(counts['outside'].sum()))} outside it."
         )
         given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
-        said.append(f"Of {_counted(given, 'lower bound')} given, {_beaten(beaten)}." if given else "No run gave a lower bound.")
+        given_words = f"Of {counted(given, 'lower bound')} given, {were_beaten(beaten)}."
+        said.append(given_words if given else "No run gave a lower bound.")
         return said
 
     def attribution(self) -> dict:
@@ -340,8 +246,8 @@ class _Page:
             shares = pd.DataFrame([row["part"] for row in rows])[["poor_fit", "undecided", "loose"]].sum()
             shares /= shares.sum()
             said = (
-                f"Over these methods and data sets together, {_percent(shares['poor_fit'])} of the mean gap is poor fit,"
-                f" {_percent(shares['loose'])} a loose bound, and {_percent(shares['undecided'])} is undecided."
+                f"Over these methods and data sets together, {percent(shares['poor_fit'])} of the mean gap is poor fit,"
+                f" {percent(shares['loose'])} a loose bound, and {percent(shares['undecided'])} is undecided."
             )
         return {"rows": rows, "sentence": said}
 
@@ -385,13 +291,13 @@ class _Page:
             better = int((kl["gain"] > 1).sum())
             headline = (
                 f"Aligning the likelihood of D-LOC, published one step late, lowers its median policy KL in {better} of"
-                f" {_counted(len(kl), 'experiment')} (ratio of lagged to aligned: {_span(kl['gain'])})."
+                f" {counted(len(kl), 'experiment')} (ratio of lagged to aligned: {span(kl['gain'])})."
             )
             said.append(headline)
         met = sum(row["lagged"].verdict == "reproduced" for row in rows)
         said.append(
-            f"With the lag, {met} of {_counted(len(rows), 'published median')} shown here lie inside the 95 % interval of ours;"
-            f" the ratios of ours to theirs are {_span(pd.Series([row['lagged'].ratio for row in rows]))}."
+            f"With the lag, {met} of {counted(len(rows), 'published median')} shown here lie inside the 95 % interval of ours;"
+            f" the ratios of ours to theirs are {span(pd.Series([row['lagged'].ratio for row in rows]))}."
         )
         against = [row for row in rows if row["convex"] is not None and row["metric"] == "kl"]
         if against:
@@ -399,12 +305,6 @@ class _Page:
             here = sum(row["aligned"].ours < row["convex"].ours for row in against)
             said.append(
                 f"Against {convex.entry.label}, D-LOC has the lower median policy KL in {published} of"
-                f" {_counted(len(against), 'experiment')} as published, and in {here} once aligned."
+                f" {counted(len(against), 'experiment')} as published, and in {here} once aligned."
             )
         return {"headline": headline, "sentences": said, "rows": rows, "solver": right.local_solver}
-
-
-def _beaten(number: int) -> str:
-    if number == 0:
-        return "none was beaten by an admissible fit"
-    return f"{_count(number)} {'was' if number == 1 else 'were'} beaten by an admissible fit, so not valid"

@@ -1,0 +1,33 @@
+"""The figures. Each is one function of a judged study, `draw(results) -> Figure`, listed in FIGURES of the module where it
+stands; a module of this package that has such a table belongs here at once, in the order below.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ..files import replacing
+from ..tables import Results
+from . import accuracy, effort, example, likelihoods, published
+from ._style import CERTIFIED, STYLE, FigureSpec
+
+__all__ = ["CERTIFIED", "FIGURES", "draw", "save"]
+
+FIGURES: dict[str, FigureSpec] = {
+    name: spec for module in (accuracy, likelihoods, effort, published, example) for name, spec in module.FIGURES.items()
+}
+
+
+def draw(name: str, results: Results) -> Figure:
+    """The figure called `name` in FIGURES."""
+    with mpl.rc_context(STYLE):
+        return FIGURES[name].draw(results)
+
+
+def save(figure: Figure, stem: str | Path) -> None:
+    """Writes `stem`.svg and `stem`.png; the same figure gives the same bytes."""
+    with mpl.rc_context(STYLE):
+        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
+            with replacing(f"{stem}.{kind}") as path:
+                figure.savefig(path, format=kind, metadata=metadata, bbox_inches="tight", pad_inches=0.05)

@@ -1,0 +1,197 @@
+"""What the figures share: one style, one grid of panels, one way to draw a distribution.
+
+A method has the label, colour and order of its row in methods.tsv; a data set has a panel, in the catalogue's order, two to a
+row; a hollow diamond is a published median. A figure without data says what it lacks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ..entries import Run, main_runs
+from ..tables import Results
+
+INK, FAINT = "#222222", "#8A8A8A"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.0,
+    "text.color": INK,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "banditfit",
+}
+WIDTH = 9.0  # inches; everything else follows
+ROW = 0.21  # inches per method in a panel
+# Gaps and regrets below this are rounding and the solvers' tolerances; they are drawn at it.
+FLOOR = 1e-6
+CERTIFIED = 0.01  # nats: a likelihood this close to a bound is the global optimum for any use of it
+PUBLISHED_MARK = {"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": INK, "markeredgewidth": 0.9}
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure: how to draw it, its title, a caption that says how to read it, and the report's section where it stands."""
+
+    draw: Callable[[Results], Figure]
+    title: str
+    caption: str
+    section: str = "figures"
+
+
+def nothing(reason: str) -> Figure:
+    figure = Figure(figsize=(WIDTH, 0.5), layout="constrained")
+    figure.text(0.01, 0.5, f"Nothing to draw: {reason}.", va="center", color=FAINT, style="italic")
+    return figure
+
+
+def label_of(results: Results, dataset: str) -> str:
+    return results.catalogue[dataset].label
+
+
+def datasets_of(results: Results, scores: pd.DataFrame) -> list[str]:
+    present = set(scores["dataset"])
+    return [name for name in results.catalogue if name in present]
+
+
+def runs_of(runs: list[Run], scores: pd.DataFrame) -> list[Run]:
+    present = set(scores["run"])
+    return [run for run in runs if run.id in present]
+
+
+def panel_rows(datasets: list[str]) -> list[list[str]]:
+    return [datasets[k : k + 2] for k in range(0, len(datasets), 2)]
+
+
+def grid(results: Results, datasets: list[str], heights: list[float], **share) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel per data set, two to a row; `heights` in inches per row of panels."""
+    rows = panel_rows(datasets)
+    columns = len(rows[0])
+    width = WIDTH if columns > 1 else 0.62 * WIDTH
+    figure = Figure(figsize=(width, sum(heights) + 0.45 * len(rows) + 0.6), layout="constrained")
+    figure.get_layout_engine().set(hspace=0.04, wspace=0.03)
+    axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights, **share)
+    panels = {}
+    for row, names in enumerate(rows):
+        for column in range(columns):
+            ax = axes[row, column]
+            if column >= len(names):
+                ax.set_axis_off()
+                continue
+            panels[names[column]] = ax
+            ax.set_title(label_of(results, names[column]))
+    return figure, panels
+
+
+def method_panels(results: Results, scores: pd.DataFrame) -> tuple[Figure, dict[str, Axes], dict[str, list[Run]]]:
+    """A grid whose panels have a line per main run, first at the top; the lines of a row of panels are the same."""
+    datasets = datasets_of(results, scores)
+    rows = panel_rows(datasets)
+    runs = {d: runs_of(main_runs(results.runs), scores[scores["dataset"].isin(row)]) for row in rows for d in row}
+    figure, panels = grid(results, datasets, [ROW * len(runs[row[0]]) for row in rows], sharey="row")
+    for dataset, ax in panels.items():
+        ax.set_yticks(range(len(runs[dataset])), [run.entry.label for run in runs[dataset]])
+        ax.set_ylim(len(runs[dataset]) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x")
+    return figure, panels, runs
+
+
+def values_of(scores: pd.DataFrame, dataset: str, run: Run, column: str) -> np.ndarray:
+    values = scores.loc[(scores["dataset"] == dataset) & (scores["run"] == run.id), column].to_numpy(dtype=float)
+    return values[np.isfinite(values)]
+
+
+def published_median(results: Results, dataset: str, run: Run, metric: str) -> float | None:
+    table = results.tables["comparison"]
+    found = table[(table["dataset"] == dataset) & (table["run"] == run.id) & (table["metric"] == metric)]
+    found = found[~found["corrected"].astype(bool)]  # where theirs is flawed, it belongs to the run that reproduces it
+    return float(found["published"].iloc[0]) if len(found) else None
+
+
+def note_n(ax: Axes, counts: list[int]) -> None:
+    counts = [n for n in counts if n]
+    span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)}–{max(counts)}"
+    ax.set_title(f"n = {span}", loc="right", fontsize=7.0, fontweight="normal", color=FAINT)
+
+
+def box(ax: Axes, y: float, values: np.ndarray, colour: str) -> None:
+    """Quartiles as a bar, 5 to 95 % as a line, the median as a stroke; every value as a dot while there are few."""
+    if len(values) == 0:
+        return
+    low, q25, median, q75, high = np.percentile(values, (5, 25, 50, 75, 95))
+    ax.hlines(y, low, high, color=colour, linewidth=0.9)
+    ax.barh(y, q75 - q25, left=q25, height=0.62, color=colour, alpha=0.38, linewidth=0)
+    ax.vlines(median, y - 0.36, y + 0.36, color=colour, linewidth=2.0)
+    if len(values) <= 12:
+        ax.plot(values, np.full(len(values), y), ".", color=colour, markersize=3.0, alpha=0.8)
+
+
+def log_axis(axis: Axis) -> None:
+    """Makes an axis that is already drawn on logarithmic, with labels at 1, 2, 5 where it spans little."""
+    set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+    set_scale("log")
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    subs = (1.0,) if decades > 3 else (1.0, 3.0) if decades > 1.6 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_major_formatter(FuncFormatter(_log_label))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _log_label(x: float, _) -> str:
+    return f"{x:g}" if 1e-3 <= x < 1e5 else rf"$10^{{{round(np.log10(x))}}}$" if f"{x:e}"[0] == "1" else ""
+
+
+def x_label(panels: dict[str, Axes], text: str) -> None:
+    """Labels the lowest panel of each column."""
+    for ax in list(panels.values())[-2:]:
+        ax.set_xlabel(text)
+
+
+def dot(colour: str, label: str) -> Line2D:
+    return Line2D([], [], linestyle="", marker="o", color=colour, markersize=4.0, label=label)
+
+
+def legend(figure: Figure, handles: list, columns: int | None = None) -> None:
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns or min(len(handles), 5), handlelength=1.6)
+
+
+def widths(runs: list[Run]) -> np.ndarray:
+    """Line widths, from wide to narrow, so that of equal lines each still shows."""
+    return np.linspace(2.6, 0.9, len(runs)) if len(runs) > 1 else np.array([1.4])
+
+
+def run_handles(runs: list[Run]) -> list[Line2D]:
+    return [Line2D([], [], color=run.entry.colour, linewidth=2.2, label=run.entry.label) for run in runs]
+
+
+PUBLISHED_HANDLE = Line2D([], [], linestyle="", label="published median", **PUBLISHED_MARK)

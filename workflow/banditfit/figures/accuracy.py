@@ -1,0 +1,150 @@
+"""How close fits come to the truth."""
+
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from ..entries import main_runs
+from ..models import get_model
+from ..tables import METRICS, Results
+from ._style import (
+    FAINT,
+    PUBLISHED_HANDLE,
+    PUBLISHED_MARK,
+    WIDTH,
+    FigureSpec,
+    box,
+    datasets_of,
+    label_of,
+    legend,
+    log_axis,
+    method_panels,
+    note_n,
+    nothing,
+    published_median,
+    runs_of,
+    values_of,
+    x_label,
+)
+
+
+def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
+    """A figure of one metric: a box per method in each panel."""
+
+    def draw(results: Results) -> Figure:
+        scores = results.scores[np.isfinite(results.scores[metric])]
+        if scores.empty:
+            return nothing("no fit of this study has a known truth to be measured against")
+        figure, panels, runs = method_panels(results, scores)
+        any_published = False
+        for dataset, ax in panels.items():
+            for y, run in enumerate(runs[dataset]):
+                box(ax, y, values_of(scores, dataset, run, metric), run.entry.colour)
+                published = published_median(results, dataset, run, metric)
+                if published is not None:
+                    any_published = True
+                    ax.plot(published, y, linestyle="", zorder=4, **PUBLISHED_MARK)
+            note_n(ax, [len(values_of(scores, dataset, run, metric)) for run in runs[dataset]])
+            if log:
+                log_axis(ax.xaxis)
+            else:
+                ax.set_xlim(left=0)
+        unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
+        x_label(panels, f"{METRICS[metric].label}{unit}")
+        if any_published:
+            legend(figure, [PUBLISHED_HANDLE])
+        return figure
+
+    return draw
+
+
+def _recovery(parameter: str) -> Callable[[Results], Figure]:
+    """A figure of true against fitted values of one parameter: a row per data set, a column per method."""
+
+    def draw(results: Results) -> Figure:
+        scores = results.scores[np.isfinite(results.scores[f"{parameter}_error"])]
+        if scores.empty:
+            return nothing("no data set of this study has true parameters of the fitted family")
+        datasets, runs = datasets_of(results, scores), runs_of(main_runs(results.runs), scores)
+        side = (WIDTH - 1.0) / max(len(runs), 5)
+        figure = Figure(figsize=(0.9 + side * len(runs), 0.6 + side * 1.08 * len(datasets)), layout="constrained")
+        figure.get_layout_engine().set(hspace=0.03, wspace=0.03, h_pad=0.02, w_pad=0.02)
+        axes = figure.subplots(len(datasets), len(runs), squeeze=False)
+        for row, dataset in enumerate(datasets):
+            data = results.data[dataset]
+            truth = dict(zip(data.episodes, getattr(data.truth, parameter), strict=True))
+            bounds = data.bounds_of(get_model(data.model))
+            pairs = [bounds.alpha] if parameter == "alpha" else bounds.beta
+            low, high = min(lower for lower, _ in pairs), max(upper for _, upper in pairs)
+            margin = 0.03 * (high - low)
+            for ax, run in zip(axes[row], runs, strict=True):
+                fits = scores[(scores["dataset"] == dataset) & (scores["run"] == run.id)]
+                ax.set_xlim(low - margin, high + margin)
+                ax.set_ylim(low - margin, high + margin)
+                ax.set_box_aspect(1)
+                ends = [f"{low:g}", f"{high:g}"]
+                ax.set_xticks([low, high], ends if row == len(datasets) - 1 else [], fontsize=6.5)
+                ax.set_yticks([low, high], ends if ax is axes[row, 0] else [], fontsize=6.5)
+                if row == 0:
+                    ax.set_title("\n(".join(run.entry.label.split(" (")), loc="center", fontsize=7.0, fontweight="normal")
+                if fits.empty:
+                    ax.set_axis_off()
+                    continue
+                # (signals, values): a correlation over signals of different range would look better than it is.
+                true = np.concatenate([truth[episode] for episode in fits["episode"]], axis=1)
+                fitted = np.concatenate(list(fits[parameter]), axis=1)
+                ax.plot([low, high], [low, high], color=FAINT, linewidth=0.6)
+                _cloud(ax, true.ravel(), fitted.ravel(), run.entry.colour)
+                if true.shape[1] > 2 and (np.std(fitted, axis=1) > 0).all():
+                    r = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(true, fitted, strict=True)])
+                    ax.set_xlabel(f"r = {r:.2f}", fontsize=6.5, labelpad=1.0)
+            # The label stands left of the whole row, whichever methods ran.
+            first = axes[row, 0]
+            label = first.text(-0.45, 0.5, label_of(results, dataset).replace(", ", ",\n"), transform=first.transAxes)
+            label.set(ha="right", va="center", fontsize=7.0)
+        return figure
+
+    return draw
+
+
+def _cloud(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
+    """Points as one image, lighter where there are many in all."""
+    size, opacity = (6.0, 0.6) if len(x) < 300 else (2.5, float(np.clip(600 / len(x), 0.04, 0.5)))
+    ax.scatter(x, y, s=size, color=(*to_rgb(colour), opacity), linewidths=0, rasterized=True)
+
+
+FIGURES = {
+    "kl": FigureSpec(
+        _by_method("kl", log=True),
+        "How close is the fitted policy to the true one?",
+        "Mean over steps of KL(true policy ‖ fitted policy), one value per episode; further left is better. Bar: quartiles;"
+        " line: 5 to 95 %; stroke: median; hollow diamond: published median.",
+    ),
+    "alpha_error": FigureSpec(
+        _by_method("alpha_error", log=False),
+        "How well are the learning rates recovered?",
+        "Euclidean norm of the error of α, all arms and signals stacked, one value per episode; further left is better."
+        " Marks as in the figure of the policy KL.",
+    ),
+    "beta_error": FigureSpec(
+        _by_method("beta_error", log=False),
+        "How well are the sensitivities recovered?",
+        "Euclidean norm of the error of β, all arms and signals stacked, one value per episode; further left is better."
+        " Marks as in the figure of the policy KL.",
+    ),
+    "recovery_alpha": FigureSpec(
+        _recovery("alpha"),
+        "True against recovered learning rates",
+        "Each point is one α of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
+    ),
+    "recovery_beta": FigureSpec(
+        _recovery("beta"),
+        "True against recovered sensitivities",
+        "Each point is one β of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
+    ),
+}

@@ -1,0 +1,70 @@
+"""One episode, step by step."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .. import likelihood
+from ..entries import main_runs
+from ..likelihood import log_policy
+from ..models import get_model
+from ..tables import Results
+from ._style import INK, WIDTH, FigureSpec, datasets_of, label_of, legend, nothing, run_handles, widths
+
+
+def _example(results: Results) -> Figure:
+    datasets = [d for d in datasets_of(results, results.examples) if results.data[d].truth is not None]
+    if not datasets:
+        return nothing("no data set of this study has a known truth")
+    dataset = min(datasets, key=lambda d: results.data[d].n_arms)
+    fits = results.examples[results.examples["dataset"] == dataset]
+    data = results.data[dataset].select([int(fits["episode"].iloc[0])])
+    model = get_model(fits["model"].iloc[0])
+    problem = likelihood.problem(data, 0, model, data.bounds_of(model))
+    arms, steps = data.n_arms, np.arange(problem.n_steps)
+    arm = int(np.bincount(problem.choices[problem.choices >= 0], minlength=arms).argmax())
+    policy = lambda x: np.exp(log_policy(x))[:, arm]  # noqa: E731
+    true = policy(data.truth.values[0, : problem.n_steps])
+
+    figure = Figure(figsize=(WIDTH, 4.6 + 0.08 * arms), layout="constrained")
+    acts, levels, errors = figure.subplots(3, 1, sharex=True, height_ratios=[0.5 + 0.12 * arms, 1.5, 1.5])
+    rewarded = problem.signals[0] > 0
+    acts.vlines(steps[rewarded], problem.choices[rewarded] - 0.36, problem.choices[rewarded] + 0.36, color=INK, linewidth=1.4)
+    missed = (problem.choices >= 0) & ~rewarded
+    acts.vlines(steps[missed], problem.choices[missed] - 0.2, problem.choices[missed] + 0.2, color="#B5B5B5", linewidth=1.2)
+    acts.set_yticks(range(arms), [str(i) for i in range(arms)])
+    acts.set_ylim(arms - 0.4, -0.6)
+    acts.set_ylabel("arm")
+    acts.set_title(f"{label_of(results, dataset)}, episode {data.ids[0]}")
+    levels.plot(steps, true, color="#C8C8C8", linewidth=4.5, zorder=1)
+    errors.axhline(0, color=INK, linewidth=0.8)
+    drawn, candidates = [], main_runs(results.runs)
+    for run, width in zip(candidates, widths(candidates) / 1.6, strict=True):
+        for fit in fits[fits["run"] == run.id].itertuples():
+            if np.isfinite(fit.alpha).all() and np.isfinite(fit.beta).all():
+                fitted = policy(problem.values(fit.alpha, fit.beta))
+            elif fit.kernels is not None:
+                fitted = policy(problem.kernel_values(fit.kernels))
+            else:
+                continue
+            drawn.append(run)
+            levels.plot(steps, fitted, color=run.entry.colour, linewidth=width)
+            errors.plot(steps, fitted - true, color=run.entry.colour, linewidth=width)
+    levels.set_ylabel(f"P(arm {arm})")
+    errors.set_ylabel("fitted − true")
+    errors.set_xlabel("step")
+    errors.set_xlim(-1, problem.n_steps)
+    figure.align_ylabels()
+    truth = Line2D([], [], color="#C8C8C8", linewidth=4.5, label="truth")
+    legend(figure, [truth, *run_handles(drawn)], 7)
+    return figure
+
+
+FIGURES = {
+    "example": FigureSpec(
+        _example,
+        "One episode",
+        "Top: the choices (long dark strokes were rewarded). Middle: the probability of the arm chosen most, true (wide, grey)"
+        " and fitted. Bottom: fitted minus true.",
+    ),
+}

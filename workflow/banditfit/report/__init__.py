@@ -1,0 +1,81 @@
+"""The report: one self-contained page, every number and sentence of which is computed from the study's tables.
+
+A module here that has a `section(tables, runs, catalogue)` gives the context of the template of its name, which page.html.j2
+includes where the section stands; it returns None where the study has nothing for it.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from ..entries import Run
+from ..figures import CERTIFIED, FIGURES
+from ..files import replacing
+from ..methods import STATUSES
+from ..published import VERDICTS
+from .page import Page
+from .words import count, sig
+
+SECTIONS: dict[str, Any] = {}
+
+
+def render(
+    path: str | Path,
+    *,
+    title: str,
+    manifest: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    runs: Iterable[Run],
+    catalogue: Mapping[str, Any],
+    figures: Mapping[str, str | Path],
+) -> None:
+    """Writes the page. `manifest` as of provenance.manifest; `tables` all tables of the study by name, of which summary,
+    outcomes, comparison and attribution must be there; `figures` the SVG files by name in FIGURES."""
+    runs = list(runs)
+    page = Page(dict(tables), runs, catalogue)
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    templates = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.filters.update(sig=sig, count=count)
+    html = templates.get_template("page.html.j2").render(
+        title=title,
+        result=page.result(),
+        glance=page.glance(),
+        manifest=manifest,
+        config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        known=page.known_limitations(manifest),
+        experiments=page.experiments(),
+        times=page.times(),
+        outcomes=page.outcomes(),
+        outcome_sentences=page.outcome_sentences(),
+        attribution=page.attribution(),
+        corrections=page.corrections(),
+        statuses={status: meaning for status, meaning in STATUSES.items() if page.counts[status].any()},
+        verdicts=VERDICTS,
+        certified=CERTIFIED,
+        entries={run.entry.id: run.entry for run in page.runs},
+        figures=[
+            {
+                "name": name,
+                "title": FIGURES[name].title,
+                "caption": FIGURES[name].caption,
+                "section": FIGURES[name].section,
+                "source": _inline(file),
+            }
+            for name, file in figures.items()
+        ],
+        **{name: module.section(tables, runs, catalogue) for name, module in SECTIONS.items()},
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _inline(file: str | Path) -> str:
+    """An image of its own, so that the ids inside one drawing cannot meet those of another."""
+    return "data:image/svg+xml;base64," + base64.b64encode(Path(file).read_bytes()).decode()
