@@ -18,7 +18,7 @@ from banditfit.tables import read_table
 
 ROOT = Path(__file__).parents[1]
 STUDY = "results/test"
-TIMES = ["t_setup", "t_solve", "t_wall", "t_published", "machine"]
+TIMES = ["t_setup", "t_solve", "t_wall", "t_cpu", "t_published", "machine"]
 
 
 def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:

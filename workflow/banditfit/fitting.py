@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import joblib
@@ -48,7 +48,8 @@ def fit(
 
     Columns: dataset, episode, id, model, method, settings (JSON), seed; alpha, beta (arrays in the model's shape,
     signals x q), kernels (signals x q x steps, or None); nll, lower_bound (nats; the method's claims), status, message,
-    fallback, n_eval; t_setup, t_solve, t_wall, t_published (seconds); starts (dict of every start, or None);
+    fallback, n_eval; t_setup, t_solve, t_wall, t_published (seconds), t_cpu (processor seconds of the whole fit, which other
+    work on the machine hardly changes; NaN where threads shared a process); starts (dict of every start, or None);
     diagnostics (dict of numbers, or None) and posterior (dict of arrays, or None), see `methods.Outcome`.
     """
     family, how = get_model(model), get_method(method)
@@ -72,7 +73,7 @@ def fit(
     elif how.threads:
         how.warm_up()
         with ThreadPoolExecutor(n_jobs) as pool:
-            done = list(pool.map(lambda job: _fit_job(*job), jobs))
+            done = list(pool.map(lambda job: _fit_job(*job, alone=False), jobs))
     else:
         chunks = [jobs[i::n_jobs] for i in range(n_jobs)]
         dealt = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_fit_chunk)(method, chunk) for chunk in chunks)
@@ -107,6 +108,7 @@ ROW_TYPES = {
     "t_solve": float,
     "t_wall": float,
     "t_published": float,
+    "t_cpu": float,
     "starts": object,
     "diagnostics": object,
     "posterior": object,
@@ -125,12 +127,14 @@ def _fit_job(
     method: Method,
     options: Any,
     seed: int,
-    earlier: list[tuple[Outcome, float] | None],
+    earlier: list[tuple[Outcome, float, float] | None],
+    alone: bool = True,
 ) -> list[dict]:
-    """The rows of `data`: one episode, or all the episodes of a population method."""
+    """The rows of `data`: one episode, or all the episodes of a population method; `alone` if nothing else runs in the
+    process meanwhile."""
     given = [before and before[0] for before in earlier]
     rng = np.random.default_rng(seed)
-    begin = perf_counter()
+    begin, cpu_begin = perf_counter(), process_time()
     try:
         problems = [likelihood.problem(data, row, model, bounds) for row in range(len(data))]
         if method.population:
@@ -142,15 +146,24 @@ def _fit_job(
         words = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
         outcomes = [Outcome("failed", message=words) for _ in earlier]
     wall = (perf_counter() - begin) / len(data)
+    cpu = (process_time() - cpu_begin) / len(data) if alone else np.nan
     shape = model.shape(data.n_arms)
-    return [_row(outcome, len(data), wall, shape, before) for outcome, before in zip(outcomes, earlier, strict=True)]
+    return [_row(outcome, len(data), wall, cpu, shape, before) for outcome, before in zip(outcomes, earlier, strict=True)]
 
 
-def _row(outcome: Outcome, n_shared: int, wall: float, shape: tuple[int, int], earlier: tuple[Outcome, float] | None) -> dict:
-    """The row of one episode, whose fit took `wall` seconds and shares the times in its outcome with n_shared - 1 others."""
+def _row(
+    outcome: Outcome,
+    n_shared: int,
+    wall: float,
+    cpu: float,
+    shape: tuple[int, int],
+    earlier: tuple[Outcome, float, float] | None,
+) -> dict:
+    """The row of one episode, whose fit took `wall` seconds and `cpu` processor seconds and shares the times in its outcome
+    with n_shared - 1 others."""
     if outcome.status not in STATUSES:
         raise InputError(f"a method returned status '{outcome.status}', expected one of {', '.join(STATUSES)}")
-    before, wall_before = earlier or (Outcome(""), 0.0)
+    before, wall_before, cpu_before = earlier or (Outcome(""), 0.0, 0.0)
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
     nothing = np.full(shape, np.nan)
     return {
@@ -167,14 +180,15 @@ def _row(outcome: Outcome, n_shared: int, wall: float, shape: tuple[int, int], e
         "t_solve": outcome.t_solve / n_shared + before.t_solve,
         "t_wall": wall + wall_before,
         "t_published": published + (before.t_published or 0.0),
+        "t_cpu": cpu + cpu_before,
         "starts": asdict(outcome.starts) if outcome.starts else None,
         "diagnostics": outcome.diagnostics,
         "posterior": outcome.posterior,
     }
 
 
-def _outcomes(data: Dataset, method: Method, given: pd.DataFrame | None) -> list[tuple[Outcome, float] | None]:
-    """The fits that `method` starts from, in the order of the data, each with its wall time."""
+def _outcomes(data: Dataset, method: Method, given: pd.DataFrame | None) -> list[tuple[Outcome, float, float] | None]:
+    """The fits that `method` starts from, in the order of the data, each with its wall and its processor time."""
     if method.needs is None:
         return [None] * len(data)
     rows = given.set_index("episode")
@@ -183,4 +197,4 @@ def _outcomes(data: Dataset, method: Method, given: pd.DataFrame | None) -> list
         raise InputError(f"given: no fit of episode {absent[0]}, expected a row of method '{method.needs}' for each episode")
     kept = [f for f in Outcome.__dataclass_fields__ if f != "starts"]
     found = rows.loc[data.episodes]
-    return [(Outcome(**{f: row[f] for f in kept}), row["t_wall"]) for _, row in found.iterrows()]
+    return [(Outcome(**{f: row[f] for f in kept}), row["t_wall"], row["t_cpu"]) for _, row in found.iterrows()]

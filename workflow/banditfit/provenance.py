@@ -62,7 +62,7 @@ def _relative_imports(path: Path) -> list[Path]:
 
 
 def machine() -> dict[str, str]:
-    """The machine and the versions that computed a table: CPU, cores, threads granted, system, Python and libraries."""
+    """The machine and the versions that computed a table: CPU, cores, threads granted, system, Python, libraries, commit."""
     return {
         "cpu": _cpu(),
         "cores": str(os.cpu_count()),
@@ -70,6 +70,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in LIBRARIES},
+        "commit": commit(PACKAGE.parents[1]),
     }
 
 

@@ -38,6 +38,7 @@ METRICS = {
     "t_setup": Metric("set-up", "ms", 1000.0),
     "t_solve": Metric("solve", "ms", 1000.0),
     "t_wall": Metric("wall", "ms", 1000.0),
+    "t_cpu": Metric("processor", "ms", 1000.0),
     "t_published": Metric("as published", "ms", 1000.0),
 }
 

@@ -11,7 +11,7 @@ from scipy.optimize import Bounds, minimize
 # The eight solvers of the published study, all with bounds; those of GRADIENT take an analytic gradient.
 SOLVERS = ("Nelder-Mead", "L-BFGS-B", "TNC", "SLSQP", "Powell", "trust-constr", "COBYLA", "COBYQA")
 GRADIENT = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr")
-# Solvers' options where SciPy's default is slow: bounds as sparse matrices cost trust-constr twice the time, for the same steps.
+# Options where SciPy's default is slow: with bounds as sparse matrices trust-constr takes the same steps in twice the time.
 OPTIONS = {"trust-constr": {"sparse_jacobian": False}}
 Solver = Literal["Nelder-Mead", "L-BFGS-B", "TNC", "SLSQP", "Powell", "trust-constr", "COBYLA", "COBYQA"]
 
