@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
+from banditfit import likelihood
 from conftest import make
 
 
@@ -45,6 +46,22 @@ def test_the_true_parameters_have_no_error(data, fits):
     table = bf.score(data, told)
     np.testing.assert_allclose(table[["alpha_error", "beta_error", "kl"]], 0.0, atol=1e-12)
     assert table["claim_held"].all()
+
+
+def test_the_mean_policy_of_a_posterior_is_judged_beside_the_plug_in_one(data, fits):
+    assert bf.score(data, fits)["kl_mean_policy"].isna().all()
+    told = fits.head(2).copy()
+    problem = likelihood.problem(data, 0, bf.get_model("per_arm"), data.bounds)
+    policies = [
+        np.exp(likelihood.log_policy(data.truth.values[0])),
+        np.exp(likelihood.log_policy(problem.values(fits["alpha"][0], fits["beta"][0]))),
+    ]
+    for policy in policies:
+        told.at[0, "posterior"] = {"policy": policy}
+        table = bf.score(data, told)
+        expected = 0.0 if policy is policies[0] else table.loc[0, "kl"]
+        assert table.loc[0, "kl_mean_policy"] == pytest.approx(expected, abs=1e-12)
+        assert np.isnan(table.loc[1, "kl_mean_policy"])
 
 
 def test_false_claims_are_found(data, fits):

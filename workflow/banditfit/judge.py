@@ -4,6 +4,7 @@ nothing is taken from a method's own claim, which is only compared with what cam
 
 import numpy as np
 import pandas as pd
+from scipy.special import rel_entr
 
 from . import likelihood
 from .data import Dataset
@@ -26,6 +27,7 @@ def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd
     Columns beside those that identify the fit and its times:
     nll_claimed, nll     nats, the method's word and the recomputed value (both of the aligned likelihood)
     kl                   mean over steps of KL(true policy || fitted policy), nats; NaN without truth
+    kl_mean_policy       likewise, of the mean policy of the posterior; NaN where the method gives none
     alpha_error          Euclidean norm of the error, all arms and signals stacked; NaN without truth or parameters
     beta_error           likewise
     admissible           the fit has finite parameters inside the bounds
@@ -75,7 +77,10 @@ def _truths(data: Dataset, model: str) -> dict[int, tuple]:
 
 def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
     has_parameters = bool(np.isfinite(fit.alpha).all() and np.isfinite(fit.beta).all())
-    row = dict.fromkeys(("nll", "kl", "alpha_error", "beta_error"), np.nan) | {"admissible": False, "at_bound": ""}
+    row = dict.fromkeys(("nll", "kl", "kl_mean_policy", "alpha_error", "beta_error"), np.nan) | {
+        "admissible": False,
+        "at_bound": "",
+    }
     if has_parameters:
         x = problem.values(fit.alpha, fit.beta)
         theta = np.concatenate([np.ravel(fit.alpha), np.ravel(fit.beta)])
@@ -89,6 +94,8 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
     if truth is not None:
         true_log_policy, alpha, beta = truth
         row["kl"] = float((np.exp(true_log_policy) * (true_log_policy - log_policy(x))).sum(axis=1).mean())
+        if fit.posterior is not None and "policy" in fit.posterior:
+            row["kl_mean_policy"] = float(rel_entr(np.exp(true_log_policy), fit.posterior["policy"]).sum(axis=1).mean())
         row["alpha_error"] = float(np.linalg.norm(fit.alpha - alpha))
         row["beta_error"] = float(np.linalg.norm(fit.beta - beta))
     return row

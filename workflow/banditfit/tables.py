@@ -30,6 +30,7 @@ class Metric:
 
 METRICS = {
     "kl": Metric("policy KL", "nats"),
+    "kl_mean_policy": Metric("policy KL, mean policy", "nats"),
     "alpha_error": Metric("error of α", "1"),
     "beta_error": Metric("error of β", "1"),
     "nll": Metric("negative log-likelihood", "nats"),

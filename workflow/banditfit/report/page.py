@@ -132,7 +132,8 @@ class Page:
         sections = []
         for dataset in self.datasets:
             has = [m for m in METRICS if any((dataset, run.id, m) in self.cells for run in self.runs)]
-            wanted = ("kl", "alpha_error", "beta_error", "regret", "gap") if "kl" in has else ("nll", "regret", "gap")
+            accuracy = ("kl", "kl_mean_policy", "alpha_error", "beta_error") if "kl" in has else ("nll",)
+            wanted = (*accuracy, "regret", "gap")
             metrics = [m for m in wanted if m in has]
             main = self._rows(dataset, self.main, metrics)
             every = self._rows(dataset, self.runs, metrics)
