@@ -30,13 +30,15 @@ def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd
     kl_mean_policy       likewise, of the mean policy of the posterior; NaN where the method gives none
     alpha_error          Euclidean norm of the error, all arms and signals stacked; NaN without truth or parameters
     beta_error           likewise
-    admissible           the fit has finite parameters inside the bounds
+    admissible           the fit has finite parameters inside the bounds; `outside`: it has finite parameters outside them
     lower_bound          the method's bound on the nll of every admissible parameter; NaN where it has none
     bound_holds          that bound is at most the nll of every admissible fit of the episode; None without a bound
     best_nll, best_bound the lowest nll of an admissible fit, and the highest bound that holds, in this episode
     regret, gap          nll - best_nll and nll - best_bound, for admissible fits
     at_bound             the parameters that ended at a bound of non-zero width, such as "alpha[reward,0]=0"
     claim_held           the claimed nll is the recomputed one, and the bound holds; None where nothing was claimed
+    start_excess         what each start ended above the best one, nats of the likelihood that the method itself minimised,
+                         shape (starts,); None where a fit has no starts
     """
     names = sorted(fits["model"].unique())
     if len(names) != 1:
@@ -77,14 +79,14 @@ def _truths(data: Dataset, model: str) -> dict[int, tuple]:
 
 def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
     has_parameters = bool(np.isfinite(fit.alpha).all() and np.isfinite(fit.beta).all())
-    row = dict.fromkeys(("nll", "kl", "kl_mean_policy", "alpha_error", "beta_error"), np.nan) | {
-        "admissible": False,
-        "at_bound": "",
-    }
+    row = dict.fromkeys(("nll", "kl", "kl_mean_policy", "alpha_error", "beta_error"), np.nan)
+    row |= {"admissible": False, "outside": False, "at_bound": ""}
+    row["start_excess"] = None if fit.starts is None else np.array(fit.starts["nll"]) - min(fit.starts["nll"])
     if has_parameters:
         x = problem.values(fit.alpha, fit.beta)
         theta = np.concatenate([np.ravel(fit.alpha), np.ravel(fit.beta)])
         row["admissible"] = bool((theta >= problem.lower).all() and (theta <= problem.upper).all())
+        row["outside"] = not row["admissible"]
         row["at_bound"] = _at_bound(problem, theta)
     elif fit.kernels is not None:
         x = problem.kernel_values(fit.kernels)

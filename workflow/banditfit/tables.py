@@ -182,7 +182,6 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
         named = fits["fallback"][fits["fallback"] != ""].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
         bounds = fits["bound_holds"].dropna()
-        has_parameters = fits["alpha"].map(lambda alpha: bool(np.isfinite(alpha).all()))
         rows.append(
             {
                 "dataset": dataset,
@@ -196,7 +195,7 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
                 "bounds": len(bounds),
                 "bounds_beaten": int((~bounds.astype(bool)).sum()),
                 "at_bound": int((fits["at_bound"] != "").sum()),
-                "outside": int((has_parameters & ~fits["admissible"]).sum()),
+                "outside": int(fits["outside"].sum()),
             }
         )
     return pd.DataFrame(rows)
@@ -215,21 +214,21 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     fits = scores[scores["admissible"]].merge(
         source[["dataset", "episode", "lower_bound"]], on=["dataset", "episode"], suffixes=("", "_source")
     )
-    fits["total"] = fits["nll"] - fits["lower_bound_source"]
     fits["poor_fit"] = fits["regret"]
     fits["undecided"] = fits["best_nll"] - fits["best_bound"]
     fits["loose"] = fits["best_bound"] - fits["lower_bound_source"]
+    fits["total"] = fits[["poor_fit", "undecided", "loose"]].sum(axis=1)
     parts = ["total", "poor_fit", "undecided", "loose"]
     rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in _groups(fits, runs)]
     return pd.DataFrame(rows, columns=["dataset", "run", "n", *parts])
 
 
 def start_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per start of every multi-start fit: dataset, episode, run, start, n_eval and excess, its nll above the best
-    start of that fit, in nats (of the likelihood that the method itself minimised)."""
+    """One row per start of every multi-start fit: dataset, episode, run, start and excess, its nll above the best start of
+    that fit, in nats (of the likelihood that the method itself minimised)."""
     rows = [
-        (fit.dataset, fit.episode, fit.run, start, n_eval, nll - min(fit.starts["nll"]))
-        for fit in scores[scores["starts"].notna()].itertuples()
-        for start, (nll, n_eval) in enumerate(zip(fit.starts["nll"], fit.starts["n_eval"], strict=True))
+        (fit.dataset, fit.episode, fit.run, start, excess)
+        for fit in scores[scores["start_excess"].notna()].itertuples()
+        for start, excess in enumerate(fit.start_excess)
     ]
-    return pd.DataFrame(rows, columns=["dataset", "episode", "run", "start", "n_eval", "excess"])
+    return pd.DataFrame(rows, columns=["dataset", "episode", "run", "start", "excess"])

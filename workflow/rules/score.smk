@@ -5,7 +5,7 @@ rule score:
     input:
         data="results/data/{dataset}.npz",
         fits=all_fits,
-        library=sources("judge", "tables"),
+        library=sources("judge", "compact"),
     output:
         scores="results/{study}/scores/{dataset}.parquet",
         example="results/{study}/examples/{dataset}.parquet",
@@ -15,5 +15,6 @@ rule score:
         "../../envs/environment.yaml"
     params:
         example=STUDY.config["example"],
+        runs=list(STUDY.runs.values()),
     script:
         "../scripts/score.py"

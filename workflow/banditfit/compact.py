@@ -1,0 +1,86 @@
+"""Scores small enough to commit: what every table, figure and sentence is made of, and nothing else.
+
+The tables are made of these rows and not of fuller ones, so a clone that holds only them makes the same tables anew.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from .entries import Run, main_runs
+from .files import replacing
+from .tables import write_table
+
+# Significant bits that are kept. Metrics: 8e-6 of themselves, far below what an episode decides. Times, which repeat to a few
+# per cent, 1e-4. Parameters: 1e-4, less than a dot in a figure. Likelihoods: 3e-8; what counts is how they differ, and that
+# stands in columns of its own, to LEAST nats.
+METRIC, TIME, PARAMETER, LIKELIHOOD = 16, 12, 12, 24
+LEAST = 1e-9
+WHOLE = ("lower_bound", "best_nll", "best_bound")
+# What no table or figure uses; it stands in the tables of fits.
+LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+
+
+def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
+    alone (None elsewhere), and without LEFT_OUT and the policies of posteriors.
+
+    Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
+    """
+    table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
+    for column in ("regret", "gap"):
+        table[column] = np.round(table[column] / LEAST) * LEAST
+    for column in table.select_dtypes("float").columns.difference(WHOLE):
+        bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
+        table[column] = rounded(table[column].to_numpy(), bits)
+    main = table["run"].isin([run.id for run in main_runs(runs)])
+    for column, shorten in _SHORTER.items():
+        held = table[column].notna() & (main | (column == "start_excess"))
+        short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
+        table[column] = pd.Series(short, index=table.index, dtype=object)
+    return table
+
+
+def rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """The floats nearest to `values` that have `bits` significant bits; NaN and infinity stay."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+
+
+def _parameters(value: np.ndarray) -> np.ndarray:
+    return rounded(value, PARAMETER)
+
+
+def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: rounded(array, PARAMETER) for name, array in value.items() if name != "policy"}
+
+
+def _excess(value: np.ndarray) -> np.ndarray:
+    return rounded(np.round(value, 6), TIME)
+
+
+_SHORTER: dict[str, Callable[[Any], Any]] = {
+    "alpha": _parameters,
+    "beta": _parameters,
+    "posterior": _posterior,
+    "start_excess": _excess,
+}
+
+
+def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
+    """Writes scores as `tables.write_table` does, for `tables.read_table` to read, with the bytes of the floats sorted by
+    place: those of rounded numbers, most of them zero, then take next to no room."""
+    with replacing(path) as temporary:
+        write_table(scores, temporary)
+        stored = pq.read_table(temporary)
+        leaves = list(pq.ParquetFile(temporary).schema)
+        # What repeats within an episode is better off in a dictionary.
+        kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
+        split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
+        pq.write_table(
+            stored, temporary, compression="zstd", compression_level=15, use_dictionary=others, use_byte_stream_split=split
+        )
