@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ..files import replacing
 from ..tables import Results
 from . import accuracy, effort, example, likelihoods, published
+from ._files import png, svg
 from ._style import CERTIFIED, STYLE, FigureSpec
 
 __all__ = ["CERTIFIED", "FIGURES", "draw", "save"]
@@ -28,6 +29,7 @@ def draw(name: str, results: Results) -> Figure:
 def save(figure: Figure, stem: str | Path) -> None:
     """Writes `stem`.svg and `stem`.png; the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
-        for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
-            with replacing(f"{stem}.{kind}") as path:
-                figure.savefig(path, format=kind, metadata=metadata, bbox_inches="tight", pad_inches=0.05)
+        drawn = {"svg": svg(figure).encode(), "png": png(figure)}
+    for kind, content in drawn.items():
+        with replacing(f"{stem}.{kind}") as path:
+            path.write_bytes(content)

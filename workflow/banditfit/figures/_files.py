@@ -1,0 +1,42 @@
+"""Figures as files: the same figure gives the same bytes, and no more of them than show."""
+
+import base64
+import io
+import re
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+COLOURS = 256  # of a palette; the drawings use few, and shades of those
+HOW = {"bbox_inches": "tight", "pad_inches": 0.05}
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG with a palette."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None}, **HOW)
+    return _with_palette(Image.open(file).convert("RGB"))
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG, coordinates to a hundredth of a point."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, **HOW)
+    text = re.sub(r' (?:d|x|y)="[^"]+"', lambda held: re.sub(r"-?\d+\.\d{3,}", _short, held[0]), file.getvalue())
+    text = re.sub(r'base64,\s*([^"]+)"', lambda held: f'base64,{_smaller(held[1])}"', text)
+    return re.sub(r"\s*\n\s*", "\n", text)
+
+
+def _short(number: re.Match) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def _smaller(image: str) -> str:
+    return base64.b64encode(_with_palette(Image.open(io.BytesIO(base64.b64decode(image))).convert("RGBA"))).decode()
+
+
+def _with_palette(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    how = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT  # which keeps white white
+    image.quantize(COLOURS, how, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    return file.getvalue()
