@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env reproduce test paper benchmark check lock clean
+.PHONY: help env reproduce test paper figures benchmark check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -27,6 +27,15 @@ test: env ## all tests
 paper: env ## the full study: 1000 episodes, every method and solver (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
+
+STUDY ?= paper
+# What follows from stored scores: these rules may run, and no other.
+FROM_SCORES := data summarise figures report
+
+figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
+	$(SNAKEMAKE) --configfile $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml) \
+	    --allowed-rules $(FROM_SCORES) --forceall -- results/$(STUDY)/report.html
+	@echo "The report: results/$(STUDY)/report.html"
 
 benchmark: env ## speed, measured in one run, as ratios
 	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit.benchmark
