@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,39 +14,7 @@ import pytest
 
 from banditfit.methods import STATUSES
 from banditfit.tables import read_table
-
-ROOT = Path(__file__).parents[1]
-STUDY = "results/test"
-TIMES = ["t_setup", "t_solve", "t_wall", "t_cpu", "t_published", "machine"]
-
-
-def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    done = subprocess.run(command(*arguments), cwd=project, capture_output=True, text=True)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--configfile", "config/test.yaml", "--cores", "2", *arguments]
-
-
-def copy_project(target: Path) -> Path:
-    for name in ("Snakefile", "config", "workflow", "profiles", "envs"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, target / name)
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
-    return target
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the project in which the smallest study has run to its end."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    snakemake(project)
-    return project
+from project import ROOT, STUDY, TIMES, command, copy_project, snakemake
 
 
 def scores(project: Path, dataset: str) -> pd.DataFrame:

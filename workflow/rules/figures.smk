@@ -7,7 +7,7 @@ rule figures:
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         tables=rules.summarise.output,
-        library=sources("figures", "tables"),
+        library=sources("figures", "tables", "stored"),
     output:
         expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         [

@@ -5,7 +5,7 @@ rule manifest:
     input:
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
-        library=sources("provenance", "tables"),
+        library=sources("provenance", "tables", "stored"),
     output:
         "results/{study}/manifest.json",
     log:

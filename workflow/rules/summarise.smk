@@ -5,7 +5,7 @@ rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         published=ROOT / "config/published/published_tables.csv",
-        library=sources("tables", "published"),
+        library=sources("tables", "published", "stored"),
     output:
         expand("results/{{study}}/tables/{table}.csv", table=["summary", "outcomes", "comparison", "attribution"]),
     log:

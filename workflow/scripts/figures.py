@@ -6,17 +6,18 @@ from pathlib import Path
 import pandas as pd
 
 from banditfit import data, figures
+from banditfit.stored import intact
 from banditfit.tables import Results, read_csv, read_table
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 results = Results(
-    scores=pd.concat([read_table(path) for path in snakemake.input.scores], ignore_index=True),
+    scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
     tables={Path(path).stem: read_csv(path) for path in snakemake.input.tables},
-    examples=pd.concat([read_table(path) for path in snakemake.input.examples], ignore_index=True),
+    examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,
     catalogue=snakemake.params.catalogue,
-    data={dataset.name: dataset for dataset in map(data.load, snakemake.input.data)},
+    data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
 )
 for name in figures.FIGURES:
     figures.save(figures.draw(name, results), Path(snakemake.output[0]).with_name(name))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from banditfit import data, provenance
 from banditfit.files import replacing
+from banditfit.stored import intact
 from banditfit.tables import read_table
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
@@ -13,8 +14,8 @@ sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 manifest = provenance.manifest(
     config=snakemake.params.config,
     root=Path(snakemake.scriptdir).parents[1],
-    datasets=[data.load(path) for path in snakemake.input.data],
-    scores=[read_table(path) for path in snakemake.input.scores],
+    datasets=[intact(data.load, path) for path in snakemake.input.data],
+    scores=[intact(read_table, path) for path in snakemake.input.scores],
 )
 with replacing(snakemake.output[0]) as path:
     path.write_text(json.dumps(manifest, indent=2) + "\n")

@@ -6,12 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from banditfit.published import compare, read_published
+from banditfit.stored import intact
 from banditfit.tables import attribute, outcomes, read_table, summarise, write_csv
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
-scores = pd.concat([read_table(path) for path in snakemake.input.scores], ignore_index=True)
+scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 summary = summarise(scores, runs)
 tables = {
     "summary": summary,

@@ -1,0 +1,100 @@
+"""A copy of the project that tests may change, and the real Snakemake in it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+STUDY = "results/test"
+# The columns of a table of fits that no two runs share.
+TIMES = ["t_setup", "t_solve", "t_wall", "t_cpu", "t_published", "machine"]
+
+
+def copy_project(target: Path) -> Path:
+    for name in ("Snakefile", "config", "workflow", "profiles", "envs"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+    return target
+
+
+def command(*arguments: str, cores: int | None = 2) -> list[str]:
+    """Snakemake on the smallest study; `cores` is None where a profile says how many."""
+    limit = [] if cores is None else ["--cores", str(cores)]
+    return [sys.executable, "-m", "snakemake", "--configfile", "config/test.yaml", *limit, *arguments]
+
+
+def snakemake(project: Path, *arguments: str, check: bool = True, cores: int | None = 2) -> subprocess.CompletedProcess:
+    done = subprocess.run(command(*arguments, cores=cores), cwd=project, capture_output=True, text=True)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+# A study of three batches, one episode each, by a method that finishes at once.
+FRAIL_FITS = f"{STUDY}/fits/tiny_2arm/frail"
+BATCHES = [f"{FRAIL_FITS}/{number:04d}-{number:04d}.parquet" for number in range(3)]
+SCORES = f"{STUDY}/scores/tiny_2arm.parquet"
+FRAIL_CONFIG = """study: test
+title: Three batches
+datasets: [tiny_2arm]
+episodes: 3
+methods: [frail]
+local_solvers: [L-BFGS-B]
+batch: 1
+seed: 1
+"""
+# It comes to harm once, as the file `fault` says: the batch that gets there first takes the file away.
+FRAIL = '''"""The middle of the box, by a method that may come to harm."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import Method, Outcome
+
+
+@dataclass(frozen=True)
+class Settings:
+    """None."""
+
+
+def fit(problem, settings, rng, given):
+    try:
+        fault = Path("fault").rename("fault.taken").read_text()
+    except FileNotFoundError:
+        fault = ""
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif fault == "memory":
+        held = np.ones(300_000_000)
+        time.sleep(30)
+    elif fault == "time":
+        time.sleep(600)
+    alpha, beta = problem.split((problem.lower + problem.upper) / 2)
+    return Outcome("converged", alpha=alpha, beta=beta, nll=problem.nll(alpha, beta))
+
+
+METHOD = Method(fit=fit, settings=Settings)
+'''
+
+
+def frail_project(target: Path) -> Path:
+    project = copy_project(target)
+    (project / "workflow/banditfit/methods/frail.py").write_text(FRAIL)
+    table = project / "config/methods.tsv"
+    table.write_text(table.read_text().rstrip("\n") + "\nfrail\tfrail\t{}\tno\tFrail\t-\t#123456\t99\tthis test\n")
+    (project / "config/test.yaml").write_text(FRAIL_CONFIG)
+    return project
+
+
+def stamps(project: Path) -> dict[Path, int]:
+    """The finished batches, and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in project.glob(f"{FRAIL_FITS}/*.parquet")}
