@@ -57,12 +57,14 @@ def study(datasets, runs, how):
     scores = pd.concat([bf.score(d, f) for d, f in zip(datasets, fits, strict=True)], ignore_index=True)
     summary = tables.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
+    comparison = published.compare(summary, runs, theirs, how)
     results = tables.Results(
         scores=scores,
         tables={
             "summary": summary,
             "outcomes": tables.outcomes(scores, runs),
-            "comparison": published.compare(summary, runs, theirs, how),
+            "comparison": comparison,
+            "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
         },
         examples=pd.concat(fits).query("episode == 0"),
@@ -220,7 +222,10 @@ def test_the_parts_of_a_gap_add_up(known):
     results, _ = known
     parts = tables.attribute(results.scores, results.runs)
     assert set(parts["run"]) == {run.id for run in results.runs} - {"cvx"}
-    assert parts["total"].to_numpy() == pytest.approx(parts[["poor_fit", "undecided", "loose"]].sum(axis=1).to_numpy())
+    means = results.scores.groupby(["dataset", "run"])[["nll", "lower_bound"]].mean()
+    for part in parts.itertuples():
+        total = means.loc[(part.dataset, part.run), "nll"] - means.loc[(part.dataset, "cvx"), "lower_bound"]
+        assert part.total == pytest.approx(total) == pytest.approx(part.poor_fit + part.undecided + part.loose)
     assert (parts[["poor_fit", "undecided", "loose"]] > -1e-9).all(axis=None)
     assert tables.attribute(results.scores, results.runs[1:]).empty
 
@@ -246,6 +251,37 @@ def test_starts_are_measured_against_their_fits_best(known):
 )
 def test_the_verdict_rule(metric, theirs, verdict):
     assert published.verdict(metric, {"median": 1.0, "median_low": 0.9, "median_high": 1.2}, theirs) == verdict
+
+
+def test_every_published_figure_has_its_row_with_ours_or_the_reason_why_not(known, unknown, runs):
+    table = known[0].tables["reproduction"]
+    theirs = published.read_published(CONFIG / "published/published_tables.csv")
+    assert table.loc[: len(theirs) - 1, "published"].equals(theirs["median"])
+    held = table[table["n"] > 0]
+    # A figure of D-LOC is held against the run that reproduces it, not against those that correct it.
+    assert held.groupby("run").size().to_dict() == {"d_loc_published.L-BFGS-B": 4, "d_loc_published.SLSQP": 4}
+    assert set(held["reason"]) == {"fitted on 3 of 1000 episodes"} and set(held["verdict"]) <= set(published.VERDICTS)
+    rest = table[table["n"] == 0]
+    assert set(rest["verdict"]) == {"not comparable"}
+    reasons = rest.set_index(published.KEYS)["reason"]
+    assert reasons["forgetting", "2arm", "MC", "", "kl"] == "this study did not run it"
+    assert reasons["forgetting", "2arm", "D-LOC", "TNC", "kl"] == "this study did not run it with TNC"
+    assert reasons["per_arm", "2arm", "MC", "", "kl"] == "this study does not fit the data set"
+    assert not unknown[0].tables["reproduction"]["n"].any()
+
+
+def test_what_the_published_tables_lack_is_filled(known, runs):
+    results, theirs = known[0], published.read_published(CONFIG / "published/published_tables.csv")
+    fewer = theirs[~((theirs["method"] == "D-LOC") & (theirs["local_solver"] == "SLSQP") & (theirs["metric"] == "kl"))]
+    summary = results.tables["summary"]
+    comparison = published.compare(summary, runs, fewer, results.catalogue)
+    table = published.reproduce(comparison, summary, runs, fewer, results.catalogue)
+    filled = table[table["verdict"] == "not published"]
+    assert filled["run"].tolist() == ["d_loc.SLSQP", "d_loc_published.SLSQP"] and filled["published"].isna().all()
+    assert (
+        filled["ours"].tolist()
+        == summary.query("metric == 'kl' and run in @filled.run and dataset == 'forgetting_2arm'")["median"].tolist()
+    )
 
 
 def test_a_comparison_pairs_what_belongs_together(known, unknown):

@@ -8,6 +8,7 @@ import pandas as pd
 
 from .entries import Run
 from .errors import InputError
+from .simulate import PUBLISHED
 
 KEYS = ["model", "bandit", "method", "local_solver", "metric"]
 NUMBERS = ["median", "q25", "q75"]
@@ -45,6 +46,13 @@ VERDICTS = {
     "worse": "our median is higher, and the published one lies outside that interval",
     "other machine": "times depend on the machine and are not judged",
 }
+
+# What a row of the table of all published figures may say beside these.
+NO_COUNTERPART = {
+    "not comparable": "this study has no figure beside the published one, for the reason given",
+    "not published": "the published tables lack the figure, this study fills it",
+}
+REPRODUCTION = [column for column in COLUMNS if column not in ("label", "corrected")] + ["method", "reason"]
 
 
 def read_published(path: str | Path) -> pd.DataFrame:
@@ -86,6 +94,71 @@ def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame,
                 )
                 rows.append((*names, *numbers, verdict(metric, mine, other["median"]), run.entry.method in CORRECTED))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def reproduce(
+    comparison: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, catalogue: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Every published figure, in the order of their table, with ours beside it; then the figures that theirs lacks and this
+    study has. `comparison` as of `compare`, the rest as there.
+
+    Columns as of `compare`, with `method` its published name in place of label and corrected, and `reason`: why there is no
+    figure of ours, or on how many of the published episodes ours rests, or "". `dataset` and `run` are "" where this study has
+    none; verdict is a key of VERDICTS or NO_COUNTERPART. A figure of a method in CORRECTED is held against the run that
+    reproduces it, not against the one that corrects it.
+    """
+    runs = {run.id: run for run in runs}
+    named = lambda table: table.assign(method=table["run"].map(lambda run: runs[run].entry.published))  # noqa: E731
+    ours = named(comparison[~comparison["corrected"].astype(bool)])
+    table = published.rename(columns=dict(zip(NUMBERS, ("published", "published_q25", "published_q75"), strict=True)))
+    table = table.merge(ours.drop(columns=["published", "published_q25", "published_q75"]), on=KEYS, how="left")
+    table = pd.concat([table, pd.DataFrame(_unpublished(summary, runs.values(), published, catalogue))], ignore_index=True)
+    table["n"] = table["n"].fillna(0).astype(int)
+    table = table.astype({"dataset": object, "run": object, "verdict": object}).fillna(
+        {"dataset": "", "run": "", "verdict": "not comparable"}
+    )
+    table["reason"] = [_reason(row, runs.values(), catalogue) for row in table.itertuples()]
+    return table[REPRODUCTION]
+
+
+def _unpublished(
+    summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, catalogue: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Our figures of the published methods, data sets and metrics that the published tables lack."""
+    known = set(published[KEYS].itertuples(index=False, name=None))
+    cells = set(published[["model", "bandit", "method"]].itertuples(index=False, name=None))
+    ours = summary[summary["n"] > 0].set_index(["dataset", "run", "metric"])
+    rows = []
+    for dataset, entry in catalogue.items():
+        for run in runs if entry.source == "published" else ():
+            for metric, our_metric in METRICS.items():
+                key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
+                if key[:3] not in cells or key in known or (dataset, run.id, our_metric) not in ours.index:
+                    continue
+                mine = ours.loc[dataset, run.id, our_metric]
+                numbers = dict(
+                    zip(
+                        ("n", "ours", "ours_q25", "ours_q75", "ours_low", "ours_high"),
+                        mine[["n", *NUMBERS, "median_low", "median_high"]],
+                        strict=True,
+                    )
+                )
+                names = dict(zip(KEYS, key, strict=True)) | {"dataset": dataset, "run": run.id}
+                rows.append(names | numbers | {"verdict": "not published"})
+    return rows
+
+
+def _reason(row: Any, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> str:
+    if row.n:
+        return f"fitted on {row.n} of {PUBLISHED['n_episodes']} episodes" if row.n < PUBLISHED["n_episodes"] else ""
+    if not any((entry.model, entry.bandit) == (row.model, row.bandit) for entry in catalogue.values()):
+        return "this study does not fit the data set"
+    same = [run for run in runs if run.entry.published == row.method and run.entry.method not in CORRECTED]
+    if not same:
+        return "this study did not run it"
+    if not any((run.local_solver or "") == row.local_solver for run in same):
+        return f"this study did not run it with {row.local_solver}"
+    return "no fit of this study has it"
 
 
 def verdict(metric: str, ours: Mapping[str, float], published: float) -> str:

@@ -7,7 +7,10 @@ rule summarise:
         published=ROOT / "config/published/published_tables.csv",
         library=sources("tables", "published", "stored"),
     output:
-        expand("results/{{study}}/tables/{table}.csv", table=["summary", "outcomes", "comparison", "attribution"]),
+        expand(
+            "results/{{study}}/tables/{table}.csv",
+            table=["summary", "outcomes", "comparison", "reproduction", "attribution"],
+        ),
     log:
         "logs/{study}/summarise.log",
     conda:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit.published import compare, read_published
+from banditfit.published import compare, read_published, reproduce
 from banditfit.stored import intact
 from banditfit.tables import attribute, outcomes, read_table, summarise, write_csv
 
@@ -14,10 +14,13 @@ sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 summary = summarise(scores, runs)
+published = read_published(snakemake.input.published)
+comparison = compare(summary, runs, published, catalogue)
 tables = {
     "summary": summary,
     "outcomes": outcomes(scores, runs),
-    "comparison": compare(summary, runs, read_published(snakemake.input.published), catalogue),
+    "comparison": comparison,
+    "reproduction": reproduce(comparison, summary, runs, published, catalogue),
     "attribution": attribute(scores, runs),
 }
 for path in snakemake.output:

@@ -19,10 +19,11 @@ from ..figures import CERTIFIED, FIGURES
 from ..files import replacing
 from ..methods import STATUSES
 from ..published import VERDICTS
+from . import reproduction
 from .page import Page
 from .words import count, sig
 
-SECTIONS: dict[str, Any] = {}
+SECTIONS: dict[str, Any] = {"reproduction": reproduction}
 
 
 def render(
