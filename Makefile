@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env reproduce test paper figures benchmark check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper progress figures benchmark check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -9,12 +9,18 @@ BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(BIN)/.ready ## the environment alone, in .venv
 
 $(BIN)/.ready: envs/requirements.lock envs/make-venv pyproject.toml
 	envs/make-venv $(PYTHON)
+	touch $@
+
+cluster-env: $(BIN)/.cluster ## with the executors for Slurm and other clusters (docs/cluster.md)
+
+$(BIN)/.cluster: $(BIN)/.ready envs/requirements-cluster.lock
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --require-hashes --requirement envs/requirements-cluster.lock
 	touch $@
 
 reproduce: env ## the quick study and its report (about ten minutes on two cores)
@@ -24,16 +30,24 @@ reproduce: env ## the quick study and its report (about ten minutes on two cores
 test: env ## all tests
 	$(BIN)/python -m pytest
 
+test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
+	$(BIN)/python -m pytest -rs -s tests/test_slurm.py
+
+STUDY ?= paper
+CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
+
 paper: env ## the full study: 1000 episodes, every method and solver (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
-STUDY ?= paper
+progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
+	$(BIN)/python -m banditfit.progress $(CONFIG)
+
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise figures report
 
 figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
-	$(SNAKEMAKE) --configfile $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml) \
+	$(SNAKEMAKE) --configfile $(CONFIG) \
 	    --allowed-rules $(FROM_SCORES) --forceall -- results/$(STUDY)/report.html
 	@echo "The report: results/$(STUDY)/report.html"
 
@@ -48,6 +62,10 @@ check: env ## style of code and workflow
 lock: env ## new pins from envs/requirements.in
 	.uvboot/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	    --output-file envs/requirements.lock envs/requirements.in
+	.uvboot/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --no-deps \
+	    --output-file envs/requirements-cluster.lock envs/requirements-cluster.in
+	sed -i '/- pip:$$/q' envs/environment.yaml
+	sed -n 's/^\([a-z].*==.*[^ ]\) \\$$/      - \1/p' envs/requirements.lock >> envs/environment.yaml
 
 clean: ## remove the environment and the caches, keep all results
 	rm -rf .venv .uvboot .snakemake .pytest_cache .ruff_cache
