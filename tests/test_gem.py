@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import banditfit as bf
-from banditfit import likelihood, population
+from banditfit import hierarchical, likelihood, population, population_study
 from banditfit.methods import _population as em
 from banditfit.methods._modes import LOG, LOGIT, climb, derivatives
 from banditfit.models import MODELS
@@ -17,7 +17,9 @@ from banditfit.models import MODELS
 
 def small(n=6, n_steps=60, seed=0, model="forgetting", bandit="2arm"):
     rng = np.random.default_rng(seed)
-    return population.simulate_population(f"small{seed}", population.POPULATIONS["normal"], n, n_steps, rng, model, bandit)
+    return population_study.simulate_population(
+        f"small{seed}", population_study.POPULATIONS["normal"], n, n_steps, rng, model, bandit
+    )
 
 
 def problems_of(data):
@@ -121,7 +123,7 @@ def test_em_on_given_nodes_never_falls():
 
 
 def test_the_variances_of_a_population_are_recovered_and_hard_em_loses_them():
-    data = population.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
+    data = population_study.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
     found = population.learn(data, "forgetting")
     assert found.converged
     assert np.allclose(found.mu, (0.3, -0.2), atol=0.15)
@@ -140,7 +142,7 @@ def test_mini_batches_find_the_same_population():
 
 
 def test_shared_rates_are_found_with_their_standard_error():
-    data = population.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
+    data = population_study.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
     found = population.learn(data, "forgetting", "gem_shared")
     assert found.converged
     assert abs(found.mu[0] - 0.4) < 3 * found.held_sd[0]
@@ -151,7 +153,7 @@ def test_shared_rates_are_found_with_their_standard_error():
 
 def test_pooling_beats_fitting_alone_where_data_are_few():
     off_centre = [(1.0, (-0.8, 0.6), (0.4, 0.4))]  # of the box, so that a prior centred there is no hidden help
-    data = population.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
+    data = population_study.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
     ways = {"pooled": ("gem", {}), "alone, with a prior": ("gem", {"prior": "fixed"}), "alone": ("d_loc", {})}
     scores = {way: bf.score(data, bf.fit(data, "forgetting", method, settings=s)) for way, (method, s) in ways.items()}
     errors = pd.DataFrame({way: table[["kl", "alpha_error", "beta_error"]].mean() for way, table in scores.items()})
@@ -210,6 +212,7 @@ def test_a_bad_participant_does_not_stop_the_rest(method):
     ("settings", "words"),
     [
         ({"nodes": 2}, "nodes is 2, expected at least 3"),
+        ({"points": 100}, "points is 100, expected a power of two, at least 32"),
         ({"tolerance": 0.0}, "tolerance is 0, expected a positive number"),
         ({"batch": -1}, "batch is -1, expected at least 0"),
         ({"links": "cauchit"}, "links is 'cauchit', expected one of 'probit', 'logit'"),
@@ -228,12 +231,14 @@ def test_logit_links_are_told_of_no_bounds():
 
 def test_held_out_trials_lie_between_chance_and_truth():
     data = small(20, n_steps=120, seed=9)
-    table = population.held_out(data, "forgetting", ["d_loc", "gem", "gem_shared"], folds=4)
-    assert table.groupby("method")["episode"].nunique().eq(20).all()
+    runs = {name: (name, {}) for name in ("d_loc", "gem", "gem_shared", "cvx_fast")}
+    table = population.held_out(data, "forgetting", runs, folds=4)
+    assert table.groupby("run")["episode"].nunique().eq(20).all()
     assert table["n_scored"].eq(60).all()
-    summary = population.summarise_held_out(table).set_index("method")
+    summary = population.summarise_held_out(table).set_index("run")
     assert summary.loc["chance", "nll"] == pytest.approx(np.log(2))
     assert summary.loc["truth", "nll"] < summary.loc["gem", "nll"] < summary.loc["chance", "nll"]
+    assert summary.loc["truth", "nll"] < summary.loc["cvx_fast", "nll"] < summary.loc["chance", "nll"]  # by kernels alone
     assert (summary["low"] <= summary["nll"]).all()
     assert (summary["nll"] <= summary["high"]).all()
 
@@ -259,12 +264,106 @@ def test_external_validity_of_a_criterion_made_of_the_parameter():
         population.external_validity(fits, dict(list(criterion.items())[:3]))
 
 
+def test_a_simulated_criterion_is_bounded_by_its_noise():
+    data = small(60)
+    scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", m) for m in ("gem", "d_loc", "cvx_fast")]))
+    table = population.simulated_validity(data, scores)
+    assert set(table["run"]) == {"truth", "gem", "d_loc"}  # a free kernel has no parameters
+    r = table[table["coefficient"] == "pearson"].set_index(["run", "parameter"])["r"]
+    ceiling = 1.0 / np.sqrt(1.0 + population.NOISE**2)
+    for parameter in ("alpha[0,0]", "beta[0,0]"):
+        assert r["truth", parameter] == pytest.approx(ceiling, abs=0.2)
+        assert 0.2 < r["gem", parameter] < 0.9
+    assert population.simulated_validity(replace(data, truth=None), scores).empty
+
+
 def test_the_population_study_names_a_winner_in_every_cell():
-    study = population.population_study(sizes=(5, 10), steps=(20, 40), replicates=1)
-    assert len(study) == 2 * 2 * 2 * 2
+    runs = {"d_loc": ("d_loc", {}), "gem": ("gem", {})}
+    study = population_study.study(runs, sizes=(5, 10), steps=(20, 40), replicates=2)
+    assert len(study) == 2 * 2 * 2 * 2 * 2
     assert not study.isna().any().any()
-    assert population.winners(study)["winner"].isin(["gem", "d_loc"]).all()
-    assert population.draw_population_study(study).axes
+    won = population_study.winners(study)
+    assert won["winner"].isin(["gem", "d_loc"]).all()
+    assert won["sure"].isin([0.0, 0.5, 1.0]).all()
+    assert (won["lead"] >= 1).all()
+
+
+def test_quasi_random_points_have_the_moments_of_a_normal():
+    for d in (3, 8, 20):
+        unit, log_weights = em._points(512, d)
+        np.testing.assert_allclose(unit.mean(axis=0), 0.0, atol=1e-12)
+        np.testing.assert_allclose(unit.T @ unit / 512, np.eye(d), atol=1e-9)
+        # The weights are those over the standard normal density: they sum to one under it, by the law of large numbers.
+        density = -0.5 * (unit**2).sum(axis=1) - 0.5 * d * np.log(2 * np.pi)
+        np.testing.assert_allclose(log_weights + density, -np.log(512), atol=1e-12)
+
+
+@pytest.mark.parametrize("model", ["per_arm", "subrewards"])
+def test_points_beyond_two_dimensions_agree_with_the_sampler(model):
+    data = small(3, n_steps=100, seed=12, model=model)
+    fits = bf.fit(data, model, "gem", settings={"prior": "fixed"})  # whose prior is uniform, as that of `mc`
+    sampled = bf.fit(data, model, "mc")
+    off, ratio = [], []
+    for one, other in zip(fits["posterior"], sampled["posterior"], strict=True):
+        for symbol in ("alpha", "beta"):
+            off.append((one[f"{symbol}_median"] - other[f"{symbol}_median"]) / other[f"{symbol}_sd"])
+            ratio.append(one[f"{symbol}_sd"] / other[f"{symbol}_sd"])
+    assert np.abs(off).max() < 0.3
+    # One posterior in these has a second hump far from the mode, which points around the mode hardly meet.
+    assert np.median(np.abs(np.array(ratio) - 1.0)) < 0.1
+    assert np.abs(np.array(ratio) - 1.0).max() < 0.5
+
+
+def test_many_dimensions_converge_and_say_how():
+    data = small(40, n_steps=100, seed=13, model="per_arm")
+    found = population.learn(data, "per_arm")
+    assert found.converged
+    assert len(found.objective) < 30
+    assert 1 <= found.kept <= len(found.objective)
+    assert found.objective[found.kept - 1] == max(found.objective)
+
+
+def test_standard_errors_are_those_of_many_populations():
+    runs = {"gem": ("gem", {})}
+    table = population_study.recovery(runs, replicates=12, size=60, steps=60, seed=3)
+    for symbol in ("mean", "sd"):
+        spread = table.groupby("parameter")[symbol].std(ddof=1)
+        told = table.groupby("parameter")[f"{symbol}_se"].median()
+        assert (told / spread).between(0.5, 2.0).all(), (symbol, told, spread)
+    summary = population_study.summarise_recovery(table)
+    assert summary["variance_ratio"].between(0.6, 1.5).all()
+
+
+def test_bootstrapped_errors_are_near_those_of_the_information():
+    data = small(80, n_steps=80, seed=14)
+    table, trace = population.parameters(data, "forgetting", bootstrap=12)
+    assert (table["mean_boot"] / table["mean_se"]).between(0.4, 2.5).all()
+    assert (table["sd_boot"] / table["sd_se"]).between(0.3, 2.5).all()
+    assert (table["low"] < table["centre"]).all()
+    assert trace["kept"].sum() == 1
+    few = population.parameters(small(3), "forgetting")[0]
+    assert few["sd_se"].isna().all()  # three participants do not say how sure they are
+
+
+def test_the_hierarchical_posterior_agrees_with_gem():
+    data = population_study.simulate_population("h", population_study.POPULATIONS["normal"], 30, 100, np.random.default_rng(2))
+    table = hierarchical.compare(data, "forgetting", chains=2, tune=300, draws=500)
+    assert (table["divergences"] == 0).all()
+    assert (table["r_hat"] < 1.05).all()
+    for symbol in ("mean", "sd"):
+        assert ((table[f"gem_{symbol}"] - table[f"nuts_{symbol}"]).abs() < 1.5 * table[f"nuts_{symbol}_sd"]).all()
+        assert (table[f"gem_{symbol}_se"] / table[f"nuts_{symbol}_sd"]).between(0.5, 1.6).all()
+
+
+def test_the_gradient_of_the_hierarchical_density_is_right():
+    data = small(3, n_steps=30)
+    words = hierarchical._packed(problems_of(data))
+    u = 0.5 * np.random.default_rng(0).normal(size=2 + 3 + 6)
+    value = lambda at: hierarchical.log_density(at, np.empty_like(at), words)  # noqa: E731
+    slope = np.empty_like(u)
+    hierarchical.log_density(u, slope, words)
+    numeric = [(value(u + step) - value(u - step)) / 2e-6 for step in 1e-6 * np.eye(len(u))]
+    np.testing.assert_allclose(slope, numeric, atol=1e-6)
 
 
 def test_intervals_cover_the_truth_of_their_own_population():

@@ -1,45 +1,34 @@
-"""Studies of whole populations: prediction of held-out trials, external validity, coverage, and who wins when.
+"""Studies of whole populations: what a population is, how well held-out trials are predicted, external validity, coverage.
 
 from banditfit import population
 
-table = population.held_out(data, "forgetting", ["d_loc", "gem"])
+table = population.held_out(data, "forgetting", {"d_loc": ("d_loc", {}), "gem": ("gem", {})})
 population.summarise_held_out(table)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
-from scipy.special import ndtr
 from scipy.stats import pearsonr, spearmanr
 
 from . import likelihood
-from .data import Dataset, Truth
+from .data import Dataset
 from .errors import InputError
 from .fitting import derive_seed, fit
-from .judge import score
 from .likelihood import Problem, log_policy
 from .methods import get_method
-from .methods._population import Z_95, Population, estimate, expect
+from .methods._population import Z_95, Population, begin, estimate, expect, standard_errors
 from .methods._population import learn as _learn
 from .models import Bounds, get_model
-from .simulate import PUBLISHED_BANDITS, _play_episode
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 BOOTSTRAP = 2000  # draws of participants
+NOISE = 1.0  # sd of a simulated criterion's noise, in those of the true parameter: the truth itself correlates with it by .71
 
-# Parameters of a simulated population on the probit scale of the bounds: types as (share, mean, sd), the same for every
-# signal and arm, in the order alpha, beta.
-POPULATIONS = {
-    "normal": ((1.0, (0.0, 0.0), (0.6, 0.6)),),
-    "two types": ((0.5, (-1.0, 0.7), (0.3, 0.3)), (0.5, (1.0, -0.7), (0.3, 0.3))),
-}
-STUDY_BOUNDS = {"forgetting": ((0.0, 5.0),), "per_arm": ((0.0, 5.0),), "subrewards": ((0.0, 5.0), (0.0, 2.0))}
-ERRORS = {"kl": "policy KL", "alpha_error": "error of α", "beta_error": "error of β"}
+Runs = Mapping[str, tuple[str, Mapping[str, Any]]]  # method and settings by name
 
 
 def learn(
@@ -52,17 +41,83 @@ def learn(
 ) -> Population:
     """The population that `method` (gem or gem_shared) finds in all episodes of `data`: its mean, covariance, trace of
     the objective and reason for stopping. Bounds and seed as in `fit`; raises InputError as `fit` does."""
-    family = get_model(model)
+    options = _options(method, settings)
+    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
+    return _learn(_problems(data, model, bounds), options, rng, POPULATION_METHODS[method])[0]
+
+
+def _options(method: str, settings: Mapping[str, Any] | None):
     if method not in POPULATION_METHODS:
         raise InputError(f"method of a population: found '{method}', expected one of {', '.join(POPULATION_METHODS)}")
-    options = get_method(method).read_settings(method, settings)
+    return get_method(method).read_settings(method, settings)
+
+
+def _problems(data: Dataset, model: str, bounds: Bounds | None) -> list[Problem]:
+    family = get_model(model)
+    bounds = bounds or data.bounds_of(family)
+    return [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
+
+
+def parameter_names(model: str, n_arms: int) -> list[str]:
+    """The parameters in the order of theta, such as "alpha[reward]", or "beta[choice,0]" where arms have their own."""
+    family = get_model(model)
+    arms = [""] if family.shared else [f",{arm}" for arm in range(n_arms)]
+    return [f"{symbol}[{signal}{arm}]" for symbol in ("alpha", "beta") for signal in family.signals for arm in arms]
+
+
+def parameters(
+    data: Dataset,
+    model: str,
+    method: str = "gem",
+    settings: Mapping[str, Any] | None = None,
+    bootstrap: int = 0,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The population that `method` finds, with its uncertainty, and the trace of its objective.
+
+    The first table has a row per parameter, on the link scale: `mean` and `sd` over participants with standard errors
+    `mean_se`, `sd_se` (from the information in the participants' scores; NaN for the sd of what is the same for
+    everybody), `mean_boot` and `sd_boot` (of `bootstrap` populations of participants drawn with replacement; NaN without),
+    and the parameter of the mean participant, `centre`, with its 95 % limits `low` and `high`. The second has one row per
+    round: `objective` in nats, whether it was `kept`, and how the fit ended: `converged` and `reason`.
+    """
+    options, shared = _options(method, settings), POPULATION_METHODS[method]
+    problems = _problems(data, model, None)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
-    problems = _problems(data, model, bounds or data.bounds_of(family))
-    return _learn(problems, options, rng, POPULATION_METHODS[method])[0]
+    found, expectation = _learn(problems, options, rng, shared)
+    mean_se, sd_se = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
+    draws = np.array([_moments(_learn(_drawn(problems, rng), options, rng, shared)[0]) for _ in range(bootstrap)])
+    boot = draws.std(axis=0, ddof=1) if bootstrap > 1 else np.full((2, len(found.mu)), np.nan)
+    mean, sd = _moments(found)
+    table = pd.DataFrame(
+        {
+            "parameter": parameter_names(model, data.n_arms),
+            "participants": len(data),
+            "mean": mean,
+            "mean_se": mean_se,
+            "mean_boot": boot[0],
+            "sd": sd,
+            "sd_se": sd_se,
+            "sd_boot": boot[1],
+            "centre": found.theta(mean),
+            "low": found.theta(mean - Z_95 * mean_se),
+            "high": found.theta(mean + Z_95 * mean_se),
+        }
+    )
+    rounds = np.arange(1, len(found.objective) + 1)
+    end = {"converged": found.converged, "reason": found.reason}
+    return table, pd.DataFrame({"round": rounds, "objective": found.objective, "kept": rounds == found.kept, **end})
 
 
-def _problems(data: Dataset, model: str, bounds: Bounds) -> list[Problem]:
-    return [likelihood.problem(data, row, get_model(model), bounds) for row in range(len(data))]
+def _moments(found: Population) -> np.ndarray:
+    """Mean and sd over participants, shape (2, parameters); the sd of what is the same for everybody is NaN."""
+    sd = np.full(len(found.mu), np.nan)
+    sd[found.free] = np.sqrt(np.diag(found.Sigma))
+    return np.array([found.mu, sd])
+
+
+def _drawn(problems: list[Problem], rng: np.random.Generator) -> list[Problem]:
+    return [problems[j] for j in rng.integers(len(problems), size=len(problems))]
 
 
 def first_trials(data: Dataset, share: float) -> Dataset:
@@ -75,25 +130,23 @@ def first_trials(data: Dataset, share: float) -> Dataset:
 def held_out(
     data: Dataset,
     model: str,
-    methods: Sequence[str],
+    runs: Runs,
     share: float = 0.5,
     folds: int = 5,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
     bounds: Bounds | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How well each method predicts trials it has not seen, of participants its population has not seen.
+    """How well each run (a method with settings) predicts trials it has not seen, of participants its population has not seen.
 
     Participants are dealt into `folds`. Each is held out once: a population method learns the population from all trials
     of the other folds' participants; then each method finds the held-out participant's parameters from the first `share`
     of the trials, and these, frozen, predict the rest (traces run on, only the predictions of the rest are scored).
-    `settings` are per method. Rows `chance` and, where the data know it, `truth` bound the scale.
+    Methods without parameters predict by their kernels. Rows `chance` and, where the data know it, `truth` bound the scale.
 
-    Returns one row per participant and method: dataset, episode, fold, method, n_scored (trials) and nll (nats per
-    trial; NaN where the fit failed). Raises InputError for a share outside (0, 1) or folds without participants.
+    Returns one row per participant and run: dataset, episode, fold, run, n_scored (trials) and nll (nats per trial; NaN
+    where the fit failed). Raises InputError for a share outside (0, 1) or folds without participants.
     """
-    family = get_model(model)
-    bounds = bounds or data.bounds_of(family)
+    bounds = bounds or data.bounds_of(get_model(model))
     if not 0 < share < 1:
         raise InputError(f"share is {share:g}, expected a number between 0 and 1")
     if not 2 <= folds <= len(data):
@@ -104,70 +157,80 @@ def held_out(
     values = {"chance": [np.zeros((one.n_steps, one.n_arms)) for one in problems]}
     if data.truth is not None:
         values["truth"] = [data.truth.values[row, : one.n_steps] for row, one in enumerate(problems)]
-    for method in methods:
-        given = dict((settings or {}).get(method, {}))
+    for run, (method, settings) in runs.items():
         if method in POPULATION_METHODS:
-            pairs = [(np.nan, np.nan)] * len(data)
+            values[run] = [np.full((one.n_steps, one.n_arms), np.nan) for one in problems]
             for held in range(folds):
                 others = data.select(data.episodes[fold != held])
-                found = learn(others, model, method, given, bounds, seed)
+                found = learn(others, model, method, settings, bounds, seed)
                 rows = np.flatnonzero(fold == held)
                 expectation = expect([early_problems[row] for row in rows], found)
                 for row, theta, is_found in zip(rows, estimate(found, expectation)["median"], expectation.found, strict=True):
                     if is_found:
-                        pairs[row] = problems[row].split(theta)
+                        values[run][row] = problems[row].values(*problems[row].split(theta))
         else:
-            fits = fit(early, model, method, settings=given, bounds=bounds, seed=seed)
-            pairs = list(zip(fits["alpha"], fits["beta"], strict=True))
-        values[method] = [one.values(*pair) for one, pair in zip(problems, pairs, strict=True)]
+            fits = fit(early, model, method, settings=dict(settings), bounds=bounds, seed=seed)
+            values[run] = [_values(one, row) for one, row in zip(problems, fits.itertuples(), strict=True)]
     rows = []
     for row, one in enumerate(problems):
         late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (one.choices >= 0))
-        for method, x in values.items():
+        for run, x in values.items():
             nll = -log_policy(x[row][late])[np.arange(len(late)), one.choices[late]]
             mean = nll.mean() if len(late) else np.nan
-            rows.append((data.name, data.episodes[row], fold[row], method, len(late), mean))
-    return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "method", "n_scored", "nll"])
+            rows.append((data.name, data.episodes[row], fold[row], run, len(late), mean))
+    return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "run", "n_scored", "nll"])
+
+
+def _values(one: Problem, row) -> np.ndarray:
+    """x(t) of a fit to an episode's first trials, over all of its trials."""
+    if np.isfinite(row.alpha).all() or row.kernels is None:
+        return one.values(row.alpha, row.beta)
+    unseen = one.n_steps - row.kernels.shape[-1]  # lags longer than what was fitted have no weight
+    return one.kernel_values(np.pad(row.kernels, ((0, 0), (0, 0), (0, unseen))))
 
 
 def summarise_held_out(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Per dataset and method: n participants with a prediction, their mean `nll` in nats per trial with `low` and `high`
-    (95 % bootstrap over participants), and `gain`, `gain_low`, `gain_high`: the same of chance less the method, paired."""
+    """Per dataset and run: n participants with a prediction, their mean `nll` in nats per trial with `low` and `high`
+    (95 % bootstrap over participants), and `gain`, `gain_low`, `gain_high`: the same of chance less the run, paired."""
     rng = np.random.default_rng(seed)
     rows = []
     for dataset, part in table.groupby("dataset", sort=False):
-        wide = part.pivot(index="episode", columns="method", values="nll")
-        for method in part["method"].unique():
-            both = wide[["chance", method]].dropna().to_numpy()
+        wide = part.pivot(index="episode", columns="run", values="nll")
+        for run in part["run"].unique():
+            both = wide[["chance", run]].dropna().to_numpy()
             draws = rng.integers(len(both), size=(BOOTSTRAP, len(both))) if len(both) else np.empty((1, 0), dtype=int)
-            row = [dataset, method, len(both)]
+            row = [dataset, run, len(both)]
             for number in (both[:, -1], both[:, 0] - both[:, -1]):
                 means = number[draws].mean(axis=1) if len(both) else [np.nan]
                 row += [number.mean() if len(both) else np.nan, *np.percentile(means, (2.5, 97.5))]
             rows.append(row)
-    return pd.DataFrame(rows, columns=["dataset", "method", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])
+    return pd.DataFrame(rows, columns=["dataset", "run", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])
 
 
-def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float]) -> pd.DataFrame:
-    """Correlation of every recovered parameter with a criterion, a number per participant's id (as in a fit table).
+def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: str | None = None) -> pd.DataFrame:
+    """Correlation of every recovered parameter (of `only` one, such as "beta[0,0]") with a criterion, a number per
+    participant's id (as in a fit table).
 
-    One row per method, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
+    One row per run, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
     scale, with standard error sqrt(1 / (n - 3)) for Pearson and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman (Bonett & Wright
     2000, Psychometrika 65). Failed fits and participants without the criterion are left out. Raises InputError with fewer
     than four participants or a criterion that does not vary; a parameter that does not vary has r NaN.
     """
     rows = []
-    for method, part in fits.groupby("method", sort=False):
+    for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()
         for symbol in ("alpha", "beta"):
             found = np.stack(part[symbol].to_list())
             for s, j in np.ndindex(found.shape[1:]):
+                parameter = f"{symbol}[{s},{j}]"
+                if only not in (None, parameter):
+                    continue
                 x = found[:, s, j]
                 kept = np.isfinite(x) & np.isfinite(wanted)
                 n = int(kept.sum())
                 if n < 4 or np.ptp(wanted[kept]) == 0:
                     raise InputError(
-                        f"criterion: found {n} participants with a fit of '{method}' and {len(np.unique(wanted[kept]))} values,"
+                        f"criterion: found {n} participants with a fit of '{run}' and {len(np.unique(wanted[kept]))} values,"
                         " expected at least 4 participants and a criterion that varies"
                     )
                 for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
@@ -176,144 +239,57 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float]) -> pd.
                     # A perfect correlation has no z; the clip leaves it an interval that ends at one.
                     z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / (n - 3))
                     ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
-                    rows.append((method, f"{symbol}[{s},{j}]", coefficient, n, r, *ends))
-    return pd.DataFrame(rows, columns=["method", "parameter", "coefficient", "n", "r", "low", "high"])
+                    rows.append((run, parameter, coefficient, n, r, *ends))
+    return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
+
+
+def simulated_validity(data: Dataset, scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """External validity where the truth is known: the first alpha and beta of each run that gives parameters, and of the
+    `truth`, against a criterion made of that true parameter in units of its sd and normal noise of sd NOISE.
+
+    Columns of `external_validity`, with the dataset first. No rows where the data know no truth of the fitted family, or
+    hold fewer than four participants."""
+    columns = ["dataset", "run", "parameter", "coefficient", "n", "r", "low", "high"]
+    if data.truth is None or set(scores["model"]) != {data.model}:
+        return pd.DataFrame(columns=columns)
+    given = scores[[a is not None and np.isfinite(a).all() for a in scores["alpha"]]]
+    given = given[given.groupby("run")["run"].transform("size") > 3]
+    kept = data.select(sorted(given["episode"].unique()))
+    truth = pd.DataFrame({"run": "truth", "id": kept.ids})
+    truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
+    tables = []
+    for symbol in ("alpha", "beta"):
+        true = getattr(kept.truth, symbol)[:, 0, 0]
+        if len(true) < 4 or np.ptp(true) == 0:
+            continue
+        rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
+        noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+        everybody = pd.concat([truth, given[["run", "id", "alpha", "beta"]]], ignore_index=True)
+        tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(0, "dataset", data.name)
+    return table
 
 
 def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
-    """How often the 95 % intervals of `fits` hold the truth: per method and parameter (alpha, beta) the number n of
-    intervals, `coverage`, and Wilson's 95 % interval low, high of it. Raises InputError without a truth of that model."""
+    """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
+    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Runs without intervals
+    have no row. Raises InputError without a truth of that model."""
     if data.truth is None or set(fits["model"]) != {data.model}:
         raise InputError(f"data set '{data.name}': no true parameters of model {', '.join(set(fits['model']))} to cover")
     row_of = {int(number): row for row, number in enumerate(data.episodes)}
     rows = []
-    for method, part in fits.groupby("method", sort=False):
-        part = part[[p is not None and "alpha_lower" in p for p in part["posterior"]]]
+    fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
+    for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
             inside = [
                 (p[f"{symbol}_lower"] <= truth[row_of[e]]) & (truth[row_of[e]] <= p[f"{symbol}_upper"])
                 for e, p in zip(part["episode"], part["posterior"], strict=True)
             ]
-            n = int(np.size(inside))
-            c = float(np.mean(inside)) if n else np.nan
-            if n:
-                centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-                half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
-            else:
-                centre = half = np.nan
-            rows.append((method, symbol, n, c, centre - half, centre + half))
-    return pd.DataFrame(rows, columns=["method", "parameter", "n", "coverage", "low", "high"])
-
-
-def simulate_population(
-    name: str,
-    population: Iterable[tuple[float, Sequence[float], Sequence[float]]],
-    n_participants: int,
-    n_steps: int,
-    rng: np.random.Generator,
-    model: str = "forgetting",
-    bandit: str = "2arm",
-    bounds: Bounds | None = None,
-) -> Dataset:
-    """Participants of a mixed population on one of the published bandits, their traces starting from zero.
-
-    `population` lists its types as (share, mean, sd), the latter two for (alpha, beta) on the probit scale of `bounds`
-    (default: those of the published 2-arm study); each parameter is drawn on its own. Returns a Dataset with its Truth.
-    """
-    family, task = get_model(model), PUBLISHED_BANDITS[bandit]
-    bounds = bounds or Bounds((0.0, 1.0), STUDY_BOUNDS[model])
-    n_arms = len(task["p_reward"])
-    lower, upper = family.box(n_arms, bounds)
-    shares, means, sds = (np.array(part, dtype=float) for part in zip(*population, strict=True))
-    kind = rng.choice(len(shares), size=n_participants, p=shares)
-    half = len(lower) // 2
-    mean, sd = (np.repeat(part[kind], half, axis=1) for part in (means, sds))
-    theta = lower + (upper - lower) * ndtr(mean + sd * rng.standard_normal(mean.shape))
-    shape = (n_participants, *family.shape(n_arms))
-    alpha, beta = theta[:, :half].reshape(shape), theta[:, half:].reshape(shape)
-    choices, rewards = np.empty((n_participants, n_steps), dtype=np.int64), np.empty((n_participants, n_steps))
-    values, nll = np.empty((n_participants, n_steps, n_arms)), np.empty(n_participants)
-    signals = family.signal_values(np.zeros(2, dtype=np.int64), np.array([0.0, 1.0]))
-    full = (family.n_signals, n_arms)
-    for j in range(n_participants):
-        a, b = (np.ascontiguousarray(np.broadcast_to(parameter[j], full)) for parameter in (alpha, beta))
-        p_now, z = np.array(task["p_reward"]), np.zeros(full)
-        nll[j] = _play_episode(rng, p_now, task["p_switch"], a, b, signals, z, choices[j], rewards[j], values[j])
-    return Dataset(name, choices, rewards, n_arms, model=model, bounds=bounds, truth=Truth(alpha, beta, values, nll))
-
-
-def population_study(
-    methods: Sequence[str] = ("d_loc", "gem"),
-    sizes: Sequence[int] = (5, 20, 100, 1000),
-    steps: Sequence[int] = (25, 50, 100, 200, 400),
-    replicates: int = 3,
-    model: str = "forgetting",
-    bandit: str = "2arm",
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Who wins when: every method on simulated populations of POPULATIONS, of every size and number of steps.
-
-    One row per population, size, steps, replicate and method: means over participants of kl (nats a step), alpha_error and
-    beta_error, the number of fits that `failed`, and t_wall (seconds a participant). All methods meet the same data.
-    """
-    rows = []
-    for population, types in POPULATIONS.items():
-        for size in sizes:
-            for n_steps in steps:
-                for replicate in range(replicates):
-                    name = f"{population}_{size}_{n_steps}_{replicate}"
-                    rng = np.random.default_rng(derive_seed(name, None, "simulate", seed))
-                    data = simulate_population(name, types, size, n_steps, rng, model, bandit)
-                    for method in methods:
-                        fits = fit(data, model, method, settings=(settings or {}).get(method), seed=seed)
-                        means = score(data, fits)[[*ERRORS, "t_wall"]].mean()
-                        failed = int((fits["status"] == "failed").sum())
-                        rows.append(
-                            (population, size, n_steps, replicate, method, *means[list(ERRORS)], failed, means["t_wall"])
-                        )
-    return pd.DataFrame(rows, columns=["population", "size", "steps", "replicate", "method", *ERRORS, "failed", "t_wall"])
-
-
-def winners(study: pd.DataFrame, metric: str = "kl") -> pd.DataFrame:
-    """Per population, size and steps of a `population_study`: the method with the least mean `metric` over replicates, and
-    `lead`, the runner-up's mean over its own."""
-    cells = study.groupby(["population", "size", "steps", "method"], sort=False)[metric].mean().unstack()
-    ordered = np.sort(cells.to_numpy(), axis=1)
-    return cells.assign(winner=cells.idxmin(axis=1), lead=ordered[:, 1] / ordered[:, 0]).reset_index()
-
-
-def draw_population_study(study: pd.DataFrame, method: str = "gem", against: str = "d_loc") -> Figure:
-    """Error of `against` over that of `method` (above one: `method` wins) by size of the population, a line per number of
-    steps, a panel per population and metric; geometric means over replicates."""
-    index = ["population", "size", "steps", "replicate"]
-    populations, steps = study["population"].unique(), sorted(study["steps"].unique())
-    figure = Figure(figsize=(2.4 * len(ERRORS), 2.1 * len(populations) + 0.5), layout="constrained")
-    axes = figure.subplots(len(populations), len(ERRORS), sharex=True, sharey=True, squeeze=False)
-    shades = np.linspace(0.75, 0.0, len(steps))
-    for column, (metric, label) in enumerate(ERRORS.items()):
-        wide = study.pivot(index=index, columns="method", values=metric)
-        ratio = np.log(wide[against] / wide[method]).groupby(["population", "steps", "size"]).mean()
-        for row, population in enumerate(populations):
-            ax = axes[row, column]
-            ax.axhline(1.0, color="#8A8A8A", linewidth=0.8)
-            for shade, n_steps in zip(shades, steps, strict=True):
-                line = np.exp(ratio[population, n_steps])
-                ax.plot(line.index, line, color=str(shade), marker="o", markersize=3, linewidth=1, label=f"{n_steps} steps")
-            ax.set_xscale("log")
-            ax.set_yscale("log")
-            ax.set_title(f"{population}: {label}", fontsize=8, loc="left")
-            ax.tick_params(labelsize=7)
-            for axis in (ax.xaxis, ax.yaxis):
-                axis.set_minor_formatter(NullFormatter())
-                axis.set_major_formatter(ScalarFormatter())
-            ax.set_xticks(sorted(study["size"].unique()))
-            ax.set_yticks([0.5, 1, 2, 4])
-    for ax in axes[-1]:
-        ax.set_xlabel("participants", fontsize=8)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(f"error, {against} / {method}", fontsize=8)
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(steps), fontsize=7, frameon=False
-    )
-    return figure
+            n, c = int(np.size(inside)), float(np.mean(inside))
+            centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+            half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
+            rows.append((run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
+    return pd.DataFrame(rows, columns=["run", "parameter", "n", "coverage", "low", "high", "ms"])

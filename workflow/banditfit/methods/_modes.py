@@ -243,42 +243,61 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
 
 @_compiled
 def quadrature(
-    m, V, unit, log_weights, h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n_arms, nodes, logs
+    m, V, turn, unit, log_weights, caution, h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n_arms, L, logs
 ):
-    """Places nodes (N, d) at m + L unit, V = L L', and fills logs (N,) with log p(y | h) plus the rule's log weight; m and V
-    become the moments that follow. False if V was not positive definite or the likelihood not finite."""
-    N, d = nodes.shape
-    L = np.zeros((d, d))
-    if not _cholesky(V, L):
+    """Places nodes at m + L unit (N, d), V = L L', L Cholesky's factor turned by the orthogonal `turn` (d, d), and fills logs
+    (N,) with log p(y | h) plus the rule's log weight; m and V become the moments that follow. False if V was not positive
+    definite or the likelihood not finite.
+
+    The fewer nodes carry the weight, the less they can say of V: the moments move only by the share ess / (ess + caution d)
+    towards what they say, with ess the effective number of nodes.
+    """
+    N, d = unit.shape
+    factor = np.zeros((d, d))
+    if not _cholesky(V, factor):
         return False
-    there, r = h.copy(), np.empty(N)
+    L[:] = factor @ turn
+    there, r, offset, mean, second = h.copy(), np.empty(N), np.empty(d), np.zeros(d), np.zeros((d, d))
     volume = 0.0
     for a in range(d):
-        volume += log(L[a, a])
+        volume += log(factor[a, a])
     top = -np.inf
     for k in range(N):
-        for a in range(d):
-            nodes[k, a] = m[a]
-            for b in range(a + 1):
-                nodes[k, a] += L[a, b] * unit[k, b]
-            there[free[a]] = nodes[k, a]
+        _node(m, L, unit[k], free, there)
         logs[k] = volume + log_weights[k] + _log_likelihood(there, kinds, lower, upper, choices, arms, signals, starts, n_arms)
         r[k] = logs[k] + _log_prior(there, free, mu, P)
         top = max(top, r[k])
-    total = 0.0
+    total, squares = 0.0, 0.0
     for k in range(N):
         r[k] = exp(r[k] - top)
         total += r[k]
+        squares += r[k] * r[k]
+    for k in range(N):
+        _node(m, L, unit[k], free, there)
+        weight = r[k] / total
+        for a in range(d):
+            offset[a] = there[free[a]] - m[a]
+            mean[a] += weight * offset[a]
+            for b in range(a + 1):
+                second[a, b] += weight * offset[a] * offset[b]
+    ess = total * total / squares
+    share = ess / (ess + caution * d)
     for a in range(d):
-        m[a] = 0.0
-        for k in range(N):
-            m[a] += r[k] / total * nodes[k, a]
+        for b in range(a + 1):  # the covariance of the mixture of both, old and new
+            V[a, b] = (1.0 - share) * V[a, b] + share * second[a, b] - share * share * mean[a] * mean[b]
+            V[b, a] = V[a, b]
     for a in range(d):
-        for b in range(d):
-            V[a, b] = 0.0
-            for k in range(N):
-                V[a, b] += r[k] / total * (nodes[k, a] - m[a]) * (nodes[k, b] - m[b])
+        m[a] += share * mean[a]
     return total > 0.0 and total < np.inf
+
+
+@_compiled
+def _node(m, L, unit, free, h):
+    """Sets the free coordinates of h to m + L unit."""
+    for a in range(m.size):
+        h[free[a]] = m[a]
+        for b in range(m.size):
+            h[free[a]] += L[a, b] * unit[b]
 
 
 @_compiled

@@ -4,12 +4,14 @@ Participant j has parameters theta_k = link_k(h_jk), and h_j ~ N(mu, Sigma) (Huy
 appendix; Piray et al. 2019, PLoS Comput. Biol. 15(6)). With log p(y_j, h_j) = -J(theta(h_j)) + log N(h_j; mu, Sigma),
 
     E   mode of h_j by safeguarded Newton, then mean m_j and covariance V_j of h_j given y_j, by Laplace's approximation or
-        by adaptive Gauss-Hermite quadrature (Naylor & Smith 1982, Appl. Stat. 31(3)), with p(y_j) on the way
+        by quadrature on nodes placed around it (Naylor & Smith 1982, Appl. Stat. 31(3)), with p(y_j) on the way
     M   mu = mean m_j,    Sigma = mean[(m_j - mu)(m_j - mu)' + V_j]
 
-Without V_j ("hard" EM) Sigma collapses. The means include one more participant at the start's mu, and d + 1 more with the
-start's Sigma (a normal-inverse-Wishart prior), lest a handful of participants make a population of no width. Coordinates of h
-that are the same for everybody are held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+The nodes are Gauss-Hermite's in two dimensions and quasi-random points beyond, weighted by importance: a grid of five
+to a dimension costs 625 in four and is no better than 128 such points. Without V_j ("hard" EM) Sigma collapses. The means
+include one more participant at the start's mu, and d + 1 more with the start's Sigma (a normal-inverse-Wishart prior), lest a
+handful of participants make a population of no width. Coordinates of h that are the same for everybody are held: they have no
+Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.special import expit, logsumexp, ndtr
+from scipy.special import expit, logsumexp, ndtr, ndtri
 
 from ..data import Dataset
 from ..errors import InputError
@@ -34,10 +36,15 @@ Moments = Literal["auto", "quadrature", "laplace", "hard"]
 # Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
-AUTO_DIMENSIONS = 4  # up to which "auto" means quadrature
-MOST_NODES = 1000
+GRID_DIMENSIONS = 2  # up to which nodes are a grid
+AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
+TURNS = 64  # rotations of quasi-random points
+CAUTION = 4.0  # effective points per dimension at which placing quasi-random points follows half of what they say
 INNER = 30  # EM steps on the same nodes, before they are placed anew
+SUPPORT = 0.8  # share of their effective number at which nodes no longer support the population that moves away from them
+WINDOW = 3  # rounds whose objectives are averaged to tell a rise from quadrature error
 Z_95 = 1.959963984540054  # the 97.5 % point of the standard normal
+EACH = 2  # participants per parameter of the population, from which on the information in their scores is one
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches
 
@@ -48,10 +55,11 @@ class Settings:
 
     links       "probit": theta = lower + (upper - lower) Phi(h) on the bounds of the fit, so that a standard normal h is a
                 uniform theta; "logit": alpha = 1 / (1 + exp(-h)), beta = exp(h), which knows no bounds
-    moments     of h_j: "quadrature" (adaptive Gauss-Hermite), "laplace", "hard" (the mode without its uncertainty: an
-                ablation), or "auto": quadrature in up to 4 dimensions, Laplace beyond
+    moments     of h_j: "quadrature", "laplace", "hard" (the mode without its uncertainty: an ablation), or "auto":
+                quadrature in up to 20 dimensions, Laplace beyond, where importance leaves too few points
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
-    nodes       of the quadrature per dimension, at most; fewer where they would be more than MOST_NODES in all
+    nodes       of the quadrature per dimension, in up to two dimensions
+    points      of the quadrature in all, in more dimensions (a power of two)
     iterations  rounds at most (with batch: passes over the participants)
     tolerance   largest change of mu (in sd) and Sigma (relative) in the last round
     batch       participants per step of the online mode, or 0: all participants in every round
@@ -61,6 +69,7 @@ class Settings:
     moments: Moments = "auto"
     prior: Literal["learned", "fixed"] = "learned"
     nodes: int = 7
+    points: int = 512
     iterations: int = 200
     tolerance: float = 1e-3
     batch: int = 0
@@ -69,6 +78,8 @@ class Settings:
         for name, least in (("nodes", 3), ("iterations", 1), ("batch", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}, expected at least {least}")
+        if self.points < 32 or self.points & (self.points - 1):
+            raise InputError(f"points is {self.points}, expected a power of two, at least 32")
         if not self.tolerance > 0:
             raise InputError(f"tolerance is {self.tolerance:g}, expected a positive number")
 
@@ -77,11 +88,12 @@ class Settings:
 class Population:
     """A fitted population: h_j ~ N(mu, Sigma) over the coordinates `free` of h; the others are mu for everybody.
 
-    mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments` (resolved) and
-    `nodes` (N, d) in standard units with the logarithms of weight / density `log_weights` (N,). `objective` is the trace
-    of sum_j log p(y_j) in nats (hard: of the joint density) with the log priors of the population, `converged` and `reason`
-    say how the fit ended, `n_eval` is the likelihood evaluations per participant, and `held_sd` (D,) the standard error of
-    what is the same for everybody (zero elsewhere).
+    mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments`, and `nodes` (N, d)
+    in standard units with the logarithms of weight / density `log_weights` (N,), the `caution` in placing them, and `turns`
+    (TURNS or 1, d, d), the rotations that participants meet them in.
+    `objective` is the trace of sum_j log p(y_j) in nats (hard: of the joint density) with the log priors of the population,
+    `kept` the round of it that these are, `converged` and `reason` say how the fit ended, `n_eval` is the likelihood
+    evaluations per participant, and `held_sd` (D,) the standard error of what is the same for everybody (zero elsewhere).
     """
 
     mu: np.ndarray
@@ -93,7 +105,10 @@ class Population:
     moments: str
     nodes: np.ndarray
     log_weights: np.ndarray
+    caution: float
+    turns: np.ndarray
     objective: tuple[float, ...] = ()
+    kept: int = 0
     converged: bool = False
     reason: str = ""
     n_eval: float = 0.0
@@ -115,7 +130,8 @@ class Population:
 class Expectation:
     """The E-step of J participants: `mode` (J, D), mean `m` (J, d) and covariance `V` (J, d, d) of the free coordinates,
     `log_evidence` (J,) in nats, evaluations `n_eval` (J,) and `found` (J,), False where no mode was found. With quadrature
-    also `nodes` (J, N, d), their log p(y | h) with the rule's weights `logs` (J, N), and posterior weights `r` (J, N)."""
+    also `centre` (J, d) and `scale` (J, d, d) of the nodes, h = centre + scale unit, their log p(y | h) with the rule's
+    weights `logs` (J, N), and posterior weights `r` (J, N)."""
 
     mode: np.ndarray
     m: np.ndarray
@@ -123,7 +139,8 @@ class Expectation:
     log_evidence: np.ndarray
     n_eval: np.ndarray
     found: np.ndarray
-    nodes: np.ndarray | None = None
+    centre: np.ndarray | None = None
+    scale: np.ndarray | None = None
     logs: np.ndarray | None = None
     r: np.ndarray | None = None
 
@@ -138,21 +155,34 @@ def begin(one: Problem, settings: Settings, shared: bool) -> Population:
     moments = settings.moments
     if moments == "auto":
         moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
-    unit, log_weights = np.empty((0, d)), np.empty(0)
-    if moments == "quadrature":
-        n = min(settings.nodes, int(MOST_NODES ** (1 / d) + 1e-9))
-        if n < 3:
-            raise InputError(f"moments is 'quadrature' for {d} parameters, expected 'laplace' or 'auto' for so many")
-        unit, log_weights = _rule(n, d)
-    return Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, unit, log_weights)
+    rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
+    if moments == "quadrature" and d <= GRID_DIMENSIONS:
+        rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]
+    elif moments == "quadrature":
+        # Were the points the same for everybody, their error would be too, and would not average out over participants.
+        normal = np.random.default_rng(0).standard_normal((TURNS, d, d))
+        rule = *_points(settings.points, d), CAUTION, np.linalg.qr(normal)[0]
+    return Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, *rule)
 
 
-def _rule(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+def _grid(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Hermite nodes (n^d, d) in standard units, and the logarithm of their weight over the standard normal density."""
     x, w = np.polynomial.hermite_e.hermegauss(n)
     unit = np.stack(np.meshgrid(*[x] * d, indexing="ij"), axis=-1).reshape(-1, d)
     log_w = np.stack(np.meshgrid(*[np.log(w)] * d, indexing="ij"), axis=-1).reshape(-1, d)
     return unit, (log_w + 0.5 * unit**2).sum(axis=1)  # w is for exp(-x^2 / 2): the constants of the density cancel
+
+
+def _points(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Likewise n Sobol points, always the same: in pairs of opposite sign and whitened, so that the first two moments of a
+    normal are exact."""
+    from scipy.stats.qmc import Sobol
+
+    half = ndtri(Sobol(d, seed=0).random(n // 2))
+    unit = np.concatenate([half, -half])
+    L = np.linalg.cholesky(unit.T @ unit / n)
+    unit = np.ascontiguousarray(solve_triangular(L, unit.T, lower=True).T)
+    return unit, 0.5 * (unit**2).sum(axis=1) + 0.5 * d * np.log(2.0 * np.pi) - np.log(n)
 
 
 def expect(problems: Sequence[Problem], population: Population, modes: np.ndarray | None = None) -> Expectation:
@@ -164,7 +194,8 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
     mode = np.tile(population.mu, (J, 1))
     if modes is not None:
         mode[:, free] = modes[:, free]
-    m, V, nodes, logs = np.tile(mu, (J, 1)), np.zeros((J, d, d)), np.zeros((J, N, d)), np.zeros((J, N))
+    m, V = np.tile(mu, (J, 1)), np.zeros((J, d, d))
+    centre, scale, logs = np.zeros((J, d)), np.tile(np.eye(d), (J, 1, 1)), np.zeros((J, N))
     evidence, n_eval, found = np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
     K = np.empty((d, d))
     for j, participant in enumerate(problems):
@@ -186,14 +217,18 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
         # Nodes around the mode give moments, and nodes around these better ones; if those are too few, the first remain.
         for placements in (2, 1):
             m[j], V[j] = mode[j, free], laplace
-            rule = (population.nodes, population.log_weights, mode[j], free, mu, P, *links, *episode, nodes[j], logs[j])
-            found[j] = all(quadrature(m[j], V[j], *rule) for _ in range(placements))
-            n_eval[j] += placements * N
+            unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
+            for _ in range(placements):
+                centre[j] = m[j]
+                found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, *episode, scale[j], logs[j])
+                n_eval[j] += N
+                if not found[j]:
+                    break
             if found[j]:
                 break
     if population.moments != "quadrature":
         return Expectation(mode, m, V, evidence, n_eval, found)
-    return weigh(Expectation(mode, m, V, evidence, n_eval, found, nodes, logs), population)
+    return weigh(Expectation(mode, m, V, evidence, n_eval, found, centre, scale, logs), population)
 
 
 def _arguments(population: Population, one: Problem) -> tuple[tuple, tuple]:
@@ -202,16 +237,22 @@ def _arguments(population: Population, one: Problem) -> tuple[tuple, tuple]:
 
 def weigh(expectation: Expectation, population: Population) -> Expectation:
     """The same nodes under another mu and Sigma. EM on given nodes is exact EM of a discrete problem, so it is monotone."""
-    nodes, d = expectation.nodes, len(population.free)
+    d, unit = len(population.free), population.nodes
+    pairs = (unit[:, :, None] * unit[:, None, :]).reshape(len(unit), d * d)
     L = np.linalg.cholesky(population.Sigma)
-    z = solve_triangular(L, (nodes - population.mu[population.free]).reshape(-1, d).T, lower=True)
-    log_prior = -0.5 * (z**2).sum(axis=0).reshape(nodes.shape[:2]) - np.log(np.diag(L)).sum() - 0.5 * d * np.log(2.0 * np.pi)
-    joint = expectation.logs + log_prior
+    # The prior's z = L^-1 (h - mu) is b + A unit: its square, and the moments of h, are sums over unit and its products.
+    A = np.linalg.solve(L, expectation.scale)
+    b = np.linalg.solve(L, (expectation.centre - population.mu[population.free]).T).T
+    squares = (b**2).sum(axis=1)[:, None] + 2.0 * np.einsum("jab,ja->jb", A, b) @ unit.T
+    squares += (A.transpose(0, 2, 1) @ A).reshape(-1, d * d) @ pairs.T
+    joint = expectation.logs - 0.5 * squares - np.log(np.diag(L)).sum() - 0.5 * d * np.log(2.0 * np.pi)
     evidence = logsumexp(joint, axis=1)
     r = np.exp(joint - evidence[:, None])
-    m = np.einsum("jn,jnd->jd", r, nodes)
-    off = nodes - m[:, None]
-    return replace(expectation, m=m, V=np.einsum("jn,jnd,jne->jde", r, off, off), log_evidence=evidence, r=r)
+    mean = r @ unit
+    spread = (r @ pairs).reshape(-1, d, d) - mean[:, :, None] * mean[:, None, :]
+    m = expectation.centre + np.einsum("jab,jb->ja", expectation.scale, mean)
+    V = expectation.scale @ spread @ expectation.scale.transpose(0, 2, 1)
+    return replace(expectation, m=m, V=V, log_evidence=evidence, r=r)
 
 
 def _statistics(expectation: Expectation) -> tuple[np.ndarray, np.ndarray]:
@@ -256,7 +297,7 @@ def _change(after: Population, before: Population) -> float:
     return max(np.abs((after.mu - before.mu) / scale).max(), np.abs((after.Sigma - before.Sigma) / np.outer(sd, sd)).max())
 
 
-def _points(population: Population, m: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cubature(population: Population, m: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points (2 d, d) and weights with mean m and covariance V (the cubature of third degree); the mode alone if hard."""
     d = len(m)
     if population.moments == "hard":
@@ -273,10 +314,10 @@ def _score(problems, population: Population, expectation: Expectation, start: Po
     H, F, value, scores = np.zeros((D, D)), np.zeros((D, D)), 0.0, []
     for j in np.flatnonzero(expectation.found):
         g = np.zeros(D)
-        if expectation.r is None:
-            points = _points(population, expectation.m[j], expectation.V[j])
+        if len(population.free) <= GRID_DIMENSIONS and expectation.r is not None:
+            points = expectation.centre[j] + population.nodes @ expectation.scale[j].T, expectation.r[j]
         else:
-            points = expectation.nodes[j], expectation.r[j]
+            points = _cubature(population, expectation.m[j], expectation.V[j])
         links, episode = _arguments(population, problems[j])
         value += expected(*points, population.mu, population.free, *links, *episode, g, H, F)
         scores.append(g[held])
@@ -301,7 +342,8 @@ def _step_held(problems, population: Population, expectation: Expectation, start
     while _score(problems, _moved(population, held, step), expectation, start, J)[0] < Q and tries < 20:
         step /= 2.0
         tries += 1
-    points = 2 * len(population.free) if expectation.r is None else len(population.nodes)
+    few = len(population.free) <= GRID_DIMENSIONS and expectation.r is not None
+    points = len(population.nodes) if few else 2 * len(population.free)
     return _moved(population, held, weight * step), (1 + tries) * points
 
 
@@ -326,14 +368,48 @@ def _held_sd(problems, population: Population, expectation: Expectation, start: 
     return out
 
 
+def standard_errors(population: Population, expectation: Expectation, start: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors (D,) of mu and of the sds of h_j, from the information sum_j s_j s_j' in the participants' scores of mu
+    and Sigma (Fisher's identity, as in `_held_sd`) and that of the prior, which is worth 1 and d + 2 participants.
+
+    Where participants are fewer than EACH to a parameter, Sigma's correlations count as known; where they still are, the
+    information is not there, and neither are the errors (NaN). What is the same for everybody has no sd.
+    """
+    found, d = expectation.found, len(population.free)
+    J = int(found.sum())
+    a, b = np.tril_indices(d)
+    if EACH * (d + len(a)) > J:
+        a = b = np.arange(d)
+    mean_se, sd_se = np.full((2, len(population.mu)), np.nan)
+    held = _held(population, start)[0]
+    mean_se[held] = np.broadcast_to(population.held_sd, len(population.mu))[held]
+    if EACH * (d + len(a)) > J:
+        return mean_se, sd_se
+    P = np.linalg.inv(population.Sigma)
+    off = (expectation.m[found] - population.mu[population.free]) @ P
+    spread = 0.5 * (off[:, :, None] * off[:, None, :] + P @ expectation.V[found] @ P - P)
+    twice = np.where(a == b, 1.0, 2.0)  # an element off the diagonal stands in Sigma twice
+    scores = np.hstack([off, twice * spread[:, a, b]])
+    prior = np.zeros((d + len(a), d + len(a)))
+    prior[:d, :d] = P
+    both = P[np.ix_(a, a)] * P[np.ix_(b, b)] + P[np.ix_(a, b)] * P[np.ix_(b, a)]
+    prior[d:, d:] = 0.25 * (d + 2) * np.outer(twice, twice) * both
+    se = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores + prior)))
+    mean_se[population.free] = se[:d]
+    sd_se[population.free] = se[d:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
+    return mean_se, sd_se
+
+
 def learn(
     problems: Sequence[Problem], settings: Settings, rng: np.random.Generator, shared: bool = False
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step.
 
     The iterate with the best objective is kept. With Laplace's approximation the objective may fall and the best one come
-    before the last. The online mode keeps its last iterate and holds nothing of the participants: its E-step is None.
-    Raises ArithmeticError if no participant has a mode.
+    before the last. With quadrature it rises on given nodes, but every round places them anew; EM has then converged also
+    when the objective rises, from WINDOW rounds to the next, by less than it varies among them. The online mode keeps its
+    last iterate and holds nothing of the participants: its E-step is None. Raises ArithmeticError if no participant has a
+    mode.
     """
     start = population = begin(problems[0], settings, shared)
     if settings.batch:
@@ -348,7 +424,7 @@ def learn(
         n_eval += expectation.n_eval.mean()
         trace.append(_objective(expectation, population, start))
         if trace[-1] >= max(trace):
-            best = population, expectation
+            best, kept = (population, expectation), len(trace)
         before = population
         if settings.prior == "learned":
             population, expectation = _inner(population, expectation, start, settings.tolerance)
@@ -358,26 +434,36 @@ def learn(
         if change < settings.tolerance:
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
             break
+        last, earlier = np.array(trace[-WINDOW:]), trace[-2 * WINDOW : -WINDOW]
+        if start.moments == "quadrature" and len(earlier) == WINDOW and last.mean() - np.mean(earlier) < np.ptp(last):
+            converged, reason = True, f"the objective varies by {np.ptp(last):.2g} nats, quadrature error, and rises by less"
+            break
     population, expectation = best
-    kept = trace.index(max(trace)) + 1
     reason += f"; round {kept} had the best objective"
     held_sd = _held_sd(problems, population, expectation, start)
-    end = {"objective": tuple(trace), "converged": converged, "reason": reason, "n_eval": n_eval, "held_sd": held_sd}
-    return replace(population, **end), expectation
+    end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
+    return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
 
 
 def _inner(population, expectation, start, tolerance) -> tuple[Population, Expectation]:
-    """EM steps of mu and Sigma on the nodes of one E-step; a single M-step where there are no nodes."""
+    """EM steps of mu and Sigma on the nodes of one E-step; a single M-step where there are no nodes. They end where the nodes
+    no longer support the population that moves away from them: its likelihood on them would be fiction."""
     J = int(expectation.found.sum())
     if expectation.r is None:
         return _maximise(population, start, _statistics(expectation), J), expectation
+    at_first = _effective(expectation)
     for _ in range(INNER):
         before = population
         population = _maximise(population, start, _statistics(expectation), J)
         expectation = weigh(expectation, population)
-        if _change(population, before) < tolerance / 10.0:
+        if _change(population, before) < tolerance / 10.0 or _effective(expectation) < SUPPORT * at_first:
             break
     return population, expectation
+
+
+def _effective(expectation: Expectation) -> float:
+    """The effective number of nodes per participant, the median."""
+    return float(np.median(1.0 / (expectation.r[expectation.found] ** 2).sum(axis=1)))
 
 
 def _learn_online(problems, settings: Settings, rng: np.random.Generator, start: Population) -> Population:
@@ -410,34 +496,45 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
         if change < ONLINE_TOLERANCE:
             converged, reason = True, f"pass {len(trace)} changed the population by {change:.1g}, less than mini-batch noise"
             break
-    return replace(population, objective=tuple(trace), converged=converged, reason=reason, n_eval=n_eval)
+    end = {"objective": tuple(trace), "kept": len(trace), "converged": converged, "reason": reason}
+    return replace(population, **end, n_eval=n_eval)
 
 
 def estimate(population: Population, expectation: Expectation) -> dict[str, np.ndarray]:
     """Per participant on the natural scale, arrays (J, D): `median`, 95 % limits `lower` and `upper`, and `sd`.
 
-    The median is link(m - sd skewness / 6), Cornish and Fisher's expansion, with quadrature; otherwise link(mode). Limits
-    are link(m -+ 1.96 sd). The natural-scale sd is that of a normal h.
+    A quantile is link(m + sd (z + (z^2 - 1) skewness / 6)), Cornish and Fisher's expansion (1938); without quadrature the
+    skewness is not known and counts as zero, so that the median is link(mode), and the sd is that of a normal h.
     """
-    h = expectation.m.copy()
+    J, D = len(expectation.m), len(population.mu)
     sd = np.sqrt(np.diagonal(expectation.V, axis1=1, axis2=2))
-    if expectation.r is not None:
-        third = np.einsum("jn,jnd->jd", expectation.r, (expectation.nodes - h[:, None]) ** 3)
-        # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
-        h -= sd * np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0) / 6.0
-    spread = np.broadcast_to(population.held_sd, (len(h), len(population.mu))).copy()
+    spread, skewness = np.broadcast_to(population.held_sd, (J, D)).copy(), np.zeros((J, D))
     spread[:, population.free] = sd
     middle = population.full(expectation.m)
     x, w = np.polynomial.hermite_e.hermegauss(9)
-    at = population.theta(middle + x[:, None, None] * spread)
-    w = w / w.sum()
-    mean = np.einsum("k,kjd->jd", w, at)
+    natural_sd = _sd(population.theta(middle + x[:, None, None] * spread), w / w.sum())
+    if expectation.r is not None:
+        third = np.empty_like(sd)
+        for j, r in enumerate(expectation.r):
+            off = (population.nodes - r @ population.nodes) @ expectation.scale[j].T
+            third[j] = r @ off**3
+            at = population.theta(population.full(expectation.m[j] + off))
+            natural_sd[j, population.free] = _sd(at, r)[population.free]
+        # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
+        skewness[:, population.free] = np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0)
+    quantile = lambda z: population.theta(middle + spread * (z + (z**2 - 1.0) * skewness / 6.0))  # noqa: E731
     return {
-        "median": population.theta(population.full(h)),
-        "lower": population.theta(middle - Z_95 * spread),
-        "upper": population.theta(middle + Z_95 * spread),
-        "sd": np.sqrt(np.einsum("k,kjd->jd", w, (at - mean) ** 2)),
+        "median": quantile(0.0),
+        "lower": quantile(-Z_95),
+        "upper": quantile(Z_95),
+        "sd": natural_sd,
     }
+
+
+def _sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The sd over the first axis, whose weights sum to one."""
+    mean = np.tensordot(weights, values, axes=1)
+    return np.sqrt(np.tensordot(weights, (values - mean) ** 2, axes=1))
 
 
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, shared: bool) -> list[Outcome]:
@@ -476,7 +573,7 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
         diagnostics={
             "log_evidence": float(expectation.log_evidence[j]),
             "rounds": float(len(population.objective)),
-            "objective": max(population.objective),
+            "objective": population.objective[population.kept - 1],
         },
         posterior=posterior or None,
     )
