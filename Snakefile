@@ -16,6 +16,7 @@ include: "workflow/rules/simulate.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/summarise.smk"
+include: "workflow/rules/posterior.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -221,21 +222,94 @@ def test_draws_are_those_of_the_row_and_can_be_drawn(tmp_path):
     inference = posterior.draws(data, row, bounds=BOX)
     np.testing.assert_allclose(inference.posterior["beta"].mean(("chain", "draw")), row["beta"], rtol=1e-12)
     inference.to_netcdf(tmp_path / "draws.nc")
-    posterior.plot_draws(inference, tmp_path / "draws.png")
-    assert (tmp_path / "draws.nc").stat().st_size > 10_000 and (tmp_path / "draws.png").stat().st_size > 10_000
+    assert (tmp_path / "draws.nc").stat().st_size > 10_000
+    table, thinned = (posterior.draw_table(inference, most) for most in (None, 100))
+    assert len(table) == 4 * 1000 * 2 and len(thinned) == 4 * 100 * 2
+    assert table.groupby("arm")["beta"].mean().to_numpy() == pytest.approx(row["beta"].ravel(), rel=1e-12)
+    assert len(posterior.plot_draws(table).axes) == 2 * 5
     with pytest.raises(bf.InputError, match="found a fit of method 'quadrature'"):
         posterior.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
 
 
-def test_calibration_ranks_every_parameter_of_every_episode(tmp_path):
-    ranks = posterior.calibrate(
-        "per_arm", p_reward=(0.8, 0.2), p_switch=0.0, beta=((0.0, 5.0),), n_episodes=12, n_steps=40, seed=3
+def test_calibration_ranks_every_parameter_of_every_episode():
+    how = {"p_reward": (0.8, 0.2), "p_switch": 0.0, "beta": ((0.0, 5.0),), "n_episodes": 12, "n_steps": 40, "seed": 3}
+    ranks = pd.concat(
+        [posterior.calibrate("per_arm", **how, episodes=part) for part in (range(7), range(7, 12))], ignore_index=True
     )
+    again = posterior.calibrate("per_arm", **how, episodes=[9])
+    pd.testing.assert_frame_equal(ranks[ranks["episode"] == 9].reset_index(drop=True), again)
     assert ranks.groupby("parameter").size().to_dict() == dict.fromkeys(
         ["alpha reward 0", "alpha reward 1", "beta reward 0", "beta reward 1"], 12
     )
     assert ranks["rank"].between(0, posterior.RANKS).all()
     # Uniform ranks have mean 49.5 and variance near 100 ** 2 / 12; parameters of an episode are not independent.
     assert abs(ranks["rank"].mean() - posterior.RANKS / 2) < 4 * 29 / np.sqrt(12)
-    posterior.plot_ranks(ranks, tmp_path / "ranks.png")
-    assert (tmp_path / "ranks.png").exists()
+    assert len(posterior.plot_ranks(ranks).axes) == 4
+
+
+def test_uniform_ranks_pass_their_test_and_shifted_ones_fail():
+    rng = np.random.default_rng(0)
+    ranks = pd.DataFrame({"model": "m", "parameter": np.repeat(["good", "bad"], 2000), "sound": True})
+    ranks["rank"] = np.concatenate([rng.integers(100, size=2000), rng.binomial(99, 0.5, size=2000)])
+    ranks.loc[:4, "sound"] = False
+    good, bad = posterior.uniformity(ranks).to_dict("records")
+    assert 0.001 < good["p_value"] < 0.999 and good["unsound"] == 5 and good["mean_rank"] == pytest.approx(49.5, abs=2)
+    assert bad["p_value"] < 1e-12
+
+
+def judged(alpha, settings="{}", method="quadrature", **changes):
+    """Rows of scores with means `alpha`, one per episode; beta likewise."""
+    cell = lambda value: np.array([[value]])  # noqa: E731
+    rows = [
+        {
+            "dataset": "d",
+            "run": method,
+            "method": method,
+            "episode": e,
+            "settings": settings,
+            "alpha": cell(value),
+            "beta": cell(value),
+            "status": "converged",
+            "fallback": "",
+            "diagnostics": None,
+            "posterior": {"alpha_sd": cell(0.5), "beta_sd": cell(0.5)},
+        }
+        | changes
+        for e, value in enumerate(alpha)
+    ]
+    return pd.DataFrame(rows)
+
+
+UNIFORM = '{"prior_alpha": "uniform", "prior_beta": "uniform"}'
+SOUND = {"r_hat": 1.0, "ess_bulk": 400.0, "ess_tail": 500.0, "divergences": 0.0, "e_bfmi": 0.9, "draws_per_second": 1e4}
+
+
+def test_errors_of_monte_carlo_are_in_its_standard_errors():
+    exact = judged([1.0, 2.0, 3.0], settings=UNIFORM)
+    mc = judged([1.05, 1.95, 3.1], settings=UNIFORM, method="mc", diagnostics=SOUND)  # standard error .5 / 20
+    z = posterior.errors(pd.concat([exact, mc]))
+    assert z[z["parameter"] == "alpha"]["z"].to_numpy() == pytest.approx([2.0, -2.0, 4.0])
+    table = posterior.agreement(pd.concat([exact, mc])).set_index(["parameter", "limit"])
+    near = table.loc["beta", 1.96]
+    assert (near["n"], near["beyond"], near["z_largest"]) == (3, 3, pytest.approx(4.0))
+    assert near["p_value"] == pytest.approx(near["chance"] ** 3) and near["chance"] == pytest.approx(0.05, abs=1e-4)
+    assert table.loc["beta", 2.58]["beyond"] == 1
+    # Neither fits under other priors nor those that did not converge are held against one another.
+    mc["settings"] = UNIFORM.replace("uniform", "beta(2, 2)", 1)
+    assert posterior.errors(pd.concat([exact, mc])).empty and posterior.agreement(pd.concat([exact, mc])).empty
+    assert posterior.errors(pd.concat([exact, mc.assign(settings=UNIFORM, status="not_converged")])).empty
+
+
+def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
+    bad = SOUND | {"r_hat": 1.2, "ess_bulk": 399.0}
+    fits = judged([0.1, 0.2, 0.3, 0.4], method="mc", diagnostics=SOUND)
+    fits.at[1, "diagnostics"] = bad
+    fits.loc[1, ["status", "fallback"]] = ["not_converged", "sampled again, longer: r_hat is 1.3"]
+    fits.loc[2, "fallback"] = "sampled again, longer: r_hat is 1.1"
+    fits.loc[3, "status"], fits.loc[3, "diagnostics"] = "failed", None
+    table = posterior.diagnostics(fits).set_index("diagnostic")
+    assert list(table.index) == list(posterior.DIAGNOSTICS)
+    assert table["failing"].to_dict() == dict.fromkeys(posterior.DIAGNOSTICS, 0) | {"r_hat": 1, "ess_bulk": 1}
+    assert table.loc["r_hat", ["n", "max", "bar", "sampled_again", "not_converged"]].tolist() == [3, 1.2, "at most 1.01", 2, 1]
+    assert table.loc["draws_per_second", "bar"] == "" and table.loc["ess_tail", "bar"] == "at least 400"
+    assert posterior.diagnostics(fits.assign(method="quadrature")).empty

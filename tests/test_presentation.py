@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import catalogue, entries, figures, published, report, tables
+from banditfit import catalogue, entries, figures, posterior, published, report, tables
 from banditfit.methods import STATUSES
 from banditfit.models import MODELS
 from banditfit.report import words
@@ -323,7 +323,7 @@ def test_published_figures_are_whole(tmp_path):
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_every_figure_draws_with_and_without_data(name, known, unknown, tmp_path):
-    for k, (results, _) in enumerate((known, unknown)):
+    for k, results in enumerate((known[0], unknown[0], with_posteriors(known[0]))):
         figures.save(figures.draw(name, results), tmp_path / f"{name}{k}")
         assert (tmp_path / f"{name}{k}.png").stat().st_size > 1000
         ElementTree.parse(tmp_path / f"{name}{k}.svg")
@@ -335,6 +335,32 @@ def test_a_figure_has_the_same_bytes_twice(known, tmp_path):
         figures.save(figures.draw("kl", known[0]), tmp_path / f"{k}")
         sums.append([hashlib.sha256((tmp_path / f"{k}.{kind}").read_bytes()).hexdigest() for kind in ("svg", "png")])
     assert sums[0] == sums[1]
+
+
+def with_posteriors(results):
+    """The same study after Monte Carlo: some fits of a run that has posteriors, under its name."""
+    row = {"n": 3, "min": 1.0, "q05": 1.0, "median": 1.00123, "q95": 1.2, "max": 1.5}
+    chains = {"bar": "at most 1.01", "failing": 1, "sampled_again": 2, "not_converged": 1}
+    errors = {"limit": 1.96, "n": 100, "beyond": 20, "share": 0.2, "chance": 0.05, "p_value": 1e-7}
+    draws = pd.DataFrame(np.random.default_rng(0).uniform(size=(400, 2)), columns=["alpha", "beta"])
+    draws = draws.assign(chain=np.repeat(range(4), 100), draw=np.tile(range(100), 4), divergent=draws["alpha"] > 0.99)
+    ranks = pd.DataFrame({"model": "forgetting", "parameter": "alpha reward all", "episode": range(40), "sound": True})
+    ranks["rank"] = np.arange(40) * 2
+    summary = results.tables["summary"].copy()
+    kl = summary[(summary["metric"] == "kl") & (summary["run"] == "d_loc.L-BFGS-B")]
+    found = results.tables | {
+        "summary": pd.concat([summary[summary["metric"] != "kl_mean_policy"], kl.assign(metric="kl_mean_policy")]),
+        "diagnostics": pd.DataFrame(
+            [{"dataset": "forgetting_2arm", "run": "d_loc.L-BFGS-B", "diagnostic": "r_hat"} | row | chains]
+        ),
+        "agreement": pd.DataFrame(
+            [{"dataset": "forgetting_2arm", "run": "d_loc.L-BFGS-B", "parameter": "beta"} | errors]
+        ).assign(z_mean=0.1, z_sd=2.0, z_largest=-7.5),
+        "draws": draws.assign(dataset="forgetting_2arm", run="d_loc.L-BFGS-B", episode=0, signal="reward", arm="all"),
+        "calibration": ranks,
+        "uniformity": posterior.uniformity(ranks),
+    }
+    return replace(results, tables=found, scores=results.scores.assign(kl_mean_policy=results.scores["kl"] / 2))
 
 
 def rendered(results, path, scores=None):
@@ -373,7 +399,7 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")  # nothing is loaded from elsewhere
     for section in ("identity", "known", "results", "figures", "times", "outcomes", "corrections", "limitations"):
         assert f'<h2 id="{section}">' in page
-    assert page.count("data:image/svg+xml;") == len(figures.FIGURES)
+    assert page.count("data:image/svg+xml;") == sum(spec.section != "posterior" for spec in figures.FIGURES.values())
     assert "No published figures exist for" in page
     for median in results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
         assert words.sig(median) in page
@@ -383,6 +409,19 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
         for run in ("d_loc_published.L-BFGS-B", "d_loc.L-BFGS-B")
     )
     assert f"×{words.sig(lagged / aligned)}</td>" in page
+
+
+def test_the_report_says_what_posteriors_are_worth(known, tmp_path):
+    (tmp_path / "without").mkdir()
+    assert 'id="posterior"' not in rendered(known[0], tmp_path / "without/report.html")
+    page = rendered(with_posteriors(known[0]), tmp_path / "report.html")
+    assert page.count("data:image/svg+xml;") == len(figures.FIGURES)
+    section = page.split('<h2 id="posterior">')[1].split("<h2")[0]
+    assert "Of 3 fits by Monte Carlo, 2 (66.7 %) failed a diagnostic" in section and "1.0012" in section
+    assert "20 of 100 means are off by more than 1.96 standard errors" in section
+    assert "more than chance explains for β on forgetting, 2 arms" in section
+    assert "ratio of plug-in to mean policy: 1.00)" in section
+    assert "Over 1 parameter of 1 model and 40 episodes" in section
 
 
 def test_a_beaten_bound_is_flagged(known, tmp_path):

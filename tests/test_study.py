@@ -53,6 +53,17 @@ def test_the_configs_of_the_project_are_valid(name):
         ({"limits": {"cvx": {"tiny": 1}}}, "limits of cvx has data set 'tiny'"),
         ({"limits": {"cvx": {"tiny_2arm": 0}}}, "limits.cvx.tiny_2arm is 0, expected how many episodes to fit"),
         ({"limits": {"cvx": {"tiny_2arm": 1}}}, "limits of cvx leave cvx_loc.L-BFGS-B without its start on tiny_2arm"),
+        ({"draws": {"gem": [0]}}, "draws has run 'gem', expected one of method mc: mc"),
+        ({"draws": {"mc": [2]}}, "draws of mc has episode 2, expected numbers that it fits on every data set, 0 to 1"),
+        ({"draws": {"mc": 0}}, "draws.mc is 0, expected a list of numbers of episodes"),
+        (
+            {"calibration": {"models": ["q"]}},
+            "key 'episodes' in calibration is missing; expected how many episodes to simulate",
+        ),
+        (
+            {"calibration": {"models": ["q"], "episodes": 1, "steps": 1}},
+            "calibration.models.0 is 'q', expected one of forgetting",
+        ),
         ({"example": 3}, "example is 3, expected the number of an episode that every run fits, 0 to 1"),
     ],
 )

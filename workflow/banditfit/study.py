@@ -30,8 +30,26 @@ class Study:
         """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
         for a method that fits all episodes at once."""
         total = self.n_episodes[dataset, run]
-        size = total if get_method(self.runs[run].entry.method).population else self.config["batch"]
-        return [f"{first:04d}-{min(first + size, total) - 1:04d}" for first in range(0, total, size)]
+        return _batches(total, total if get_method(self.runs[run].entry.method).population else self.config["batch"])
+
+    def batch_of(self, dataset: str, run: str, episode: int) -> str:
+        """The batch in which an episode is fitted."""
+        return next(batch for batch in self.batches(dataset, run) if int(batch.split("-")[1]) >= episode)
+
+    def calibration_batches(self) -> list[str]:
+        """The batches of each model that is calibrated, named likewise."""
+        return _batches(self.config["calibration"]["episodes"], self.config["batch"]) if self.config["calibration"] else []
+
+    @property
+    def kept_draws(self) -> list[tuple[str, str, int]]:
+        """Every dataset, run and episode whose draws are kept."""
+        return [
+            (dataset, run, e) for run, episodes in self.config["draws"].items() for dataset in self.catalogue for e in episodes
+        ]
+
+
+def _batches(total: int, size: int) -> list[str]:
+    return [f"{first:04d}-{min(first + size, total) - 1:04d}" for first in range(0, total, size)]
 
 
 def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
@@ -91,6 +109,16 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
             f"{where}: example is {config['example']}, expected the number of an episode that every run fits,"
             f" 0 to {min(n_episodes.values()) - 1}"
         )
+    for run, episodes in config["draws"].items():
+        if run not in runs or runs[run].entry.method != "mc":
+            sampled = ", ".join(other.id for other in runs.values() if other.entry.method == "mc")
+            raise InputError(f"{where}: draws has run '{run}', expected one of method mc: {sampled or 'none is listed'}")
+        fitted = min(n_episodes[dataset, run] for dataset in config["datasets"])
+        if max(episodes, default=0) >= fitted:
+            raise InputError(
+                f"{where}: draws of {run} has episode {max(episodes)}, expected numbers that it fits on every data set,"
+                f" 0 to {fitted - 1}"
+            )
     chosen = {name: catalogue[name] for name in config["datasets"]}
     return Study(config, chosen, runs, given, n_episodes)
 

@@ -8,6 +8,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from banditfit.errors import InputError
 from banditfit.figures import FIGURES
+from banditfit.models import MODELS
 from banditfit.provenance import export_package, sources
 from banditfit.study import read_study
 
@@ -25,6 +26,7 @@ wildcard_constraints:
     dataset="|".join(STUDY.catalogue),
     run="|".join(map(re.escape, STUDY.runs)),
     batch=r"\d+-\d+",
+    model="|".join(MODELS),
 
 
 def given_fits(wildcards):
@@ -53,3 +55,14 @@ def all_fits(wildcards):
 
 def method_of(wildcards):
     return STUDY.runs[wildcards.run].entry.method
+
+
+def posterior_tables():
+    """The tables on posteriors that this study asks for."""
+    asked = {
+        "posterior": any(run.entry.method == "mc" for run in STUDY.runs.values()),
+        "draws": STUDY.kept_draws,
+        "calibration": STUDY.config["calibration"],
+    }
+    made = {"posterior": ["diagnostics", "agreement"], "draws": ["draws"], "calibration": ["calibration", "uniformity"]}
+    return [f"results/{{study}}/tables/{table}.csv" for rule, wanted in asked.items() if wanted for table in made[rule]]

@@ -9,14 +9,16 @@ from matplotlib.figure import Figure
 
 from ..files import replacing
 from ..tables import Results
-from . import accuracy, effort, example, likelihoods, published
+from . import accuracy, effort, example, likelihoods, posterior, published
 from ._files import png, svg
 from ._style import CERTIFIED, STYLE, FigureSpec
 
 __all__ = ["CERTIFIED", "FIGURES", "draw", "save"]
 
 FIGURES: dict[str, FigureSpec] = {
-    name: spec for module in (accuracy, likelihoods, effort, published, example) for name, spec in module.FIGURES.items()
+    name: spec
+    for module in (accuracy, likelihoods, effort, posterior, published, example)
+    for name, spec in module.FIGURES.items()
 }
 
 

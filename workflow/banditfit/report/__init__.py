@@ -19,11 +19,11 @@ from ..figures import CERTIFIED, FIGURES
 from ..files import replacing
 from ..methods import STATUSES
 from ..published import VERDICTS
-from . import reproduction
+from . import posterior, reproduction
 from .page import Page
 from .words import count, sig
 
-SECTIONS: dict[str, Any] = {"reproduction": reproduction}
+SECTIONS: dict[str, Any] = {"posterior": posterior, "reproduction": reproduction}
 
 
 def render(

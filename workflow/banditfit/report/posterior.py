@@ -1,0 +1,151 @@
+"""Posteriors in the report: the mean policy, the chains' diagnostics, Monte Carlo against quadrature, calibration."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..entries import Run, main_runs
+from ..published import VERDICTS, verdict
+from .words import count, counted, listed, percent, sig, span
+
+NAMES = {
+    "r_hat": "R̂",
+    "ess_bulk": "effective draws, bulk",
+    "ess_tail": "effective draws, tails",
+    "divergences": "divergent draws",
+    "e_bfmi": "E-BFMI",
+    "draws_per_second": "draws per second",
+}
+SYMBOLS = {"alpha": "α", "beta": "β"}
+SUSPICIOUS = 0.01  # a test on many fits that chance explains less often than this is pointed out
+
+
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+    """None for a study without posteriors: none by Monte Carlo, no mean policy, and no calibration."""
+    policies = _policies(tables, main_runs(runs), catalogue)
+    chains = _chains(tables.get("diagnostics"), runs, catalogue)
+    if not (policies["rows"] or chains["groups"] or "uniformity" in tables):
+        return None
+    return {
+        "policies": policies,
+        "chains": chains,
+        "agreement": _agreement(tables.get("agreement"), catalogue),
+        "calibration": _calibration(tables.get("uniformity")),
+    }
+
+
+def _policies(tables: Mapping[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]) -> dict:
+    """Medians of both policies and the published one, which is of the plug-in policy."""
+    cells = {(row.dataset, row.run, row.metric): row for row in tables["summary"].itertuples() if row.n}
+    theirs = tables["comparison"][tables["comparison"]["metric"] == "kl"].set_index(["dataset", "run"])["published"]
+    rows = []
+    for dataset in catalogue:
+        for run in runs:
+            plug_in, mean = (cells.get((dataset, run.id, metric)) for metric in ("kl", "kl_mean_policy"))
+            if mean is None:
+                continue
+            published = theirs.get((dataset, run.id))
+            rows.append(
+                {
+                    "label": catalogue[dataset].label,
+                    "run": run,
+                    "plug_in": plug_in,
+                    "mean": mean,
+                    "gain": plug_in.median / mean.median,
+                    "published": published,
+                    "verdict": None if published is None else verdict("kl", mean._asdict(), published),
+                    "plug_in_verdict": None if published is None else verdict("kl", plug_in._asdict(), published),
+                }
+            )
+    said = ""
+    if rows:
+        lower = sum(row["gain"] > 1 for row in rows)
+        said = (
+            f"The mean policy has the lower median KL in {lower} of {counted(len(rows), 'case')}"
+            f" (ratio of plug-in to mean policy: {span(pd.Series([row['gain'] for row in rows]))})."
+        )
+        met = [row for row in rows if row["verdict"]]
+        if met:
+            found = pd.Series([row["verdict"] for row in met]).value_counts()
+            parts = listed(f"{found[name]} {name}" for name in VERDICTS if name in found)
+            said += f" Held against the published medians, which are of the plug-in policy, the mean policy is: {parts}."
+    return {"rows": rows, "sentence": said}
+
+
+def _chains(table: pd.DataFrame | None, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict:
+    """Per data set and run: a row per diagnostic; and a sentence over all."""
+    if table is None or table.empty:
+        return {"groups": [], "sentence": ""}
+    labels = {run.id: run for run in runs}
+    groups = [
+        {
+            "label": catalogue[dataset].label,
+            "run": labels[run],
+            "n": int(rows["n"].iloc[0]),
+            "sampled_again": int(rows["sampled_again"].iloc[0]),
+            "not_converged": int(rows["not_converged"].iloc[0]),
+            "rows": [
+                {
+                    "name": NAMES[row.diagnostic],
+                    # R-hat is all in the digits after 1.00.
+                    "quantiles": [
+                        f"{q:.4f}" if row.diagnostic == "r_hat" else sig(q)
+                        for q in (row.min, row.q05, row.median, row.q95, row.max)
+                    ],
+                    "cell": row,
+                }
+                for row in rows.itertuples()
+            ],
+        }
+        for (dataset, run), rows in table.groupby(["dataset", "run"], sort=False)
+    ]
+    total, again, still = (sum(group[key] for group in groups) for key in ("n", "sampled_again", "not_converged"))
+    said = (
+        f"Of {counted(total, 'fit')} by Monte Carlo, {count(again)} ({percent(again / total)}) failed a diagnostic and were"
+        f" sampled again, longer; {count(still)} ({percent(still / total)}) failed again and stay marked as not converged."
+    )
+    return {"groups": groups, "sentence": said}
+
+
+def _agreement(table: pd.DataFrame | None, catalogue: Mapping[str, Any]) -> dict:
+    """Rows of errors beyond each limit; and a sentence on the least likely."""
+    if table is None or table.empty:
+        return {"rows": [], "sentence": ""}
+    rows = [
+        {"label": catalogue[row.dataset].label, "parameter": SYMBOLS[row.parameter], "cell": row} for row in table.itertuples()
+    ]
+    least = table.loc[table["p_value"].idxmin()]
+    fits = int(table.groupby(["dataset", "run"])["n"].max().sum())
+    beyond = "; ".join(
+        f"{count(part['beyond'].sum())} of {count(part['n'].sum())} means are off by more than {limit:g} standard errors"
+        f" ({percent(part['beyond'].sum() / part['n'].sum())}, where chance allows {percent(part['chance'].iloc[0])})"
+        for limit, part in table.groupby("limit")
+    )
+    odd = least["p_value"] < SUSPICIOUS / len(table)
+    judged = (
+        f"more than chance explains for {SYMBOLS[least['parameter']]} on {catalogue[least['dataset']].label}"
+        if odd
+        else "no more than chance explains"
+    )
+    said = (
+        f"Over {counted(fits, 'converged fit')}, {beyond}: {judged} (smallest p of {counted(len(table), 'test')}:"
+        f" {sig(least['p_value'])})."
+    )
+    return {"rows": rows, "sentence": said}
+
+
+def _calibration(table: pd.DataFrame | None) -> dict:
+    """Tests of uniform ranks; and a sentence on the least likely."""
+    if table is None or table.empty:
+        return {"rows": [], "sentence": ""}
+    least = table.loc[table["p_value"].idxmin()]
+    odd = least["p_value"] < SUSPICIOUS / len(table)
+    episodes, unsound = table.groupby("model")["n"].max().sum(), table.groupby("model")["unsound"].max().sum()
+    said = (
+        f"Over {counted(len(table), 'parameter')} of {counted(table['model'].nunique(), 'model')} and"
+        f" {counted(int(episodes), 'episode')}, the smallest p of the test of uniform ranks is {sig(least['p_value'])}"
+        f" ({least['model']}, {least['parameter']}): {'less' if odd else 'no less'} than chance explains among so many tests."
+        f" The chains of {counted(int(unsound), 'episode')} failed a diagnostic; they count all the same."
+    )
+    return {"rows": table.to_dict("records"), "sentence": said}

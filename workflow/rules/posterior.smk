@@ -1,0 +1,72 @@
+# Posteriors: how the chains did, Monte Carlo against quadrature, calibration by simulation, and the draws that are kept.
+
+
+rule posterior:
+    input:
+        scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+        library=sources("posterior", "tables", "stored"),
+    output:
+        diagnostics="results/{study}/tables/diagnostics.csv",
+        agreement="results/{study}/tables/agreement.csv",
+    log:
+        "logs/{study}/posterior.log",
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/posterior.py"
+
+
+rule draws:
+    input:
+        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        fits=[
+            f"results/{{study}}/fits/{dataset}/{run}/{STUDY.batch_of(dataset, run, episode)}.parquet"
+            for dataset, run, episode in STUDY.kept_draws
+        ],
+        library=sources("posterior", "tables", "stored"),
+    output:
+        table="results/{study}/tables/draws.csv",
+        draws=directory("results/{study}/draws"),
+    log:
+        "logs/{study}/draws.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        kept=STUDY.kept_draws,
+    script:
+        "../scripts/draws.py"
+
+
+rule calibrate:
+    input:
+        library=sources("posterior", "tables"),
+    output:
+        "results/{study}/calibration/{model}/{batch}.parquet",
+    log:
+        "logs/{study}/calibration/{model}/{batch}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        calibration=STUDY.config["calibration"],
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/calibrate.py"
+
+
+rule calibration:
+    input:
+        ranks=[
+            f"results/{{study}}/calibration/{model}/{batch}.parquet"
+            for batch in STUDY.calibration_batches()
+            for model in STUDY.config["calibration"]["models"]
+        ],
+        library=sources("posterior", "tables", "stored"),
+    output:
+        calibration="results/{study}/tables/calibration.csv",
+        uniformity="results/{study}/tables/uniformity.csv",
+    log:
+        "logs/{study}/calibration.log",
+    conda:
+        "../../envs/environment.yaml"
+    script:
+        "../scripts/calibration.py"

@@ -1,0 +1,21 @@
+"""Ranks the truth of one batch of simulated episodes among draws of their posteriors."""
+
+import sys
+
+from banditfit.posterior import calibrate
+from banditfit.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA
+from banditfit.tables import write_table
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+first, last = map(int, snakemake.wildcards.batch.split("-"))
+ranks = calibrate(
+    snakemake.wildcards.model,
+    **PUBLISHED_BANDITS["2arm"],
+    beta=PUBLISHED_BETA[snakemake.wildcards.model]["2arm"],
+    n_episodes=snakemake.params.calibration["episodes"],
+    n_steps=snakemake.params.calibration["steps"],
+    seed=snakemake.params.seed,
+    episodes=range(first, last + 1),
+)
+write_table(ranks, snakemake.output[0])
