@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,12 +18,17 @@ DAMAGE = (pa.ArrowException, zipfile.BadZipFile, zlib.error, EOFError, OSError, 
 
 
 def intact(read: Callable[[str | Path], T], path: str | Path) -> T:
-    """What `read` (`tables.read_table` or `data.load`) makes of the file at `path`.
-
-    Raises InputError with one sentence if the file is damaged, and the system's own error if it is absent or unreadable.
-    """
-    try:
+    """What `read` (`tables.read_table` or `data.load`) makes of the file at `path`; raises as `naming_damage` does."""
+    with naming_damage(path):
         return read(path)
+
+
+@contextmanager
+def naming_damage(path: str | Path) -> Iterator[None]:
+    """For a block that reads the file at `path`: raises InputError with one sentence if the file is damaged, and the system's
+    own error if it is absent or unreadable."""
+    try:
+        yield
     except DAMAGE as error:
         # A system's error has a number; pyarrow gives its own none, an absent file included.
         if getattr(error, "errno", None) is not None or not Path(path).is_file():

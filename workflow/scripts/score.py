@@ -5,15 +5,19 @@ import sys
 import pandas as pd
 
 import banditfit as bf
-from banditfit import data
+from banditfit.blocks import data_blocks, episode_blocks, fit_blocks
 from banditfit.compact import compact, write_scores
 from banditfit.entries import main_runs
-from banditfit.stored import intact
-from banditfit.tables import read_table, write_table
+from banditfit.tables import write_table
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
-fits = pd.concat([intact(read_table, path) for path in snakemake.input.fits], ignore_index=True)
-write_scores(compact(bf.score(intact(data.load, snakemake.input.data), fits), snakemake.params.runs), snakemake.output.scores)
-drawn = fits["run"].isin([run.id for run in main_runs(snakemake.params.runs)]) & (fits["episode"] == snakemake.params.example)
-write_table(fits[drawn], snakemake.output.example)
+runs, paths = snakemake.params.runs, snakemake.input.fits
+# Fits of an episode are judged together, those of another one never: some episodes at a time keep the memory flat.
+blocks = episode_blocks(paths, 500)
+scores, drawn = [], []
+for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
+    scores.append(compact(bf.score(dataset, fits), runs))
+    drawn.append(fits[fits["run"].isin([run.id for run in main_runs(runs)]) & (fits["episode"] == snakemake.params.example)])
+write_scores(pd.concat(scores, ignore_index=True), snakemake.output.scores)
+write_table(pd.concat(drawn, ignore_index=True), snakemake.output.example)
