@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import catalogue, entries, figures, posterior, published, report, tables
+from banditfit import catalogue, entries, figures, guide, posterior, published, report, tables
 from banditfit.methods import STATUSES
 from banditfit.models import MODELS
 from banditfit.report import words
@@ -66,6 +66,7 @@ def study(datasets, runs, how):
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
+            "guide": guide.table(scores, summary, runs),
         },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,

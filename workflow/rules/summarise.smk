@@ -5,11 +5,11 @@ rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         published=ROOT / "config/published/published_tables.csv",
-        library=sources("tables", "published", "stored"),
+        library=sources("tables", "published", "guide", "stored"),
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",
-            table=["summary", "outcomes", "comparison", "reproduction", "attribution"],
+            table=["summary", "outcomes", "comparison", "reproduction", "attribution", "guide"],
         ),
     log:
         "logs/{study}/summarise.log",
@@ -20,3 +20,22 @@ rule summarise:
         catalogue=STUDY.catalogue,
     script:
         "../scripts/summarise.py"
+
+
+rule claims:
+    input:
+        scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        tables=rules.summarise.output,
+        library=sources("claims", "stored"),
+    output:
+        ledger="results/{study}/tables/claims.csv",
+        figures="results/{study}/tables/claim_figures.csv",
+    log:
+        "logs/{study}/claims.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        runs=list(STUDY.runs.values()),
+    script:
+        "../scripts/claims.py"

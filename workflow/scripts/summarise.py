@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from banditfit import guide
 from banditfit.published import compare, read_published, reproduce
 from banditfit.stored import intact
 from banditfit.tables import attribute, outcomes, read_table, summarise, write_csv
@@ -22,6 +23,7 @@ tables = {
     "comparison": comparison,
     "reproduction": reproduce(comparison, summary, runs, published, catalogue),
     "attribution": attribute(scores, runs),
+    "guide": guide.table(scores, summary, runs),
 }
 for path in snakemake.output:
     write_csv(tables[Path(path).stem], path)

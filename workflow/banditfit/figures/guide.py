@@ -1,0 +1,79 @@
+"""Time against error, for whoever has to choose."""
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..entries import main_runs
+from ..tables import METRICS, Results
+from ._style import (
+    FAINT,
+    FigureSpec,
+    datasets_of,
+    dot,
+    grid,
+    legend,
+    log_axis,
+    nothing,
+    panel_rows,
+    published_median,
+    x_label,
+)
+
+
+def _pareto(metric: str) -> Callable[[Results], Figure]:
+    """A figure of the wall time against one error: a point per method, a panel per data set."""
+
+    def draw(results: Results) -> Figure:
+        table = results.tables["guide"]
+        table = table[table[metric].notna()]
+        if table.empty:
+            return nothing("no fit of this study has a known truth to be measured against")
+        datasets = datasets_of(results, table)
+        figure, panels = grid(results, datasets, [2.5] * len(panel_rows(datasets)))
+        runs = [run for run in main_runs(results.runs) if run.id in set(table["run"])]
+        colours = {run.id: run.entry.colour for run in runs}
+        any_published = False
+        for dataset, ax in panels.items():
+            rows = table[table["dataset"] == dataset]
+            best = rows[rows[f"front_{metric}"].astype(bool)].sort_values("t_wall")
+            ax.step(best["t_wall"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+            for row in rows.itertuples():
+                size = 7.0 if row.run in set(best["run"]) else 4.5
+                ax.plot(row.t_wall, getattr(row, metric), "o", color=colours[row.run], markersize=size, markeredgecolor="white")
+            for row in best.itertuples():
+                place = (row.t_wall, getattr(row, metric))
+                ax.annotate(row.label, place, xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colours[row.run])
+            for run in runs:
+                theirs = published_median(results, dataset, run, "time_ms"), published_median(results, dataset, run, metric)
+                if None not in theirs:
+                    any_published = True
+                    ax.plot(*theirs, "o", color=run.entry.colour, markersize=4.5, markerfacecolor="none", zorder=3)
+            log_axis(ax.xaxis)
+            log_axis(ax.yaxis)
+            ax.grid()
+        x_label(panels, "wall time per episode (ms)")
+        unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
+        for row in panel_rows(datasets):
+            panels[row[0]].set_ylabel(f"{METRICS[metric].label}{unit}")
+        handles = [dot(run.entry.colour, run.entry.label) for run in runs]
+        if any_published:
+            hollow = {"marker": "o", "markersize": 4.5, "markerfacecolor": "none", "markeredgecolor": FAINT}
+            handles.append(Line2D([], [], linestyle="", label="published (their machine and clock)", **hollow))
+        legend(figure, handles)
+        return figure
+
+    return draw
+
+
+_HOW = (
+    "One point per method: median wall time of an episode, everything counted, against the median error; further left is"
+    " faster, further down more accurate. Large and named: no other method is both faster and more accurate (dashed: the"
+    " front). Hollow: the published medians, which count time their way."
+)
+
+FIGURES = {
+    "pareto_kl": FigureSpec(_pareto("kl"), "What does accuracy of the policy cost?", _HOW, section="guide"),
+    "pareto_beta": FigureSpec(_pareto("beta_error"), "What does accuracy of the sensitivities cost?", _HOW, section="guide"),
+}

@@ -1,0 +1,28 @@
+"""The ledger of claims, with the figures of every test."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..claims import VERDICTS
+from ..entries import Run
+from .words import count, counted, listed
+
+
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+    """Every claim with its verdict, and the cases of its test; None where none was tested."""
+    ledger, figures = tables.get("claims"), tables.get("claim_figures")
+    if ledger is None or not ledger["cases"].any():
+        return None
+    found = ledger["verdict"].value_counts()
+    tested = int(ledger["cases"].gt(0).sum())
+    parts = [f"{count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found and verdict != "not tested here"]
+    return {
+        "sentence": f"Of {counted(len(ledger), 'claim')}, {count(tested)} are tested here: {listed(parts)}.",
+        "verdicts": VERDICTS,
+        "labels": {"": "all", **{name: entry.label for name, entry in catalogue.items()}},
+        "rows": [
+            {"claim": row, "figures": list(figures[figures["claim"] == row.claim].itertuples())} for row in ledger.itertuples()
+        ],
+    }

@@ -1,0 +1,22 @@
+"""Tests every claim of the ledger on the scores, the tables and the data."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from banditfit import claims, data
+from banditfit.stored import intact
+from banditfit.tables import read_csv, read_table, write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+evidence = claims.Evidence(
+    scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
+    tables={Path(path).stem: read_csv(path) for path in snakemake.input.tables},
+    runs=snakemake.params.runs,
+    data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
+)
+ledger, figures = claims.check(evidence)
+write_csv(ledger, snakemake.output.ledger)
+write_csv(figures, snakemake.output.figures)
