@@ -19,7 +19,20 @@ from .data import Dataset
 
 PACKAGE = Path(__file__).parent
 # The libraries whose versions can change a figure.
-LIBRARIES = ("numpy", "scipy", "numba", "cvxpy", "clarabel", "scs", "pandas", "pyarrow", "matplotlib", "seaborn", "snakemake")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "cvxpy",
+    "clarabel",
+    "scs",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "nutpie",
+    "arviz",
+    "snakemake",
+)
 
 
 def export_package() -> None:
