@@ -18,7 +18,7 @@ NAMES = {
     "draws_per_second": "draws per second",
 }
 SYMBOLS = {"alpha": "α", "beta": "β"}
-SUSPICIOUS = 0.01  # a test on many fits that chance explains less often than this is pointed out
+SUSPICIOUS = 0.01  # tests that chance explains less often than this, all of a table together, are pointed out
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
@@ -112,8 +112,15 @@ def _agreement(table: pd.DataFrame | None, catalogue: Mapping[str, Any]) -> dict
     """Rows of errors beyond each limit; and a sentence on the least likely."""
     if table is None or table.empty:
         return {"rows": [], "sentence": ""}
+    unlikely = SUSPICIOUS / len(table)
     rows = [
-        {"label": catalogue[row.dataset].label, "parameter": SYMBOLS[row.parameter], "cell": row} for row in table.itertuples()
+        {
+            "label": catalogue[row.dataset].label,
+            "parameter": SYMBOLS[row.parameter],
+            "cell": row,
+            "odd": row.p_value < unlikely,
+        }
+        for row in table.itertuples()
     ]
     least = table.loc[table["p_value"].idxmin()]
     fits = int(table.groupby(["dataset", "run"])["n"].max().sum())
@@ -122,10 +129,9 @@ def _agreement(table: pd.DataFrame | None, catalogue: Mapping[str, Any]) -> dict
         f" ({percent(part['beyond'].sum() / part['n'].sum())}, where chance allows {percent(part['chance'].iloc[0])})"
         for limit, part in table.groupby("limit")
     )
-    odd = least["p_value"] < SUSPICIOUS / len(table)
     judged = (
         f"more than chance explains for {SYMBOLS[least['parameter']]} on {catalogue[least['dataset']].label}"
-        if odd
+        if least["p_value"] < unlikely
         else "no more than chance explains"
     )
     said = (
