@@ -44,7 +44,7 @@ progress: env ## how far a study is and how long the rest takes, while it runs o
 	$(BIN)/python -m banditfit.progress $(CONFIG)
 
 # What follows from stored scores: these rules may run, and no other.
-FROM_SCORES := data summarise claims posterior figures report
+FROM_SCORES := data summarise claims posterior coverage populations figures report
 
 figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
 	$(SNAKEMAKE) --configfile $(CONFIG) \

@@ -17,6 +17,7 @@ include: "workflow/rules/fit.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/summarise.smk"
 include: "workflow/rules/posterior.smk"
+include: "workflow/rules/population.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -267,14 +267,35 @@ def test_external_validity_of_a_criterion_made_of_the_parameter():
 def test_a_simulated_criterion_is_bounded_by_its_noise():
     data = small(60)
     scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", m) for m in ("gem", "d_loc", "cvx_fast")]))
-    table = population.simulated_validity(data, scores)
+    table = population.validity(data, scores)
     assert set(table["run"]) == {"truth", "gem", "d_loc"}  # a free kernel has no parameters
     r = table[table["coefficient"] == "pearson"].set_index(["run", "parameter"])["r"]
     ceiling = 1.0 / np.sqrt(1.0 + population.NOISE**2)
     for parameter in ("alpha[0,0]", "beta[0,0]"):
         assert r["truth", parameter] == pytest.approx(ceiling, abs=0.2)
         assert 0.2 < r["gem", parameter] < 0.9
-    assert population.simulated_validity(replace(data, truth=None), scores).empty
+    assert population.validity(replace(data, truth=None), scores).empty
+
+
+def test_a_criterion_is_read_from_a_file(tmp_path):
+    data = small(6)
+    scores = bf.score(data, bf.fit(data, "forgetting", "d_loc"))
+    path = tmp_path / "traits.csv"
+    path.write_text("episode,age,criterion\n" + "".join(f"{e},30,{e**2}\n" for e in range(5)) + "5,31,\n")
+    table = population.validity(data, scores, path)
+    assert set(table["n"]) == {5}
+    assert len(table) == 4  # two parameters, two coefficients
+    for text, words in [
+        ("episode\n1\n", "row 1: found 'episode', expected the columns"),
+        ("", "row 1: found an empty file"),
+        ("episode,criterion\n9,1\n", "row 2: found episode '9'"),
+        ("episode,criterion\n1,1\n1,2\n", "row 3: found episode '1'"),
+        ("episode,criterion\n1,tall\n", "row 2: found criterion 'tall'"),
+        ("episode,criterion\n1\n", "row 2: found 1 cells, expected 2"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(bf.InputError, match=words):
+            population.validity(data, scores, path)
 
 
 def test_the_population_study_names_a_winner_in_every_cell():

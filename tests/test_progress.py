@@ -15,7 +15,13 @@ from project import ROOT
 def study():
     """Two data sets; D-LOC in two batches on each, CVX-LOC from the fits of CVX."""
     config = yaml.safe_load((ROOT / "config/test.yaml").read_text())
-    config |= {"methods": ["cvx", "cvx_loc", "d_loc"], "local_solvers": ["L-BFGS-B"], "limits": {}, "draws": {}}
+    config |= {
+        "methods": ["cvx", "cvx_loc", "d_loc"],
+        "local_solvers": ["L-BFGS-B"],
+        "limits": {},
+        "draws": {},
+        "populations": {},
+    }
     return read_study(config, ROOT, "this test")
 
 

@@ -64,6 +64,29 @@ def test_the_configs_of_the_project_are_valid(name):
             {"calibration": {"models": ["q"], "episodes": 1, "steps": 1}},
             "calibration.models.0 is 'q', expected one of forgetting",
         ),
+        ({"criteria": {"tiny": "x.csv"}}, "criteria has data set 'tiny', expected one listed under datasets"),
+        ({"criteria": {"tiny_2arm": "x.csv"}}, "criteria of tiny_2arm is 'x.csv', expected a file"),
+        ({"populations": {"helt_out": {}}}, "key 'helt_out' in populations is not known; allowed: held_out, parameters"),
+        (
+            {"populations": {"study": {"runs": ["gem"]}}},
+            "key 'sizes' in populations.study is missing; expected a list of numbers",
+        ),
+        (
+            {"populations": {"parameters": {"datasets": ["tiny_2arm"], "runs": ["mc"], "bootstrap": {}}}},
+            "populations.parameters has run 'mc', expected one of gem",
+        ),
+        (
+            {
+                "populations": {
+                    "held_out": {"datasets": ["tiny_2arm"], "episodes": 9, "runs": ["gem"], "share": 0.5, "folds": 2}
+                }
+            },
+            "populations.held_out: episodes is 9, expected from 2, the folds, to the",
+        ),
+        (
+            {"populations": {"hierarchical": {"participants": 0, "steps": 10}}},
+            "populations.hierarchical.participants is 0, expected how many participants it has, an integer of at least 10",
+        ),
         ({"example": 3}, "example is 3, expected the number of an episode that every run fits, 0 to 1"),
     ],
 )

@@ -6,8 +6,10 @@ table = population.held_out(data, "forgetting", {"d_loc": ("d_loc", {}), "gem": 
 population.summarise_held_out(table)
 """
 
+import csv
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,42 +245,72 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: 
     return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
 
 
-def simulated_validity(data: Dataset, scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """External validity where the truth is known: the first alpha and beta of each run that gives parameters, and of the
-    `truth`, against a criterion made of that true parameter in units of its sd and normal noise of sd NOISE.
+def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None = None, seed: int = 0) -> pd.DataFrame:
+    """External validity of every run that gives parameters: of all of them, against the criterion in a file (`read_criterion`);
+    or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
+    parameter in units of its sd and normal noise of sd NOISE.
 
-    Columns of `external_validity`, with the dataset first. No rows where the data know no truth of the fitted family, or
-    hold fewer than four participants."""
-    columns = ["dataset", "run", "parameter", "coefficient", "n", "r", "low", "high"]
-    if data.truth is None or set(scores["model"]) != {data.model}:
-        return pd.DataFrame(columns=columns)
+    Columns of `external_validity`, with the dataset first. No rows where there is neither, or for runs with fewer than four
+    participants; raises InputError as `read_criterion` and `external_validity` do."""
     given = scores[[a is not None and np.isfinite(a).all() for a in scores["alpha"]]]
     given = given[given.groupby("run")["run"].transform("size") > 3]
-    kept = data.select(sorted(given["episode"].unique()))
-    truth = pd.DataFrame({"run": "truth", "id": kept.ids})
-    truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
     tables = []
-    for symbol in ("alpha", "beta"):
-        true = getattr(kept.truth, symbol)[:, 0, 0]
-        if len(true) < 4 or np.ptp(true) == 0:
-            continue
-        rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
-        noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+    if criterion is not None and len(given):
+        tables.append(external_validity(given, read_criterion(criterion, data)))
+    elif data.truth is not None and set(scores["model"]) == {data.model}:
+        kept = data.select(sorted(given["episode"].unique()))
+        truth = pd.DataFrame({"run": "truth", "id": kept.ids})
+        truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
         everybody = pd.concat([truth, given[["run", "id", "alpha", "beta"]]], ignore_index=True)
-        tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
-    if not tables:
-        return pd.DataFrame(columns=columns)
-    table = pd.concat(tables, ignore_index=True)
+        for symbol in ("alpha", "beta"):
+            true = getattr(kept.truth, symbol)[:, 0, 0]
+            if len(true) < 4 or np.ptp(true) == 0:
+                continue
+            rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
+            noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+            tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
+    columns = ["run", "parameter", "coefficient", "n", "r", "low", "high"]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
     table.insert(0, "dataset", data.name)
     return table
+
+
+def read_criterion(path: str | Path, data: Dataset) -> dict[str, float]:
+    """The criterion of each episode: a CSV file with the columns `episode` (as its owner calls it) and `criterion`, a number,
+    or empty where it is not known. Raises InputError with the file, row, what was found and what is expected."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        lines = list(csv.reader(file))
+    if not lines or not {"episode", "criterion"} <= set(lines[0]):
+        found = ", ".join(map(repr, lines[0])) if lines else "an empty file"
+        raise InputError(f"{path}, row 1: found {found}, expected the columns 'episode' and 'criterion'")
+    places = lines[0].index("episode"), lines[0].index("criterion")
+    known, criterion = set(data.ids), {}
+    for row, cells in enumerate(lines[1:], start=2):
+        if not cells:
+            continue
+        if len(cells) != len(lines[0]):
+            raise InputError(f"{path}, row {row}: found {len(cells)} cells, expected {len(lines[0])}")
+        episode, text = (cells[place].strip() for place in places)
+        if episode not in known or episode in criterion:
+            raise InputError(
+                f"{path}, row {row}: found episode '{episode}', expected each episode of '{data.name}' at most once"
+            )
+        try:
+            criterion[episode] = float(text or "nan")
+        except ValueError:
+            criterion[episode] = np.inf
+        if np.isinf(criterion[episode]):
+            raise InputError(f"{path}, row {row}: found criterion '{text}', expected a finite number, or nothing")
+    return criterion
 
 
 def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
     """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
     `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Runs without intervals
-    have no row. Raises InputError without a truth of that model."""
+    have no row, and without a truth of that model there is none. The dataset comes first."""
+    columns = ["dataset", "run", "parameter", "n", "coverage", "low", "high", "ms"]
     if data.truth is None or set(fits["model"]) != {data.model}:
-        raise InputError(f"data set '{data.name}': no true parameters of model {', '.join(set(fits['model']))} to cover")
+        return pd.DataFrame(columns=columns)
     row_of = {int(number): row for row, number in enumerate(data.episodes)}
     rows = []
     fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
@@ -291,5 +323,5 @@ def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
             n, c = int(np.size(inside)), float(np.mean(inside))
             centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
             half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
-            rows.append((run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
-    return pd.DataFrame(rows, columns=["run", "parameter", "n", "coverage", "low", "high", "ms"])
+            rows.append((data.name, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
+    return pd.DataFrame(rows, columns=columns)

@@ -41,11 +41,27 @@ class Study:
         return _batches(self.config["calibration"]["episodes"], self.config["batch"]) if self.config["calibration"] else []
 
     @property
+    def populations(self) -> dict[str, Any]:
+        """The parts of the study of populations that are asked for, by name."""
+        return {part: asked for part, asked in self.config["populations"].items() if asked}
+
+    def methods_of(self, part: str, model: str | None = None) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Method and settings of the runs in a part of the study of populations, of those that can fit `model`."""
+        runs = [self.runs[run] for run in self.populations.get(part, {}).get("runs", [])]
+        fitting = [run for run in runs if model is None or _fits(run, model)]
+        return {run.id: (run.entry.method, run.settings) for run in fitting}
+
+    @property
     def kept_draws(self) -> list[tuple[str, str, int]]:
         """Every dataset, run and episode whose draws are kept."""
         return [
             (dataset, run, e) for run, episodes in self.config["draws"].items() for dataset in self.catalogue for e in episodes
         ]
+
+
+def _fits(run: Run, model: str) -> bool:
+    models = get_method(run.entry.method).models
+    return models is None or model in models
 
 
 def _batches(total: int, size: int) -> list[str]:
@@ -95,8 +111,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
                 f"{where}: episodes is {wanted}, but data set '{dataset}' holds {held}; expected at most {held} or all"
             )
         for run in runs.values():
-            models = get_method(run.entry.method).models
-            if models is None or catalogue[dataset].model in models:
+            if _fits(run, catalogue[dataset].model):
                 n_episodes[dataset, run.id] = min(wanted, limits.get(run.id, {}).get(dataset, wanted))
     for run, source in given.items():
         for dataset in config["datasets"]:
@@ -119,8 +134,35 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
                 f"{where}: draws of {run} has episode {max(episodes)}, expected numbers that it fits on every data set,"
                 f" 0 to {fitted - 1}"
             )
+    _check_populations(config, runs, n_episodes, where)
+    for dataset, path in config["criteria"].items():
+        if dataset not in config["datasets"]:
+            raise InputError(f"{where}: criteria has data set '{dataset}', expected one listed under datasets")
+        if not (root / path).is_file():
+            raise InputError(f"{where}: criteria of {dataset} is '{path}', expected a file below the project's folder")
     chosen = {name: catalogue[name] for name in config["datasets"]}
     return Study(config, chosen, runs, given, n_episodes)
+
+
+def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes: dict, where: str) -> None:
+    for part, asked in config["populations"].items():
+        place = f"{where}: populations.{part}"
+        known = [id_ for id_, run in runs.items() if part in ("held_out", "study") or get_method(run.entry.method).population]
+        for run in (asked or {}).get("runs", []):
+            if run not in known:
+                raise InputError(f"{place} has run '{run}', expected one of {', '.join(known) or 'gem, which is not listed'}")
+            if part == "study" and not _fits(runs[run], "forgetting"):
+                raise InputError(f"{place} has run '{run}', expected one that fits forgetting")
+        for dataset in [*(asked or {}).get("datasets", []), *(asked or {}).get("bootstrap", {})]:
+            if dataset not in config["datasets"]:
+                raise InputError(f"{place} has data set '{dataset}', expected one listed under datasets")
+            for run in asked["runs"]:
+                fitted = n_episodes.get((dataset, run))
+                if part == "held_out" and fitted is not None and not asked["folds"] <= asked["episodes"] <= fitted:
+                    raise InputError(
+                        f"{place}: episodes is {asked['episodes']}, expected from {asked['folds']}, the folds, to the"
+                        f" {fitted} that {run} fits on {dataset}"
+                    )
 
 
 def check_config(config: dict[str, Any], schema_path: Path, where: str) -> None:

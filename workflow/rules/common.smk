@@ -57,6 +57,33 @@ def method_of(wildcards):
     return STUDY.runs[wildcards.run].entry.method
 
 
+# The parts of the study of populations, each a table of its own: one for each data set, size or experiment.
+POPULATION_PARTS = [
+    f"{table}/{of}"
+    for part, tables, each in (
+        ("held_out", ["held_out"], "datasets"),
+        ("parameters", ["population", "objective"], "datasets"),
+        ("study", ["population_study"], "sizes"),
+        ("recovery", ["recovery"], "experiments"),
+        ("hierarchical", ["hierarchical"], "of"),
+    )
+    if part in STUDY.populations
+    for of in STUDY.populations[part].get(each, ["simulated"])
+    for table in tables
+]
+
+
+def methods_asked(part):
+    """The modules of the methods in a part of the study of populations."""
+    return [f"methods.{method}" for method, _ in STUDY.methods_of(part).values()]
+
+
+def population_tables():
+    """The tables on populations that this study asks for; intervals and criteria need no more than its scores."""
+    tables = ["coverage", "validity", *dict.fromkeys(part.split("/")[0] for part in POPULATION_PARTS)]
+    return [f"results/{{study}}/tables/{table}.csv" for table in tables]
+
+
 def posterior_tables():
     """The tables on posteriors that this study asks for."""
     asked = {

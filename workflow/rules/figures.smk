@@ -6,7 +6,7 @@ rule figures:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
-        tables=[*rules.summarise.output, *posterior_tables()],
+        tables=[*rules.summarise.output, *posterior_tables(), *population_tables()],
         library=sources("figures", "tables", "stored"),
     output:
         expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),

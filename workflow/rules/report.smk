@@ -21,7 +21,7 @@ rule manifest:
 rule report:
     input:
         manifest="results/{study}/manifest.json",
-        tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables()],
+        tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         library=sources("report", "tables"),
         templates=sorted((ROOT / "workflow/banditfit/report").glob("*.j2")),

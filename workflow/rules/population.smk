@@ -1,0 +1,130 @@
+# Populations: intervals and criteria held against the judged fits, prediction of held-out trials, populations' own parameters,
+# and simulated populations, whose truth is known. All but the first are parts of a study that its configuration asks for.
+
+
+rule coverage:
+    input:
+        scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        criteria=[ROOT / path for path in STUDY.config["criteria"].values()],
+        library=sources("population", "tables", "stored"),
+    output:
+        coverage="results/{study}/tables/coverage.csv",
+        validity="results/{study}/tables/validity.csv",
+    log:
+        "logs/{study}/coverage.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        criteria=list(STUDY.config["criteria"]),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/coverage.py"
+
+
+rule held_out:
+    input:
+        data="results/data/{dataset}.npz",
+        library=sources("population", "tables", "stored", *methods_asked("held_out")),
+    output:
+        "results/{study}/population/held_out/{dataset}.csv",
+    log:
+        "logs/{study}/population/held_out/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
+        runs=lambda wildcards: STUDY.methods_of("held_out", STUDY.catalogue[wildcards.dataset].model),
+        part=STUDY.populations.get("held_out"),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/held_out.py"
+
+
+rule parameters:
+    input:
+        data="results/data/{dataset}.npz",
+        library=sources("population", "tables", "stored", *methods_asked("parameters")),
+    output:
+        population="results/{study}/population/population/{dataset}.csv",
+        objective="results/{study}/population/objective/{dataset}.csv",
+    log:
+        "logs/{study}/population/parameters/{dataset}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
+        runs=STUDY.methods_of("parameters"),
+        episodes=lambda wildcards: {run: STUDY.n_episodes[wildcards.dataset, run] for run in STUDY.methods_of("parameters")},
+        part=STUDY.populations.get("parameters"),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/parameters.py"
+
+
+rule population_study:
+    input:
+        library=sources("population_study", "tables", *methods_asked("study")),
+    output:
+        "results/{study}/population/population_study/{size}.csv",
+    log:
+        "logs/{study}/population/population_study/{size}.log",
+    wildcard_constraints:
+        size=r"\d+",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        runs=STUDY.methods_of("study"),
+        part=STUDY.populations.get("study"),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/population_study.py"
+
+
+rule recovery:
+    input:
+        library=sources("population_study", "tables", *methods_asked("recovery")),
+    output:
+        "results/{study}/population/recovery/{experiment}.csv",
+    log:
+        "logs/{study}/population/recovery/{experiment}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        runs=STUDY.methods_of("recovery"),
+        part=STUDY.populations.get("recovery"),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/recovery.py"
+
+
+rule hierarchical:
+    input:
+        library=sources("hierarchical", "population_study", "tables"),
+    output:
+        "results/{study}/population/hierarchical/simulated.csv",
+    log:
+        "logs/{study}/population/hierarchical.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        part=STUDY.populations.get("hierarchical"),
+        seed=STUDY.config["seed"],
+    script:
+        "../scripts/hierarchical.py"
+
+
+if POPULATION_PARTS:
+
+    rule populations:
+        input:
+            parts=expand("results/{{study}}/population/{part}.csv", part=POPULATION_PARTS),
+            library=sources("population", "population_study", "tables"),
+        output:
+            expand("results/{{study}}/tables/{table}.csv", table=sorted({part.split("/")[0] for part in POPULATION_PARTS})),
+        log:
+            "logs/{study}/populations.log",
+        conda:
+            "../../envs/environment.yaml"
+        script:
+            "../scripts/populations.py"

@@ -1,0 +1,20 @@
+"""Holds the judged fits against the truth, or against criteria of the data's owner."""
+
+import sys
+
+import pandas as pd
+
+from banditfit import data, population
+from banditfit.stored import intact
+from banditfit.tables import read_table, write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+criteria = dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True))
+coverage, validity = [], []
+for path, scores in zip(snakemake.input.data, snakemake.input.scores, strict=True):
+    held, judged = intact(data.load, path), intact(read_table, scores)
+    coverage.append(population.coverage(held, judged))
+    validity.append(population.validity(held, judged, criteria.get(held.name), snakemake.params.seed))
+for tables, path in ((coverage, snakemake.output.coverage), (validity, snakemake.output.validity)):
+    write_csv(pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True), path)

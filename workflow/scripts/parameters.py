@@ -1,0 +1,26 @@
+"""The populations that the episodes of one data set make, and how their fits came about."""
+
+import sys
+
+import pandas as pd
+
+from banditfit import data, population
+from banditfit.stored import intact
+from banditfit.tables import write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+held = intact(data.load, snakemake.input.data)
+tables, traces = [], []
+for run, (method, settings) in snakemake.params.runs.items():
+    episodes = held.select(slice(snakemake.params.episodes[run]))
+    bootstrap = snakemake.params.part["bootstrap"].get(held.name, 0)
+    pair = population.parameters(
+        episodes, snakemake.params.model, method, settings, bootstrap=bootstrap, seed=snakemake.params.seed
+    )
+    for table, kept in zip(pair, (tables, traces), strict=True):
+        table.insert(0, "dataset", held.name)
+        table.insert(1, "run", run)
+        kept.append(table)
+write_csv(pd.concat(tables), snakemake.output.population)
+write_csv(pd.concat(traces), snakemake.output.objective)

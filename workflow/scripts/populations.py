@@ -1,0 +1,19 @@
+"""Gathers what the parts of the study of populations found into the tables that people read."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from banditfit.population import summarise_held_out
+from banditfit.population_study import summarise_recovery
+from banditfit.tables import read_csv, write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+SUMMARIES = {"held_out": summarise_held_out, "recovery": summarise_recovery}
+for path in snakemake.output:
+    name = Path(path).stem
+    parts = [read_csv(part) for part in snakemake.input.parts if Path(part).parent.name == name]
+    table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    write_csv(SUMMARIES[name](table) if name in SUMMARIES else table, path)

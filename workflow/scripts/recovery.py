@@ -1,0 +1,21 @@
+"""Whether the parameters of simulated populations of one experiment come back."""
+
+import sys
+
+from banditfit import population_study
+from banditfit.tables import write_csv
+
+sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+
+model, bandit = snakemake.wildcards.experiment.rsplit("_", 1)
+part = snakemake.params.part
+table = population_study.recovery(
+    snakemake.params.runs,
+    replicates=part["replicates"],
+    size=part["participants"],
+    steps=part["steps"],
+    model=model,
+    bandit=bandit,
+    seed=snakemake.params.seed,
+)
+write_csv(table, snakemake.output[0])
