@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper progress figures benchmark check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper progress figures benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -54,6 +54,18 @@ figures: env ## tables, figures and report of a finished study anew from its sto
 benchmark: env ## speed, measured in one run, as ratios
 	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit.benchmark
 
+# Multiplies the numbers of episodes.
+SCALE ?= 1
+
+benchmark-mc: .venv-benchmark/.ready ## speed of the Monte Carlo sampler against PyMC, NumPyro, BlackJAX (SCALE=1)
+	OMP_NUM_THREADS=1 PYTHONPATH=workflow .venv-benchmark/bin/python -m banditfit.benchmark_mc results/benchmark $(SCALE)
+
+.venv-benchmark/.ready: envs/requirements.lock envs/requirements-benchmark.in
+	$(PYTHON) -m venv --clear --without-pip .venv-benchmark
+	$(PYTHON) -m pip --python .venv-benchmark/bin/python install --quiet --requirement envs/requirements.lock
+	$(PYTHON) -m pip --python .venv-benchmark/bin/python install --quiet --requirement envs/requirements-benchmark.in
+	touch $@
+
 check: env ## style of code and workflow
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -68,4 +80,4 @@ lock: env ## new pins from envs/requirements.in
 	sed -n 's/^\([a-z].*==.*[^ ]\) \\$$/      - \1/p' envs/requirements.lock >> envs/environment.yaml
 
 clean: ## remove the environment and the caches, keep all results
-	rm -rf .venv .uvboot .snakemake .pytest_cache .ruff_cache
+	rm -rf .venv .venv-benchmark .uvboot .snakemake .pytest_cache .ruff_cache

@@ -50,10 +50,11 @@ def against(what: str, experiment: str, pairs: Iterable[tuple[float, float]], ta
     ratio = theirs / ours
     q25, median, q75 = np.percentile(ratio, (25, 50, 75))
     times = [1e3 * np.median(ours), 1e3 * np.median(theirs)]
-    return [what, experiment, len(ours), *times, median, q25, q75, "times faster", target, _met(median >= target, target)]
+    return [what, experiment, len(ours), *times, median, q25, q75, "times faster", target, met(median >= target, target)]
 
 
-def _met(reached: bool, target: float) -> str:
+def met(reached: bool, target: float) -> str:
+    """The word for a target reached or not; empty where there is none."""
     return "" if np.isnan(target) else "met" if reached else "not met"
 
 
@@ -108,9 +109,9 @@ def profile_rows() -> list[list]:
         excess = float((fits["nll"] - local["nll"]).max())
         ms = [1e3 * fits["t_wall"].median(), 1e3 * local["t_wall"].median()]
         head, tail = [f"forgetting {bandit}", len(fits), *ms], [np.nan, np.nan]
-        rows.append(["profile: all episodes, 2 cores", *head, total, *tail, "s, at most", most, _met(total <= most, most)])
+        rows.append(["profile: all episodes, 2 cores", *head, total, *tail, "s, at most", most, met(total <= most, most)])
         row = ["profile: most above d_loc, 20 starts", *head, excess, *tail, "nats, at most", 1e-6]
-        rows.append([*row, _met(excess <= 1e-6, 1e-6)])
+        rows.append([*row, met(excess <= 1e-6, 1e-6)])
     return rows
 
 
@@ -146,7 +147,7 @@ def bound_rows() -> list[list]:
             q25, median, q75 = np.percentile(gaps[name], (25, 50, 75))
             ours = 1e3 * fits[name]["t_wall"].median()
             row = [f"{name}: gap to the best fit", f"{model} {bandit}", len(best), ours, np.nan, median, q25, q75]
-            rows.append([*row, "nats, at most", most, _met(median <= most, most)])
+            rows.append([*row, "nats, at most", most, met(median <= most, most)])
     return rows
 
 
@@ -165,9 +166,9 @@ def certified_rows() -> list[list]:
             what, share = "share closed to 1e-3 within a second", ((gap <= 1e-3) & (ms <= 1000)).mean()
             target = 0.95 if (model, bandit) == ("per_arm", "2arm") else np.nan
         row = [f"certified: {what}", f"{model} {bandit}", len(fits), ms.median(), np.nan, share, np.nan, np.nan]
-        rows.append([*row, "share, at least", target, _met(share >= target, target)])
+        rows.append([*row, "share, at least", target, met(share >= target, target)])
     row = ["certified: all 2000 episodes", "forgetting", 2000, np.nan, np.nan, total, np.nan, np.nan]
-    return [*rows, [*row, "s, at most", 120, _met(total <= 120, 120)]]
+    return [*rows, [*row, "s, at most", 120, met(total <= 120, 120)]]
 
 
 def small_bandit(n_arms: int, n_steps: int, n_episodes: int) -> Dataset:
@@ -221,7 +222,7 @@ def run() -> tuple[pd.DataFrame, pd.DataFrame]:
     grown = growth()
     memory = grown["peak_mib"].max()
     row = ["memory: 100,000 episodes, d_loc", "forgetting 2arm", 1, np.nan, np.nan, memory, np.nan, np.nan]
-    rows.append([*row, "MiB, at most", 4096, _met(memory <= 4096, 4096)])
+    rows.append([*row, "MiB, at most", 4096, met(memory <= 4096, 4096)])
     return pd.DataFrame(rows, columns=COLUMNS), grown
 
 

@@ -1,9 +1,10 @@
 """Which sampler: effective draws per second of `mc` and of four other ways to sample the same posterior of `forgetting`.
 
-`python -m banditfit.benchmark_mc [FOLDER]` writes mc.csv to FOLDER (results/benchmark). It needs pymc, numpyro, blackjax and
-jax beside what the pipeline runs on. Every sampler runs 4 chains of the default length of `mc`
-on the same episodes, one after the other, on one core; a second run of the compiled program is timed (`seconds`), and the
-first separately (`seconds_first`: what a new episode costs where the program has to be compiled for it).
+`make benchmark-mc`, or `python -m banditfit.benchmark_mc [FOLDER [SCALE]]` with the packages of
+envs/requirements-benchmark.in, writes mc.csv (all samplers) and mc_targets.csv (columns as in benchmark.csv) to FOLDER
+(results/benchmark); SCALE multiplies the numbers of episodes. Every sampler runs 4 chains of the default length of `mc` on
+the same episodes, one after the other, on one core; a second run of the compiled program is timed (`seconds`), and the first
+separately (`seconds_first`: what a new episode costs where the program has to be compiled for it).
 """
 
 import sys
@@ -26,13 +27,17 @@ from jax.scipy.stats import norm
 from nutpie.compiled_pyfunc import from_pyfunc
 from pymc.sampling.jax import get_jaxified_logp
 
-from .benchmark import problems
+from .benchmark import COLUMNS as TARGETS
+from .benchmark import against, met, problems
+from .fitting import fit
 from .likelihood import Problem
 from .methods import _posterior, mc
+from .simulate import published_data
 from .tables import write_csv
 
 SETTINGS = mc.Settings()
 EPISODES = 3
+EFFECTIVE = 400  # draws that the targets ask for
 COLUMNS = [
     "sampler",
     "experiment",
@@ -166,22 +171,23 @@ def usual(problem: Problem) -> Run:
     return _numpyro(lambda point: -log_p(point), start)
 
 
+OURS, USUAL = "nutpie, compiled likelihood by address (mc)", "PyMC scan, NumPyro (the usual way)"
 SAMPLERS = {
-    "nutpie, compiled likelihood by address (mc)": ours,
+    OURS: ours,
     "nutpie, compiled likelihood by callback": nutpie_callback,
     "NumPyro, JAX scan": numpyro_scan,
     "BlackJAX, JAX scan": blackjax_scan,
-    "PyMC scan, NumPyro (the usual way)": usual,
+    USUAL: usual,
 }
 
 
-def measure() -> pd.DataFrame:
-    """One row per sampler and bandit: medians over episodes; `ours_faster` is the ratio of effective draws per second, of
-    second runs (compilation left out), `ours_faster_first` with compilation for each episode."""
+def samples(episodes: int) -> pd.DataFrame:
+    """One row per sampler, bandit and episode: seconds of a second run and of the first, compilation included, bulk ESS, and
+    effective draws per second of both runs."""
     rows = []
     for bandit in ("2arm", "10arm"):
         mc.METHOD.warm_up()
-        for problem in problems("forgetting", bandit, EPISODES):
+        for number, problem in enumerate(problems("forgetting", bandit, episodes)):
             for name, prepare in SAMPLERS.items():
                 begin = perf_counter()
                 run = prepare(problem)
@@ -191,17 +197,61 @@ def measure() -> pd.DataFrame:
                 draws = run(1)
                 seconds = perf_counter() - begin
                 ess = float(az.ess(az.convert_to_dataset({"u": draws}))["u"].min())
-                rows.append([name, f"forgetting {bandit}", seconds, first, ess, ess / seconds, ess / first])
-    table = pd.DataFrame(rows, columns=["sampler", "experiment", "seconds", "seconds_first", "ess_bulk", "rate", "rate_first"])
-    table = table.groupby(["experiment", "sampler"], sort=False).median().reset_index()
-    mine = table[table["sampler"] == next(iter(SAMPLERS))].set_index("experiment").loc[table["experiment"]]
+                rows.append([name, f"forgetting {bandit}", number, seconds, first, ess, ess / seconds, ess / first])
+    return pd.DataFrame(
+        rows, columns=["sampler", "experiment", "episode", "seconds", "seconds_first", "ess_bulk", "rate", "rate_first"]
+    )
+
+
+def measure(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per sampler and bandit of `samples`: medians over episodes; `ours_faster` is the ratio of effective draws per
+    second, of second runs (compilation left out), `ours_faster_first` with compilation for each episode."""
+    n = table["episode"].nunique()
+    table = table.drop(columns="episode").groupby(["experiment", "sampler"], sort=False).median().reset_index()
+    mine = table[table["sampler"] == OURS].set_index("experiment").loc[table["experiment"]]
     for column in ("rate", "rate_first"):
         table["ours_faster" + column.removeprefix("rate")] = mine[column].to_numpy() / table[column]
-    return table.rename(columns={"rate": "ess_per_second"}).assign(n=EPISODES)[COLUMNS]
+    return table.rename(columns={"rate": "ess_per_second"}).assign(n=n)[COLUMNS]
+
+
+def rate_rows(table: pd.DataFrame) -> list[list]:
+    """Rows of targets: effective draws per second of `mc` against the usual way, on the same episodes."""
+    rows = []
+    for experiment, part in table.groupby("experiment", sort=False):
+        mine, theirs = (part[part["sampler"] == name].set_index("episode") for name in (OURS, USUAL))
+        for column, words, target in (("", "compilation left out", 5.0), ("_first", "compiled for each episode", np.nan)):
+            # Seconds of so many effective draws: a ratio of these times is one of rates.
+            pairs = zip(EFFECTIVE / mine["rate" + column], EFFECTIVE / theirs["rate" + column], strict=True)
+            rows.append(against(f"mc / usual way, {EFFECTIVE} effective draws, {words}", experiment, pairs, target))
+    return rows
+
+
+def study_rows(scale: float) -> list[list]:
+    """Rows of targets: seconds that 1000 episodes take on two cores, extrapolated from the processor time of the first few
+    (`scale` times as many as by default), those sampled again included."""
+    rows = []
+    for model, bandit, episodes, target in (("forgetting", "2arm", 50, 300.0), ("subrewards", "10arm", 20, 3600.0)):
+        data = published_data(model, bandit)
+        fits = fit(data.select(range(max(2, round(scale * episodes)))), model, "mc", settings={"ess": EFFECTIVE})
+        reached = (fits["status"] == "converged").mean()
+        seconds = 1000 * fits["t_cpu"].mean() / 2
+        spread = 1000 * np.percentile(fits["t_cpu"], (25, 75)) / 2
+        what = (
+            f"mc: 1000 episodes at {EFFECTIVE} effective draws, extrapolated from {len(fits)}, {reached:.0%} of which have them"
+        )
+        row = [what, f"{model} {bandit}", len(fits), 1e3 * fits["t_cpu"].median(), np.nan, seconds, *spread]
+        rows.append([*row, "s on two cores, at most", target, met(seconds <= target, target)])
+    return rows
+
+
+def main(folder: Path, scale: float) -> None:
+    jax.config.update("jax_enable_x64", True)
+    table = samples(max(1, round(scale * EPISODES)))
+    targets = pd.DataFrame([*rate_rows(table), *study_rows(scale)], columns=TARGETS)
+    for name, found in (("mc", measure(table)), ("mc_targets", targets)):
+        write_csv(found, folder / f"{name}.csv")
+        print(found.to_string(index=False, float_format=lambda x: f"{x:.3g}", na_rep="-"))
 
 
 if __name__ == "__main__":
-    jax.config.update("jax_enable_x64", True)
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmark")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_csv(measure(), folder / "mc.csv")
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmark"), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)
