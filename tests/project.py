@@ -59,7 +59,8 @@ local_solvers: [L-BFGS-B]
 batch: 1
 seed: 1
 """
-# It comes to harm once, as the file `fault` says: the batch that gets there first takes the file away.
+# It comes to harm once, as the file `fault` says: the batch that gets there first (or, if it says so, when only one is left)
+# takes the file away. Slurm counts as memory what is in use, so that must be filled.
 FRAIL = '''"""The middle of the box, by a method that may come to harm."""
 
 import os
@@ -79,17 +80,17 @@ class Settings:
 
 
 def fit(problem, settings, rng, given):
+    path = Path("fault")
+    last = len(list(Path("results/test/fits/tiny_2arm/frail").glob("*.parquet"))) == 2
     try:
-        fault = Path("fault").rename("fault.taken").read_text()
+        fault = path.rename("fault.taken").read_text() if last or path.read_text() != "kill the last" else ""
     except FileNotFoundError:
         fault = ""
-    if fault == "kill":
+    if fault.startswith("kill"):
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "memory":
         held = np.ones(300_000_000)
         time.sleep(30)
-    elif fault == "time":
-        time.sleep(600)
     alpha, beta = problem.split((problem.lower + problem.upper) / 2)
     return Outcome("converged", alpha=alpha, beta=beta, nll=problem.nll(alpha, beta))
 

@@ -400,7 +400,9 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")  # nothing is loaded from elsewhere
     for section in ("identity", "known", "results", "figures", "times", "outcomes", "corrections", "limitations"):
         assert f'<h2 id="{section}">' in page
-    assert page.count("data:image/svg+xml;") == sum(spec.section != "posterior" for spec in figures.FIGURES.values())
+    assert page.count("data:image/svg+xml;") == sum(
+        spec.section not in ("posterior", "population") for spec in figures.FIGURES.values()
+    )
     assert "No published figures exist for" in page
     for median in results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
         assert words.sig(median) in page
@@ -416,7 +418,7 @@ def test_the_report_says_what_posteriors_are_worth(known, tmp_path):
     (tmp_path / "without").mkdir()
     assert 'id="posterior"' not in rendered(known[0], tmp_path / "without/report.html")
     page = rendered(with_posteriors(known[0]), tmp_path / "report.html")
-    assert page.count("data:image/svg+xml;") == len(figures.FIGURES)
+    assert page.count("data:image/svg+xml;") == sum(spec.section != "population" for spec in figures.FIGURES.values())
     section = page.split('<h2 id="posterior">')[1].split("<h2")[0]
     assert "Of 3 fits by Monte Carlo, 2 (66.7 %) failed a diagnostic" in section and "1.0012" in section
     assert "20 of 100 means are off by more than 1.96 standard errors" in section

@@ -6,6 +6,7 @@
 
 import resource
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from . import likelihood, usual
+from . import likelihood, population, usual
 from .data import Dataset
 from .figures import save
 from .fitting import fit
@@ -171,6 +172,36 @@ def certified_rows() -> list[list]:
     return [*rows, [*row, "s, at most", 120, met(total <= 120, 120)]]
 
 
+def population_rows() -> list[list]:
+    """What a population costs per participant, on all published episodes; and in the online mode the memory beyond the data
+    that a pass over 100,000 participants takes, with its ratio to that of 1000."""
+    data = published_data("forgetting", "2arm")
+    get_method("gem").warm_up()
+    ms = 1e3 * seconds(fit, data, "forgetting", "gem") / len(data)
+    cost = [
+        "gem: a participant",
+        "forgetting 2arm",
+        len(data),
+        ms,
+        np.nan,
+        ms,
+        np.nan,
+        np.nan,
+        "ms, at most",
+        25,
+        met(ms <= 25, 25),
+    ]
+    peaks = []
+    for n in (1000, 100_000):
+        data = small_bandit(2, 200, n)
+        tracemalloc.start()
+        ms = 1e3 * seconds(population.learn, data, "forgetting", "gem", {"batch": 500, "iterations": 1}) / n
+        peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
+        tracemalloc.stop()
+    row = ["gem online: memory of a pass, 100,000 participants / 1000", "forgetting 2arm", n, ms, np.nan, peaks[1] / peaks[0]]
+    return [cost, [*row, *peaks, "times, at most", 2, met(peaks[1] <= 2 * peaks[0], 2)]]
+
+
 def small_bandit(n_arms: int, n_steps: int, n_episodes: int) -> Dataset:
     """Forgetting agents on a bandit of any size."""
     p_reward = np.linspace(0.9, 0.1, n_arms)
@@ -219,6 +250,7 @@ def draw(grown: pd.DataFrame) -> Figure:
 def run() -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of ratios and targets, and the table of growth."""
     rows = [*likelihood_rows(), *local_rows(), *profile_rows(), *convex_rows(), *bound_rows(), *certified_rows()]
+    rows += population_rows()
     grown = growth()
     memory = grown["peak_mib"].max()
     row = ["memory: 100,000 episodes, d_loc", "forgetting 2arm", 1, np.nan, np.nan, memory, np.nan, np.nan]

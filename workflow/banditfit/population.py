@@ -7,7 +7,7 @@ population.summarise_held_out(table)
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def learn(
     the objective and reason for stopping. Bounds and seed as in `fit`; raises InputError as `fit` does."""
     options = _options(method, settings)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
-    return _learn(_problems(data, model, bounds), options, rng, POPULATION_METHODS[method])[0]
+    return _learn(_Participants(data, model, bounds), options, rng, POPULATION_METHODS[method])[0]
 
 
 def _options(method: str, settings: Mapping[str, Any] | None):
@@ -54,10 +54,20 @@ def _options(method: str, settings: Mapping[str, Any] | None):
     return get_method(method).read_settings(method, settings)
 
 
-def _problems(data: Dataset, model: str, bounds: Bounds | None) -> list[Problem]:
-    family = get_model(model)
-    bounds = bounds or data.bounds_of(family)
-    return [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
+class _Participants(Sequence):
+    """The problems of a data set, each made when it is asked for: the online mode then holds a few of them at a time."""
+
+    def __init__(self, data: Dataset, model: str, bounds: Bounds | None):
+        self.data, self.model = data, get_model(model)
+        self.bounds = bounds or data.bounds_of(self.model)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, row: int) -> Problem:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return likelihood.problem(self.data, row, self.model, self.bounds)
 
 
 def parameter_names(model: str, n_arms: int) -> list[str]:
@@ -84,7 +94,7 @@ def parameters(
     round: `objective` in nats, whether it was `kept`, and how the fit ended: `converged` and `reason`.
     """
     options, shared = _options(method, settings), POPULATION_METHODS[method]
-    problems = _problems(data, model, None)
+    problems = _Participants(data, model, None)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared)
     mean_se, sd_se = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
@@ -118,7 +128,7 @@ def _moments(found: Population) -> np.ndarray:
     return np.array([found.mu, sd])
 
 
-def _drawn(problems: list[Problem], rng: np.random.Generator) -> list[Problem]:
+def _drawn(problems: Sequence[Problem], rng: np.random.Generator) -> list[Problem]:
     return [problems[j] for j in rng.integers(len(problems), size=len(problems))]
 
 
@@ -154,7 +164,7 @@ def held_out(
     if not 2 <= folds <= len(data):
         raise InputError(f"folds is {folds}, expected 2 to {len(data)}, the number of participants")
     early = first_trials(data, share)
-    problems, early_problems = _problems(data, model, bounds), _problems(early, model, bounds)
+    problems, early_problems = _Participants(data, model, bounds), _Participants(early, model, bounds)
     fold = np.random.default_rng(derive_seed(data.name, None, "folds", seed)).permutation(len(data)) % folds
     values = {"chance": [np.zeros((one.n_steps, one.n_arms)) for one in problems]}
     if data.truth is not None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..files import replacing
 from ..tables import Results
-from . import accuracy, effort, example, guide, likelihoods, posterior, published
+from . import accuracy, effort, example, guide, likelihoods, population, posterior, published
 from ._files import png, svg
 from ._style import CERTIFIED, STYLE, FigureSpec
 
@@ -17,7 +17,7 @@ __all__ = ["CERTIFIED", "FIGURES", "draw", "save"]
 
 FIGURES: dict[str, FigureSpec] = {
     name: spec
-    for module in (accuracy, likelihoods, effort, posterior, published, example, guide)
+    for module in (accuracy, likelihoods, effort, posterior, population, published, example, guide)
     for name, spec in module.FIGURES.items()
 }
 

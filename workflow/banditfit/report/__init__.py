@@ -19,11 +19,17 @@ from ..figures import CERTIFIED, FIGURES
 from ..files import replacing
 from ..methods import STATUSES
 from ..published import VERDICTS
-from . import claims, guide, posterior, reproduction
+from . import claims, guide, population, posterior, reproduction
 from .page import Page
 from .words import count, sig
 
-SECTIONS: dict[str, Any] = {"guide": guide, "posterior": posterior, "claims": claims, "reproduction": reproduction}
+SECTIONS: dict[str, Any] = {
+    "guide": guide,
+    "posterior": posterior,
+    "population": population,
+    "claims": claims,
+    "reproduction": reproduction,
+}
 
 
 def render(

@@ -1,0 +1,80 @@
+"""Figures and report section of populations, on small tables of every part; and a study without them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import banditfit as bf
+from banditfit import catalogue, entries, figures, hierarchical, population, population_study
+from banditfit.figures.population import FIGURES
+from banditfit.report import population as section
+from banditfit.tables import Results
+
+ROWS = ("profile\tprofile\t{}\tno\tProfile\t-\t#E69F00\t1\tx", "gem\tgem\t{}\tno\tGEM\t-\t#1668E4\t2\tx")
+GEM = {"gem": ("gem", {})}
+BOTH = GEM | {"profile": ("profile", {})}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("entries") / "methods.tsv"
+    path.write_text("\n".join(["\t".join(entries.COLUMNS), *ROWS]) + "\n")
+    return entries.expand(entries.read_entries(path), ["profile", "gem"], [])
+
+
+@pytest.fixture(scope="module")
+def results(runs):
+    data = bf.simulate(
+        "mine", "forgetting", p_reward=(0.8, 0.3), p_switch=0.05, n_episodes=12, n_steps=60, seed=1, beta=((0, 5),)
+    )
+    scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", run.entry.method) for run in runs]))
+    told, trace = population.parameters(data, "forgetting", bootstrap=2)
+    for table in (told, trace):
+        table.insert(0, "dataset", "mine")
+        table.insert(1, "run", "gem")
+    one_type = population_study.POPULATIONS["normal"]
+    simulated = population_study.simulate_population("s", one_type, 12, 40, np.random.default_rng(1))
+    tables = {
+        "coverage": population.coverage(data, scores),
+        "validity": population.validity(data, scores),
+        "held_out": population.summarise_held_out(population.held_out(data, "forgetting", BOTH, folds=3)),
+        "population": told,
+        "objective": trace,
+        "population_study": population_study.study(BOTH, sizes=(4, 8), steps=(20, 40), replicates=2),
+        "recovery": population_study.summarise_recovery(population_study.recovery(GEM, 2, 20, 40)),
+        "hierarchical": hierarchical.compare(simulated, "forgetting", 2, 100, 200).assign(steps=40),
+    }
+    entry = catalogue.Entry("mine", "my bandit", "forgetting", None, "simulate", 2, 12, None)
+    return Results(scores, tables, scores, runs, {"mine": entry}, {"mine": data})
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn(results, name, tmp_path):
+    figure = figures.draw(name, results)
+    assert figure.axes
+    figures.save(figure, tmp_path / name)
+    assert (tmp_path / f"{name}.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_without_data_says_so(results, name):
+    bare = Results(results.scores, {}, results.examples, results.runs, results.catalogue, results.data)
+    assert "Nothing to draw" in figures.draw(name, bare).texts[0].get_text()
+
+
+def test_the_section_says_what_each_part_found(results):
+    found = section.section(results.tables, results.runs, results.catalogue)
+    assert "GEM" in found["told"]
+    assert "GEM" in found["coverage"]["sentence"]
+    assert "my bandit" in found["held_out"]["sentence"]
+    assert {row["name"] for row in found["held_out"]["rows"]} == {"profile", "gem", "truth", "chance"}
+    assert len(found["who_wins"]["rows"]) == 2 * 2 * 2
+    assert "of the truth" in found["recovery"]["sentence"]
+    assert found["parameters"]["groups"][0]["bootstrapped"]
+    assert "posterior sd" in found["hierarchical"]["sentence"]
+    assert {row["parameter"] for row in found["validity"]["rows"]} == {"α[0,0]", "β[0,0]"}
+
+
+def test_a_study_without_populations_has_no_section(results):
+    empty = {name: table.head(0) for name, table in results.tables.items() if name in ("coverage", "validity")}
+    assert section.section(empty, results.runs, results.catalogue) is None

@@ -1,0 +1,225 @@
+"""Populations: who wins when, what held-out trials say, what intervals and criteria are worth, and how GEM converges."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from ..population import NOISE
+from ..population_study import METRICS
+from ..tables import Results
+from ._style import (
+    FAINT,
+    INK,
+    ROW,
+    WIDTH,
+    FigureSpec,
+    datasets_of,
+    dot,
+    grid,
+    legend,
+    log_axis,
+    nothing,
+    panel_rows,
+    run_handles,
+    runs_of,
+    x_label,
+)
+
+PARAMETERS = {"alpha": ("o", "α"), "beta": ("s", "β")}
+NOMINAL = 0.95
+
+
+def _table(results: Results, name: str) -> pd.DataFrame:
+    return results.tables.get(name, pd.DataFrame())
+
+
+def _interval(ax: Axes, y: float, row, colour: str, marker: str = "o") -> None:
+    """A value with its interval, as a point and a line; `row` is (value, low, high)."""
+    value, low, high = row
+    ax.hlines(y, low, high, color=colour, linewidth=1.2)
+    ax.plot(value, y, marker, color=colour, markersize=4.0)
+
+
+def _lines(results: Results, table: pd.DataFrame, extra: tuple[str, ...] = ()) -> tuple[Figure, dict[str, Axes], dict]:
+    """A grid with a line per run (and per name in `extra`, which are no runs), the same in a row of panels."""
+    datasets = datasets_of(results, table)
+    rows = panel_rows(datasets)
+    names = {}
+    for row in rows:
+        present = table[table["dataset"].isin(row)]
+        more = [name for name in extra if name in set(present["run"])]
+        shown = [*((run.id, run.entry.label, run.entry.colour) for run in runs_of(results.runs, present))]
+        names |= {d: [*shown, *((name, name, INK) for name in more)] for d in row}
+    figure, panels = grid(results, datasets, [ROW * len(names[row[0]]) + 0.2 for row in rows], sharey="row")
+    for dataset, ax in panels.items():
+        ax.set_yticks(range(len(names[dataset])), [label for _, label, _ in names[dataset]])
+        ax.set_ylim(len(names[dataset]) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x")
+    return figure, panels, names
+
+
+def _coverage(results: Results) -> Figure:
+    table = _table(results, "coverage")
+    if table.empty:
+        return nothing("no fit of this study has intervals and a known truth")
+    figure, panels, names = _lines(results, table)
+    for dataset, ax in panels.items():
+        ax.axvspan(0.93, 0.97, color="#F1F1F1", linewidth=0, zorder=0)
+        ax.axvline(NOMINAL, color=FAINT, linewidth=0.8)
+        found = table[table["dataset"] == dataset].set_index(["run", "parameter"])
+        for y, (run, _, colour) in enumerate(names[dataset]):
+            for shift, (parameter, (marker, _)) in zip((-0.16, 0.16), PARAMETERS.items(), strict=True):
+                if (run, parameter) in found.index:
+                    _interval(ax, y + shift, found.loc[(run, parameter), ["coverage", "low", "high"]], colour, marker)
+    x_label(panels, "share of 95 % intervals that hold the truth")
+    legend(figure, _parameter_handles())
+    return figure
+
+
+def _parameter_handles() -> list[Line2D]:
+    return [
+        Line2D([], [], linestyle="", marker=marker, color=INK, markersize=4.0, label=label)
+        for marker, label in PARAMETERS.values()
+    ]
+
+
+def _validity(results: Results) -> Figure:
+    table = _table(results, "validity")
+    table = table[table["coefficient"] == "pearson"] if len(table) else table
+    if table.empty:
+        return nothing("no data set of this study has a criterion or a truth to make one of, for four participants or more")
+    figure, panels, names = _lines(results, table, ("truth",))
+    for dataset, ax in panels.items():
+        found = table[table["dataset"] == dataset]
+        if "truth" in set(found["run"]):
+            ax.axvline(1.0 / np.sqrt(1.0 + NOISE**2), color=FAINT, linewidth=0.8)
+        for y, (run, _, colour) in enumerate(names[dataset]):
+            rows = found[found["run"] == run]
+            shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else [0.0]
+            for shift, row in zip(shifts, rows.itertuples(), strict=True):
+                _interval(ax, y + shift, (row.r, row.low, row.high), colour, PARAMETERS[row.parameter.split("[")[0]][0])
+    x_label(panels, "Pearson correlation with the criterion")
+    legend(figure, _parameter_handles())
+    return figure
+
+
+def _held_out(results: Results) -> Figure:
+    table = _table(results, "held_out")
+    if table.empty:
+        return nothing("this study predicts no held-out trials")
+    table = table[table["run"] != "chance"]
+    figure, panels, names = _lines(results, table, ("truth",))
+    for dataset, ax in panels.items():
+        found = table[table["dataset"] == dataset].set_index("run")
+        ax.axvline(0.0, color=FAINT, linewidth=0.8)
+        for y, (run, _, colour) in enumerate(names[dataset]):
+            if run in found.index:
+                _interval(ax, y, found.loc[run, ["gain", "gain_low", "gain_high"]], colour)
+        ax.set_title(f"n = {found['n'].min():.0f}", loc="right", fontsize=7.0, fontweight="normal", color=FAINT)
+    x_label(panels, "gain over chance (nats per held-out trial)")
+    return figure
+
+
+def _who_wins(results: Results) -> Figure:
+    table = _table(results, "population_study")
+    if table.empty:
+        return nothing("this study simulates no populations")
+    runs = runs_of(results.runs, table)
+    populations, sizes = list(dict.fromkeys(table["population"])), sorted(table["size"].unique())
+    figure = Figure(figsize=(WIDTH, 1.75 * len(populations) + 0.9), layout="constrained")
+    axes = figure.subplots(len(populations), len(sizes), squeeze=False, sharex=True, sharey="row")
+    for row, population in enumerate(populations):
+        for ax, size in zip(axes[row], sizes, strict=True):
+            cell = table[(table["population"] == population) & (table["size"] == size)]
+            for run in runs:
+                by_steps = np.log(cell[cell["run"] == run.id].set_index("steps")["kl"]).groupby(level=0)
+                line, spread = np.exp(by_steps.mean()), by_steps.std(ddof=0).fillna(0.0)
+                colour = run.entry.colour
+                ax.plot(line.index, line, "o-", color=colour, markersize=3.0, linewidth=1.3)
+                ax.fill_between(
+                    line.index, line * np.exp(-spread), line * np.exp(spread), color=colour, alpha=0.13, linewidth=0
+                )
+            ax.set_title(f"{population}, {size} participants" if ax is axes[row, 0] else f"{size}", fontsize=8.0)
+            ax.grid()
+        log_axis(axes[row, 0].yaxis)
+        axes[row, 0].set_ylabel(f"{METRICS['kl']} (nats)")
+    for ax in axes.flat:
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(sorted(table["steps"].unique()), [str(n) for n in sorted(table["steps"].unique())])
+        ax.xaxis.set_minor_locator(NullLocator())
+    for ax in axes[-1]:
+        ax.set_xlabel("trials")
+    legend(figure, run_handles(runs))
+    return figure
+
+
+def _objective(results: Results) -> Figure:
+    table = _table(results, "objective")
+    if table.empty:
+        return nothing("this study describes no populations")
+    runs = runs_of(results.runs, table)
+    datasets = datasets_of(results, table)
+    figure, panels = grid(results, datasets, [1.5] * len(panel_rows(datasets)))
+    for dataset, ax in panels.items():
+        for run in runs:
+            part = table[(table["dataset"] == dataset) & (table["run"] == run.id)]
+            if part.empty:
+                continue
+            ax.plot(part["round"], part["objective"], "o-", color=run.entry.colour, markersize=3.0, linewidth=1.2)
+            kept = part[part["kept"].astype(bool)]
+            ax.plot(kept["round"], kept["objective"], "o", markersize=8.0, markerfacecolor="none", markeredgecolor=INK)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.ticklabel_format(axis="y", useOffset=False)
+        ax.grid()
+    x_label(panels, "round")
+    for row in panel_rows(datasets):
+        panels[row[0]].set_ylabel("objective (nats)")
+    legend(figure, [*(dot(run.entry.colour, run.entry.label) for run in runs), _kept_handle()])
+    return figure
+
+
+def _kept_handle() -> Line2D:
+    return Line2D([], [], linestyle="", marker="o", markersize=8.0, markerfacecolor="none", markeredgecolor=INK, label="kept")
+
+
+FIGURES = {
+    "who_wins": FigureSpec(
+        _who_wins,
+        "Who wins when?",
+        "Mean policy KL over the participants of simulated populations, by trials (across) and participants (panels), for a"
+        " population of one type (top) and of two types (below); lower is better. Lines: geometric means over replicates;"
+        " bands: one sd. Pooling gains most where trials are few and participants many.",
+        "population",
+    ),
+    "held_out": FigureSpec(
+        _held_out,
+        "How well are unseen trials predicted?",
+        "Gain over chance in nats per trial, with 95 % bootstrap intervals over participants; further right is better."
+        " Parameters come from each held-out participant's first trials, the population of GEM from the other participants.",
+        "population",
+    ),
+    "coverage": FigureSpec(
+        _coverage,
+        "Do 95 % intervals hold the truth?",
+        "Share of intervals that hold the true parameter, over all parameters, with Wilson's 95 % interval. Grey: .93 to .97.",
+        "population",
+    ),
+    "validity": FigureSpec(
+        _validity,
+        "Do recovered parameters predict a criterion?",
+        "Pearson correlation, with its 95 % interval, of a recovered parameter with a criterion. In simulated data that is"
+        " the true first α or β plus as much noise, so that the truth itself correlates by .71 (grey line).",
+        "population",
+    ),
+    "objective": FigureSpec(
+        _objective,
+        "How did the populations converge?",
+        "The marginal log-likelihood with the population's prior, by round; ringed: the iterate that was kept. On given"
+        " quadrature nodes EM cannot fall, but each round places them anew, and Laplace's approximation may fall.",
+        "population",
+    ),
+}

@@ -1,0 +1,201 @@
+"""Populations in the report: coverage, criteria, held-out trials, populations' own parameters, and simulated populations."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from ..entries import Run, main_runs
+from ..population_study import METRICS, winners
+from .words import count, counted, listed, sig, span
+
+SYMBOLS = {"alpha": "α", "beta": "β"}
+TARGET = 0.15  # by how much a population's variance may miss the truth
+
+
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+    """None for a study with neither intervals, criteria nor populations."""
+    runs = {run.id: run for run in main_runs(runs)}
+    parts = {
+        "coverage": _coverage(tables.get("coverage"), runs, catalogue),
+        "held_out": _held_out(tables.get("held_out"), runs, catalogue),
+        "validity": _validity(tables.get("validity"), runs, catalogue),
+        "who_wins": _who_wins(tables.get("population_study"), runs),
+        "recovery": _recovery(tables.get("recovery"), runs),
+        "parameters": _parameters(tables.get("population"), tables.get("objective"), runs, catalogue),
+        "hierarchical": _hierarchical(tables.get("hierarchical")),
+    }
+    if not any(parts.values()):
+        return None
+    return parts | {"told": _told(runs)}
+
+
+def _told(runs: Mapping[str, Run]) -> str:
+    """Who was told the bounds."""
+    pooled = [run for run in runs.values() if run.entry.method in ("gem", "gem_shared")]
+    if not pooled:
+        return ""
+    blind = [run.entry.label for run in pooled if run.settings.get("links") == "logit"]
+    told = [run.entry.label for run in pooled if run.settings.get("links") != "logit"]
+    said = []
+    if told:
+        said.append(
+            f"{listed(told)} {'know' if len(told) > 1 else 'knows'} the bounds, as every other method here does, and on probit"
+            " links the start of the population is uniform on them, which is how the published parameters were drawn."
+        )
+    if blind:
+        said.append(f"{listed(blind)} {'know' if len(blind) > 1 else 'knows'} none, and may end outside them.")
+    return " ".join(said)
+
+
+def _filled(table: pd.DataFrame | None) -> bool:
+    return table is not None and len(table) > 0
+
+
+def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+    if not _filled(table):
+        return None
+    cells = {(row.dataset, row.run, row.parameter): row for row in table.itertuples()}
+    shown = [run for run in runs.values() if run.id in set(table["run"])]
+    rows = [
+        {"label": catalogue[dataset].label, "run": run, **{p: cells[dataset, run.id, p] for p in SYMBOLS}}
+        for dataset in catalogue
+        for run in shown
+        if (dataset, run.id, "alpha") in cells
+    ]
+    said = []
+    for run in shown:
+        part = table[table["run"] == run.id]
+        share = (part["n"] * part["coverage"]).sum() / part["n"].sum()
+        said.append(f"{run.entry.label} {share:.3f}")
+    return {"rows": rows, "sentence": f"Of 95 % intervals, these shares hold the truth over all data sets: {listed(said)}."}
+
+
+def _held_out(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+    if not _filled(table):
+        return None
+    order = [*runs, "truth", "chance"]
+    rows, said = [], []
+    for dataset in catalogue:
+        part = table[table["dataset"] == dataset].set_index("run")
+        if part.empty:
+            continue
+        for name in (name for name in order if name in part.index):
+            rows.append({"label": catalogue[dataset].label, "run": runs.get(name), "name": name, "cell": part.loc[name]})
+        fitted = part[part.index.isin(list(runs))]
+        best = fitted["gain"].idxmax()
+        ceiling = (
+            f", {fitted['gain'].max() / part.loc['truth', 'gain']:.0%} of the true parameters'" if "truth" in part.index else ""
+        )
+        said.append(f"{runs[best].entry.label} on {catalogue[dataset].label} ({sig(fitted['gain'].max())}{ceiling})")
+    return {"rows": rows, "sentence": f"The greatest gain over chance, in nats per held-out trial: {listed(said)}."}
+
+
+def _validity(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+    if not _filled(table):
+        return None
+    keys = ["dataset", "run", "parameter"]
+    wide = {key: part.set_index("coefficient") for key, part in table.groupby(keys, sort=False)}
+    order = {name: place for place, name in enumerate([*runs, "truth"])}
+    rows = [
+        {
+            "label": catalogue[dataset].label,
+            "run": runs.get(run),
+            "parameter": SYMBOLS[parameter.split("[")[0]] + parameter[len(parameter.split("[")[0]) :],
+            "n": part["n"].iloc[0],
+            "pearson": part.loc["pearson"],
+            "spearman": part.loc["spearman"],
+        }
+        for (dataset, run, parameter), part in sorted(
+            wide.items(), key=lambda item: (list(catalogue).index(item[0][0]), item[0][2], order.get(item[0][1], -1))
+        )
+        if run in order
+    ]
+    return {"rows": rows}
+
+
+def _who_wins(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | None:
+    if not _filled(table):
+        return None
+    label = lambda name: runs[name].entry.label if name in runs else name  # noqa: E731
+    won = {metric: winners(table, metric) for metric in METRICS}
+    found = won["kl"]
+    cells = found.groupby("winner").size().sort_values(ascending=False)
+    said = listed(f"{label(name)} in {count(number)}" for name, number in cells.items())
+    means = table.groupby("run")[["t_wall"]].mean()
+    times = listed(f"{label(name)} {sig(1e3 * row.t_wall)}" for name, row in means.iterrows())
+    rows = []
+    for population, size, steps in found[["population", "size", "steps"]].itertuples(index=False):
+        cell = table[(table["population"] == population) & (table["size"] == size) & (table["steps"] == steps)]
+        kl = cell.groupby("run")["kl"].mean()
+        by_metric = {m: w.set_index(["population", "size", "steps"]).loc[(population, size, steps)] for m, w in won.items()}
+        winners_of = {
+            m: {"label": label(row["winner"]), "lead": row["lead"], "sure": row["sure"]} for m, row in by_metric.items()
+        }
+        rows.append({"population": population, "size": size, "steps": steps, "kl": kl, "won": winners_of})
+    shown = [name for name in runs if name in set(table["run"])]
+    failed = int(table["failed"].sum())
+    return {
+        "rows": rows,
+        "runs": [runs[name] for name in shown],
+        "metrics": METRICS,
+        "replicates": int(table["replicate"].nunique()),
+        "sentence": f"Of {counted(len(found), 'cell')} of population, size and trials, the least mean policy KL is that of"
+        f" {said}. Mean milliseconds a participant: {times}. {'No fit' if failed == 0 else counted(failed, 'fit')} failed.",
+    }
+
+
+def _recovery(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | None:
+    if not _filled(table):
+        return None
+    label = lambda name: runs[name].entry.label if name in runs else name  # noqa: E731
+    said = []
+    for run, part in table.groupby("run", sort=False):
+        off = (part["variance_ratio"] - 1.0).abs()
+        verdict = (
+            f"all within {TARGET:.0%}"
+            if (off <= TARGET).all()
+            else f"{count((off <= TARGET).sum())} of {len(off)} within {TARGET:.0%}"
+        )
+        said.append(f"{label(run)} {span(part['variance_ratio'])} of the truth, {verdict}")
+    rows = [{"cell": row, "run": runs.get(row.run), "name": row.run} for row in table.itertuples()]
+    return {"rows": rows, "sentence": f"Mean variances found in simulated populations: {'; '.join(said)}."}
+
+
+def _parameters(
+    table: pd.DataFrame | None, trace: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]
+) -> dict | None:
+    if not _filled(table):
+        return None
+    ends = {key: part.iloc[-1] for key, part in trace.groupby(["dataset", "run"], sort=False)}
+    groups = [
+        {
+            "label": catalogue[dataset].label,
+            "run": runs[run],
+            "rows": list(part.itertuples()),
+            "participants": int(part["participants"].iloc[0]),
+            "rounds": int(ends[dataset, run]["round"]),
+            "converged": bool(ends[dataset, run]["converged"]),
+            "reason": ends[dataset, run]["reason"],
+            "bootstrapped": part["mean_boot"].notna().any(),
+        }
+        for (dataset, run), part in table.groupby(["dataset", "run"], sort=False)
+        if run in runs
+    ]
+    converged = sum(group["converged"] for group in groups)
+    return {"groups": groups, "sentence": f"{count(converged)} of {counted(len(groups), 'population')} converged."}
+
+
+def _hierarchical(table: pd.DataFrame | None) -> dict | None:
+    if not _filled(table):
+        return None
+    first = table.iloc[0]
+    off = pd.concat([(table[f"gem_{s}"] - table[f"nuts_{s}"]).abs() / table[f"nuts_{s}_sd"] for s in ("mean", "sd")])
+    within = "agrees with it within its error" if off.max() <= 1.96 else "does not agree with it within its error"
+    return {
+        "rows": list(table.itertuples()),
+        "sentence": f"On {counted(int(first['participants']), 'participant')} with {count(first['steps'])} trials each, GEM"
+        f" {within}: it is off by at most {sig(off.max())} posterior sd, in {sig(first['gem_s'])} s"
+        f" against {sig(first['nuts_s'])} s. NUTS: R̂ at most {sig(first['r_hat'])}, at least {count(first['ess'])} effective"
+        f" draws, {counted(int(first['divergences']), 'divergence')}.",
+    }
