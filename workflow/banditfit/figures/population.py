@@ -116,9 +116,15 @@ def _held_out(results: Results) -> Figure:
     for dataset, ax in panels.items():
         found = table[table["dataset"] == dataset].set_index("run")
         ax.axvline(0.0, color=FAINT, linewidth=0.8)
+        best = found["gain_high"].max()
+        least = max(found["gain_low"].min(), -best)  # a separable kernel may be wrong without bound
+        ax.set_xlim(least - 0.04 * (best - least), best + 0.04 * (best - least))
         for y, (run, _, colour) in enumerate(names[dataset]):
             if run in found.index:
-                _interval(ax, y, found.loc[run, ["gain", "gain_low", "gain_high"]], colour)
+                row = found.loc[run, ["gain", "gain_low", "gain_high"]]
+                _interval(ax, y, row, colour)
+                if row["gain"] < least:
+                    ax.annotate(f"◂ {row['gain']:.3g}", (least, y), va="center", fontsize=7.0, color=colour)
         ax.set_title(f"n = {found['n'].min():.0f}", loc="right", fontsize=7.0, fontweight="normal", color=FAINT)
     x_label(panels, "gain over chance (nats per held-out trial)")
     return figure
