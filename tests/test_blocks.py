@@ -1,5 +1,7 @@
 """Some episodes at a time give what all of them give at once."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,3 +74,15 @@ def test_judged_in_blocks_as_at_once(tmp_path):
     order = ["episode", "method"]
     parts, at_once = (table.sort_values(order, ignore_index=True) for table in (parts, at_once))
     assert len(parts) == 16 and repr(parts.to_dict()) == repr(at_once.to_dict())
+
+
+def test_damage_beyond_the_last_block_is_named_too(tmp_path):
+    path = tmp_path / "data.npz"
+    data.save(make("forgetting", n_episodes=200), path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo("rewards.npy")
+    content[member.header_offset + member.compress_size - 20] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged file"):
+        list(data_blocks(path, [range(1)]))

@@ -21,6 +21,8 @@ rule figures:
         ],
     log:
         "logs/{study}/figures.log",
+    benchmark:
+        "logs/{study}/figures.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -5,11 +5,13 @@ rule fit:
     input:
         data="results/data/{dataset}.npz",
         given=given_fits,
-        library=lambda wildcards: sources("fitting", "tables", "provenance", f"methods.{method_of(wildcards)}"),
+        library=lambda wildcards: sources("fitting", "blocks", "tables", "provenance", f"methods.{method_of(wildcards)}"),
     output:
         "results/{study}/fits/{dataset}/{run}/{batch}.parquet",
     log:
         "logs/{study}/fits/{dataset}/{run}/{batch}.log",
+    benchmark:
+        "logs/{study}/fits/{dataset}/{run}/{batch}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

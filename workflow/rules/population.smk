@@ -13,6 +13,8 @@ rule coverage:
         validity="results/{study}/tables/validity.csv",
     log:
         "logs/{study}/coverage.log",
+    benchmark:
+        "logs/{study}/coverage.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -30,6 +32,8 @@ rule held_out:
         "results/{study}/population/held_out/{dataset}.csv",
     log:
         "logs/{study}/population/held_out/{dataset}.log",
+    benchmark:
+        "logs/{study}/population/held_out/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -50,6 +54,8 @@ rule parameters:
         objective="results/{study}/population/objective/{dataset}.csv",
     log:
         "logs/{study}/population/parameters/{dataset}.log",
+    benchmark:
+        "logs/{study}/population/parameters/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -69,6 +75,8 @@ rule population_study:
         "results/{study}/population/population_study/{size}.csv",
     log:
         "logs/{study}/population/population_study/{size}.log",
+    benchmark:
+        "logs/{study}/population/population_study/{size}.tsv"
     wildcard_constraints:
         size=r"\d+",
     conda:
@@ -88,6 +96,8 @@ rule recovery:
         "results/{study}/population/recovery/{experiment}.csv",
     log:
         "logs/{study}/population/recovery/{experiment}.log",
+    benchmark:
+        "logs/{study}/population/recovery/{experiment}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -105,6 +115,8 @@ rule hierarchical:
         "results/{study}/population/hierarchical/simulated.csv",
     log:
         "logs/{study}/population/hierarchical.log",
+    benchmark:
+        "logs/{study}/population/hierarchical.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -124,6 +136,8 @@ if POPULATION_PARTS:
             expand("results/{{study}}/tables/{table}.csv", table=sorted({part.split("/")[0] for part in POPULATION_PARTS})),
         log:
             "logs/{study}/populations.log",
+        benchmark:
+            "logs/{study}/populations.tsv"
         conda:
             "../../envs/environment.yaml"
         script:

@@ -10,6 +10,8 @@ rule posterior:
         agreement="results/{study}/tables/agreement.csv",
     log:
         "logs/{study}/posterior.log",
+    benchmark:
+        "logs/{study}/posterior.tsv"
     conda:
         "../../envs/environment.yaml"
     script:
@@ -29,6 +31,8 @@ rule draws:
         draws=directory("results/{study}/draws"),
     log:
         "logs/{study}/draws.log",
+    benchmark:
+        "logs/{study}/draws.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -44,6 +48,8 @@ rule calibrate:
         "results/{study}/calibration/{model}/{batch}.parquet",
     log:
         "logs/{study}/calibration/{model}/{batch}.log",
+    benchmark:
+        "logs/{study}/calibration/{model}/{batch}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -66,6 +72,8 @@ rule calibration:
         uniformity="results/{study}/tables/uniformity.csv",
     log:
         "logs/{study}/calibration.log",
+    benchmark:
+        "logs/{study}/calibration.tsv"
     conda:
         "../../envs/environment.yaml"
     script:

@@ -10,6 +10,8 @@ rule manifest:
         "results/{study}/manifest.json",
     log:
         "logs/{study}/manifest.log",
+    benchmark:
+        "logs/{study}/manifest.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -29,6 +31,8 @@ rule report:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
     log:
         "logs/{study}/report.log",
+    benchmark:
+        "logs/{study}/report.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

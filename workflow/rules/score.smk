@@ -11,6 +11,8 @@ rule score:
         example="results/{study}/examples/{dataset}.parquet",
     log:
         "logs/{study}/scores/{dataset}.log",
+    benchmark:
+        "logs/{study}/scores/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -9,6 +9,8 @@ rule data:
         "results/data/{dataset}.npz",
     log:
         "logs/data/{dataset}.log",
+    benchmark:
+        "logs/data/{dataset}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

@@ -13,6 +13,8 @@ rule summarise:
         ),
     log:
         "logs/{study}/summarise.log",
+    benchmark:
+        "logs/{study}/summarise.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
@@ -33,6 +35,8 @@ rule claims:
         figures="results/{study}/tables/claim_figures.csv",
     log:
         "logs/{study}/claims.log",
+    benchmark:
+        "logs/{study}/claims.tsv"
     conda:
         "../../envs/environment.yaml"
     params:

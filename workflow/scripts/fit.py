@@ -6,18 +6,21 @@ import sys
 import pandas as pd
 
 import banditfit as bf
-from banditfit import data, provenance
+from banditfit import provenance
+from banditfit.blocks import data_blocks
+from banditfit.stored import intact
 from banditfit.tables import read_table, write_table
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 first, last = map(int, snakemake.wildcards.batch.split("-"))
-given = [read_table(path) for path in snakemake.input.given]
+# No more than these episodes is held, however many the data set has.
+(dataset,) = data_blocks(snakemake.input.data, [range(first, last + 1)], truth=False)
+given = [intact(read_table, path) for path in snakemake.input.given]
 fits = bf.fit(
-    data.load(snakemake.input.data),
+    dataset,
     model=snakemake.params.model,
     method=snakemake.params.method,
-    episodes=range(first, last + 1),
     settings=snakemake.params.settings,
     seed=snakemake.params.seed,
     given=pd.concat(given, ignore_index=True) if given else None,
