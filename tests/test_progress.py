@@ -18,6 +18,7 @@ def study():
     config |= {
         "methods": ["cvx", "cvx_loc", "d_loc"],
         "local_solvers": ["L-BFGS-B"],
+        "batch": 2,
         "limits": {},
         "draws": {},
         "populations": {},
