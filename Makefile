@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper progress figures benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost figures benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -40,8 +40,17 @@ paper: env ## the full study: 1000 episodes, every method and solver (hours; res
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
+scale: env ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
+	$(SNAKEMAKE) --configfile config/scale.yaml
+	$(BIN)/python -m banditfit.cost config/scale.yaml
+
 progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
 	$(BIN)/python -m banditfit.progress $(CONFIG)
+
+EPISODES ?= 1e6
+
+cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=paper EPISODES=1e6)
+	$(BIN)/python -m banditfit.cost $(CONFIG) $(EPISODES)
 
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise claims posterior coverage populations figures report

@@ -74,20 +74,20 @@ def describe(parts: list[Part], name: str, cores: int) -> str:
     """The lines that `main` prints."""
     done, total = sum(part.done for part in parts), sum(part.batches for part in parts)
     spent, left = sum(part.spent for part in parts), sum(part.left for part in parts)
-    lines = [f"{name}: {done} of {total} batches of fits are done ({done / total:.0%}), in {_words(spent)} of one core."]
+    lines = [f"{name}: {done} of {total} batches of fits are done ({done / total:.0%}), in {words(spent)} of one core."]
     if done == total:
         return lines[0]
     if left != left:
         return lines[0] + " Nothing is known of the rest before the first batch."
-    on = f", or {_words(left / cores)} on {cores} cores" if cores > 1 else ""
-    lines.append(f"The rest takes about {_words(left)} of one core{on}. Of that the most:")
+    on = f", or {words(left / cores)} on {cores} cores" if cores > 1 else ""
+    lines.append(f"The rest takes about {words(left)} of one core{on}. Of that the most:")
     for part in sorted(parts, key=lambda part: -part.left)[:8]:
         if part.left > 0:
-            lines.append(f"  {part.dataset:<18} {part.run:<30} {part.done:>4} of {part.batches:<4} {_words(part.left):>10}")
+            lines.append(f"  {part.dataset:<18} {part.run:<30} {part.done:>4} of {part.batches:<4} {words(part.left):>10}")
     return "\n".join(lines)
 
 
-def _words(seconds: float) -> str:
+def words(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 1:
         return f"{seconds:.0f} s"
