@@ -131,7 +131,7 @@ if POPULATION_PARTS:
     rule populations:
         input:
             parts=expand("results/{{study}}/population/{part}.csv", part=POPULATION_PARTS),
-            library=sources("population", "population_study", "tables"),
+            library=sources("population", "population_study", "tables", "stored"),
         output:
             expand("results/{{study}}/tables/{table}.csv", table=sorted({part.split("/")[0] for part in POPULATION_PARTS})),
         log:

@@ -13,7 +13,7 @@ sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 evidence = claims.Evidence(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
-    tables={Path(path).stem: read_csv(path) for path in snakemake.input.tables},
+    tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
     runs=snakemake.params.runs,
     data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
 )

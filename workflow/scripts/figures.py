@@ -13,7 +13,7 @@ sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 results = Results(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
-    tables={Path(path).stem: read_csv(path) for path in snakemake.input.tables},
+    tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,
     catalogue=snakemake.params.catalogue,

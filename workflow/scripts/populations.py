@@ -7,6 +7,7 @@ import pandas as pd
 
 from banditfit.population import summarise_held_out
 from banditfit.population_study import summarise_recovery
+from banditfit.stored import intact
 from banditfit.tables import read_csv, write_csv
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
@@ -14,6 +15,6 @@ sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 SUMMARIES = {"held_out": summarise_held_out, "recovery": summarise_recovery}
 for path in snakemake.output:
     name = Path(path).stem
-    parts = [read_csv(part) for part in snakemake.input.parts if Path(part).parent.name == name]
+    parts = [intact(read_csv, part) for part in snakemake.input.parts if Path(part).parent.name == name]
     table = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     write_csv(SUMMARIES[name](table) if name in SUMMARIES else table, path)
