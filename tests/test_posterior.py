@@ -157,6 +157,61 @@ def test_log_density_has_the_gradient_of_finite_differences(model):
         assert gradient[k] == pytest.approx(numeric, abs=1e-6)
 
 
+@pytest.mark.parametrize("model", ["forgetting", "per_arm", "subrewards"])
+def test_transport_is_exact_and_its_density_has_the_gradient_of_finite_differences(model):
+    family = bf.get_model(model)
+    box = bf.Bounds((0.0, 1.0), ((0.0, 5.0),) * family.n_signals)
+    problem = problem_of(episode(n_arms=3, box=box), model)
+    prior = _posterior.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
+    inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 3, problem.lower, problem.upper, prior)
+    splines = _posterior.transport(problem, prior)
+    v = np.random.default_rng(0).normal(scale=2.0, size=len(problem.lower))
+    v[0] = -5.5  # beyond the table
+    gradient, unused = np.empty_like(v), np.empty_like(v)
+    value = _posterior.transported_log_density(v, gradient, *inputs, splines)
+    steps = 1e-6 * np.eye(len(v))
+    ahead, behind = (np.array([_posterior.transported(v + sign * step, splines) for step in steps]) for sign in (1, -1))
+    volume = np.linalg.slogdet((ahead - behind) / 2e-6)[1]
+    assert value == pytest.approx(
+        _posterior.log_density(_posterior.transported(v, splines), unused, *inputs) + volume, abs=1e-6
+    )
+    for k, step in enumerate(steps):
+        ahead, behind = (_posterior.transported_log_density(v + sign * step, unused, *inputs, splines) for sign in (1, -1))
+        assert gradient[k] == pytest.approx((ahead - behind) / 2e-6, abs=1e-5)
+
+
+def test_transport_straightens_the_corner_where_choices_say_little():
+    rng = np.random.default_rng(5)
+    data = bf.Dataset("random", rng.integers(2, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0, 2, bounds=BOX)
+    problem = problem_of(data)
+    prior = _posterior.coefficients(problem, "uniform", "uniform")
+    splines = _posterior.transport(problem, prior)
+    inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 2, problem.lower, problem.upper, prior)
+    grid = np.linspace(-5, 5, 201)
+    for u_alpha in (-5.0, -2.0, 0.0, 2.0):
+        at = [np.array([u_alpha, v]) for v in grid]
+        logs = np.array([_posterior.transported_log_density(v, np.empty(2), *inputs, splines) for v in at])
+        mass = np.exp(logs - logs.max())
+        mass /= mass.sum()
+        mean = mass @ grid
+        assert abs(mean) < 1.0 and 0.5 < np.sqrt(mass @ (grid - mean) ** 2) < 2.0
+    # At alpha near 0 beta is free over all of its range; elsewhere these choices allow only a small one.
+    free, held = (_posterior.transported(np.array([u_alpha, 2.0]), splines)[1] for u_alpha in (-5.0, 0.0))
+    assert free == pytest.approx(2.0, abs=0.05) and held < 0.0
+    exact = bf.fit(data, "forgetting", "quadrature").iloc[0]
+    sampled = bf.fit(data, "forgetting", "mc").iloc[0]
+    for name in ("alpha", "beta"):
+        sd = exact["posterior"][f"{name}_sd"].item()
+        assert abs(sampled[name] - exact[name]).item() < 4 * sd / np.sqrt(sampled["diagnostics"]["ess_bulk"])
+
+
+def test_mc_samples_beside_a_parameter_with_equal_bounds():
+    data = episode(box=bf.Bounds((0.0, 1.0), ((3.0, 3.0),)))
+    sampled, exact = (bf.fit(data, "forgetting", method).iloc[0] for method in ("mc", "quadrature"))
+    assert sampled["status"] == "converged" and sampled["beta"].item() == 3.0
+    assert sampled["alpha"].item() == pytest.approx(exact["alpha"].item(), abs=0.2 * exact["posterior"]["alpha_sd"].item())
+
+
 @pytest.mark.parametrize("priors", [PRIORS[0], PRIORS[1]])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_mc_agrees_with_quadrature_within_its_own_error(priors, seed):

@@ -50,13 +50,19 @@ COLUMNS = [
     "ours_faster_first",
 ]
 
-# A run takes a seed and returns draws (chains, draws, 2), in any coordinates: ranks and so bulk ESS do not depend on them.
+# A run takes a seed and returns draws (chains, draws, 2), of alpha and beta or of any increasing function of each: ranks and
+# so bulk ESS are the same.
 Run = Callable[[int], np.ndarray]
 
 
 def ours(problem: Problem) -> Run:
     """nutpie on the compiled likelihood, by address: what `mc` does."""
-    return lambda seed: mc.sample(problem, SETTINGS, np.random.default_rng(seed)).sample_stats["unconstrained_draw"].values
+
+    def run(seed):
+        posterior = mc.sample(problem, SETTINGS, np.random.default_rng(seed)).posterior
+        return np.concatenate([posterior[name].values[..., 0] for name in ("alpha", "beta")], axis=-1)
+
+    return run
 
 
 def nutpie_callback(problem: Problem) -> Run:
@@ -86,7 +92,7 @@ def nutpie_callback(problem: Problem) -> Run:
 
 
 def jax_density(problem: Problem) -> Callable:
-    """log p(u | y) as a JAX scan over steps, in the coordinates of `mc`."""
+    """log p(u | y) as a JAX scan over steps, in the coordinates u of `_posterior`."""
     choices, signals = jnp.array(problem.choices), jnp.array(problem.signals[0])
     lower, upper = jnp.array(problem.lower), jnp.array(problem.upper)
 

@@ -1,7 +1,7 @@
 """MC: the posterior mean by Monte Carlo (arXiv 2511.04454, section 4), sampled with nutpie's NUTS on the compiled likelihood.
 
-The sampler runs in the coordinates of `_posterior`, where an uninformed parameter is exactly normal, and calls the density
-by its machine address: Python is not involved in a draw.
+The sampler runs in the coordinates v of `_posterior`, where the posterior is nearly normal however little the choices say, and
+calls the density by its machine address: Python is not involved in a draw.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,18 @@ from ..data import Dataset
 from ..errors import InputError
 from ..models import get_model
 from . import Method, Outcome
-from ._posterior import QUANTILES, coefficients, log_density, mean_policy, place, read_priors, summary
+from ._posterior import (
+    CELLS,
+    QUANTILES,
+    coefficients,
+    mean_policy,
+    place,
+    read_priors,
+    summary,
+    transport,
+    transported,
+    transported_log_density,
+)
 
 LONGER = 8  # times the draws, and LONGER_TUNE times the warm-up, for a fit whose chains failed a diagnostic
 LONGER_TUNE = 2
@@ -57,38 +68,40 @@ class Settings:
 _REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
 
 
-def _packed(problem: likelihood.Problem, prior: np.ndarray) -> np.ndarray:
+def _packed(problem: likelihood.Problem, prior: np.ndarray, splines: np.ndarray) -> np.ndarray:
     """An episode as one array of 64-bit words, for `_unpack`."""
     words = lambda reals: np.ascontiguousarray(reals, dtype=np.float64).ravel().view(np.int64)  # noqa: E731
     head = [problem.model.n_signals, problem.n_arms, problem.n_steps, len(problem.lower)]
-    reals = [words(each) for each in (problem.signals, problem.lower, problem.upper, prior)]
+    reals = [words(each) for each in (problem.signals, problem.lower, problem.upper, prior, splines)]
     return np.concatenate([head, problem.choices, problem.arms, problem.starts.astype(np.int64), *reals])
 
 
 @likelihood._compiled
 def _unpack(address):
     n_signals, n_arms, n_steps, n = carray(address, 4)
-    words = carray(address, 4 + (3 + n_signals) * n_steps + 6 * n)
+    words = carray(address, 4 + (3 + n_signals) * n_steps + (6 + 4 * CELLS) * n)
     choices, arms, starts = words[4 : 4 + 3 * n_steps].reshape((3, n_steps))
     reals = words[4 + 3 * n_steps :].view(np.float64)
     signals = reals[: n_signals * n_steps].reshape((n_signals, n_steps))
     lower, upper = reals[n_signals * n_steps :][: 2 * n].reshape((2, n))
-    prior = reals[n_signals * n_steps + 2 * n :].reshape((n, 4))
-    return choices, arms, signals, starts, n_arms, lower, upper, prior
+    prior = reals[n_signals * n_steps + 2 * n :][: 4 * n].reshape((n, 4))
+    splines = reals[n_signals * n_steps + 6 * n :].reshape((n // 2, 2, CELLS, 4))
+    return choices, arms, signals, starts, n_arms, lower, upper, prior, splines
 
 
 @cfunc(types.int64(types.uint64, _REALS, _REALS, _REALS, _WORDS), cache=True)
-def _density(n, u, gradient, value, address):
-    """log p(u | y) and its gradient in the sampler's calling convention; not 0 where either is not finite."""
+def _density(n, v, gradient, value, address):
+    """log p(v | y) and its gradient in the sampler's calling convention; not 0 where either is not finite."""
     slope = carray(gradient, (n,))
-    value[0] = log_density(carray(u, (n,)), slope, *_unpack(address))
+    value[0] = transported_log_density(carray(v, (n,)), slope, *_unpack(address))
     return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 1
 
 
 @cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
-def _expand(n, n_out, u, out, address):
-    """theta of u, in the sampler's calling convention."""
-    lower, upper = _unpack(address)[5:7]
+def _expand(n, n_out, v, out, address):
+    """theta of v, in the sampler's calling convention."""
+    _, _, _, _, _, lower, upper, _, splines = _unpack(address)
+    u = transported(carray(v, (n,)), splines)
     for k in range(n):
         out[k] = place(u[k], lower[k], upper[k])[0]
     return 0
@@ -96,9 +109,10 @@ def _expand(n, n_out, u, out, address):
 
 def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> az.InferenceData:
     """The draws of one episode: `alpha` and `beta` (chain, draw, signal, arm; one "arm" where the arms share them) in
-    `posterior`, the coordinates u and the sampler's statistics in `sample_stats`, the warm-up apart."""
+    `posterior`, the coordinates v and the sampler's statistics in `sample_stats`, the warm-up apart."""
     n = len(problem.lower)
     shape = problem.shape
+    prior = coefficients(problem, settings.prior_alpha, settings.prior_beta)
     coords = {
         "signal": list(problem.model.signals),
         "arm": ["all"] if problem.model.shared else [str(arm) for arm in range(problem.n_arms)],
@@ -107,8 +121,8 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
     model = CompiledPyMCModel(
         compiled_logp_func=_density,
         compiled_expand_func=_expand,
-        user_data=_packed(problem, coefficients(problem, settings.prior_alpha, settings.prior_beta)),
-        initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # a draw from the uniform prior
+        user_data=_packed(problem, prior, transport(problem, prior)),
+        initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # alpha from the uniform prior
         n_expanded=n,
         shape_info=(["alpha", "beta"], [n // 2, n // 2], [shape, shape]),
         dims={"alpha": ("signal", "arm"), "beta": ("signal", "arm")},
@@ -133,14 +147,17 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
 
 
 def diagnose(draws: az.InferenceData) -> dict[str, float]:
-    """The worst R-hat (rank-normalised) and effective sample sizes over the coordinates, the number of divergent draws and
+    """The worst R-hat (rank-normalised) and effective sample sizes over alphas and betas, the number of divergent draws and
     the lowest E-BFMI of a chain."""
-    u = draws.sample_stats[["unconstrained_draw"]]
-    worst = lambda table, pick: float(pick(table["unconstrained_draw"].values))  # noqa: E731
+    v = draws.sample_stats["unconstrained_draw"].values
+    theta = np.concatenate([draws.posterior[name].values.reshape(*v.shape[:2], -1) for name in ("alpha", "beta")], axis=-1)
+    # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
+    theta = az.convert_to_dataset({"theta": np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)})
+    worst = lambda table, pick: float(pick(table["theta"].values))  # noqa: E731
     return {
-        "r_hat": worst(az.rhat(u), np.max),
-        "ess_bulk": worst(az.ess(u, method="bulk"), np.min),
-        "ess_tail": worst(az.ess(u, method="tail"), np.min),
+        "r_hat": worst(az.rhat(theta), np.max),
+        "ess_bulk": worst(az.ess(theta, method="bulk"), np.min),
+        "ess_tail": worst(az.ess(theta, method="tail"), np.min),
         "divergences": float(draws.sample_stats["diverging"].sum()),
         "e_bfmi": float(az.bfmi(draws).min()),
     }
