@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost figures benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm core paper scale progress cost figures benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -33,10 +33,14 @@ test: env ## all tests
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs -s tests/test_slurm.py
 
-STUDY ?= paper
+STUDY ?= core
 CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 
-paper: env ## the full study: 1000 episodes, every method and solver (hours; resumes where it stopped)
+core: env ## every episode and method with the gradient-based local solvers: the study in results/core (two hours; resumes)
+	$(SNAKEMAKE) --configfile config/core.yaml
+	@echo "The report: results/core/report.html"
+
+paper: env ## the full study: every method and all eight local solvers (about four hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
@@ -44,18 +48,18 @@ scale: env ## a hundred thousand episodes by the fast methods, and what a millio
 	$(SNAKEMAKE) --configfile config/scale.yaml
 	$(BIN)/python -m banditfit.cost config/scale.yaml
 
-progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
+progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=core)
 	$(BIN)/python -m banditfit.progress $(CONFIG)
 
 EPISODES ?= 1e6
 
-cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=paper EPISODES=1e6)
+cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=core EPISODES=1e6)
 	$(BIN)/python -m banditfit.cost $(CONFIG) $(EPISODES)
 
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise claims posterior coverage populations figures report
 
-figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
+figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=core)
 	$(SNAKEMAKE) --configfile $(CONFIG) \
 	    --allowed-rules $(FROM_SCORES) --forceall -- results/$(STUDY)/report.html
 	@echo "The report: results/$(STUDY)/report.html"
