@@ -182,7 +182,9 @@ def test_transport_is_exact_and_its_density_has_the_gradient_of_finite_differenc
 
 def test_transport_straightens_the_corner_where_choices_say_little():
     rng = np.random.default_rng(5)
-    data = bf.Dataset("random", rng.integers(2, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0, 2, bounds=BOX)
+    data = bf.Dataset(
+        "random", rng.integers(2, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0, 2, bounds=BOX, model="forgetting"
+    )
     problem = problem_of(data)
     prior = _posterior.coefficients(problem, "uniform", "uniform")
     splines = _posterior.transport(problem, prior)
