@@ -313,10 +313,11 @@ def test_quasi_random_points_have_the_moments_of_a_normal():
     for d in (3, 8, 20):
         unit, log_weights = em._points(512, d)
         np.testing.assert_allclose(unit.mean(axis=0), 0.0, atol=1e-12)
-        np.testing.assert_allclose(unit.T @ unit / 512, np.eye(d), atol=1e-9)
-        # The weights are those over the standard normal density: they sum to one under it, by the law of large numbers.
-        density = -0.5 * (unit**2).sum(axis=1) - 0.5 * d * np.log(2 * np.pi)
-        np.testing.assert_allclose(log_weights + density, -np.log(512), atol=1e-12)
+        # Weighted by importance, they are a standard normal, with its evidence and second moments.
+        w = np.exp(log_weights - 0.5 * (unit**2).sum(axis=1) - 0.5 * d * np.log(2 * np.pi))
+        assert w.sum() == pytest.approx(1.0)
+        np.testing.assert_allclose(unit.T @ (w[:, None] * unit), np.eye(d), atol=1e-9)
+        assert 1.0 / (w**2).sum() > 512 / 4  # effective points of a posterior that is normal
 
 
 @pytest.mark.parametrize("model", ["per_arm", "subrewards"])
@@ -342,6 +343,22 @@ def test_many_dimensions_converge_and_say_how():
     assert len(found.objective) < 30
     assert 1 <= found.kept <= len(found.objective)
     assert found.objective[found.kept - 1] == max(found.objective)
+
+
+def test_laplace_stops_where_its_objective_falls():
+    found = population.learn(small(20, n_steps=60, seed=15, model="subrewards"), "subrewards", settings={"moments": "laplace"})
+    assert found.converged
+    assert len(found.objective) < 60
+    assert found.objective[found.kept - 1] == max(found.objective)
+
+
+def test_what_the_data_say_little_about_keeps_its_variance():
+    uniform = [(1.0, (0.0, 0.0), (1.0, 1.0))]  # on the box: the prior's own population, so that posteriors average to it
+    data = population_study.simulate_population("wide", uniform, 60, 60, np.random.default_rng(16), "subrewards")
+    problems = problems_of(data)
+    coarse, fine = (em.expect(problems, em.begin(problems[0], em.Settings(points=n), shared=False)).V for n in (1024, 8192))
+    ratio = np.diagonal(coarse, axis1=1, axis2=2).mean(axis=0) / np.diagonal(fine, axis1=1, axis2=2).mean(axis=0)
+    assert np.abs(ratio - 1.0).max() < 0.08
 
 
 def test_standard_errors_are_those_of_many_populations():

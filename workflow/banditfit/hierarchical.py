@@ -1,9 +1,9 @@
 """The hierarchical posterior by Monte Carlo: the population and all of its participants sampled together, a check on `gem`.
 
 Participant j has h_j = mu + L z_j on gem's probit links, z_j ~ N(0, I), Sigma = L L' (the non-centred form, in which a narrow
-population is no funnel; Betancourt & Girolami 2015). The prior is gem's own: mu ~ N(0, Sigma), and Sigma as if d + 1
-participants more had shown the identity, the Sigma of uniform parameters. gem takes the mode of mu and Sigma; here is all of
-their posterior. The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
+population is no funnel; Betancourt & Girolami 2015). The prior is gem's own: mu ~ N(0, Sigma), and Sigma as if one participant
+more had shown the identity, the Sigma of uniform parameters, and d + 1 had shown no correlations. gem takes the mode of mu and
+Sigma; here is all of their posterior. The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
 
 from banditfit import hierarchical
 
@@ -81,10 +81,12 @@ def log_density(u, slope, words):
     mu, L = u[:D], _factor(u[D : D + n_L], D)
     z = u[D + n_L :].reshape((J, D))
     P = np.linalg.inv(L @ L.T)
-    scatter = np.outer(mu, mu) + (D + 1.0) * np.eye(D)
+    scatter = np.outer(mu, mu) + np.eye(D)
     value = -0.5 * (P * scatter).sum()
     for a in range(D):
-        value -= (D + 2.0) * u[D + a]  # log |Sigma| is twice the sum of the logarithms
+        value -= 0.5 * (D + 1.0) * np.log(P[a, a])
+        scatter[a, a] += (D + 1.0) / P[a, a]
+        value -= (D + 3.0) * u[D + a]  # log |Sigma| is twice the sum of the logarithms
         value += (D - a + 1.0) * u[D + a]  # and the volume of Sigma over that of its elements
     slope[:D] = -(P @ mu)
     of_L = (P @ scatter @ P) @ L
@@ -112,7 +114,7 @@ def log_density(u, slope, words):
             slope[D + n_L + j * D + b] = along
     k = 2 * D
     for a in range(D):
-        slope[D + a] = of_L[a, a] * L[a, a] - (D + 2.0) + (D - a + 1.0)
+        slope[D + a] = of_L[a, a] * L[a, a] - (D + 3.0) + (D - a + 1.0)
         for b in range(a):
             slope[k] = of_L[a, b]
             k += 1

@@ -8,10 +8,13 @@ appendix; Piray et al. 2019, PLoS Comput. Biol. 15(6)). With log p(y_j, h_j) = -
     M   mu = mean m_j,    Sigma = mean[(m_j - mu)(m_j - mu)' + V_j]
 
 The nodes are Gauss-Hermite's in two dimensions and quasi-random points beyond, weighted by importance: a grid of five
-to a dimension costs 625 in four and is no better than 128 such points. Without V_j ("hard" EM) Sigma collapses. The means
-include one more participant at the start's mu, and d + 1 more with the start's Sigma (a normal-inverse-Wishart prior), lest a
-handful of participants make a population of no width. Coordinates of h that are the same for everybody are held: they have no
-Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+to a dimension costs 625 in four and is no better than 128 such points. These follow Student's t, for a normal misses the
+tails of what the data say little about, and Sigma shrinks. Without V_j ("hard" EM) Sigma collapses.
+
+The means include one more participant at the start's mu and one with the start's Sigma, lest a handful of participants make a
+population of no width, and d + 1 whose coordinates are independent, lest they make one of chance correlations: of all diagonal
+covariances theirs is the nearest to Sigma, 1 / (Sigma^-1)_kk, so that they say nothing of its size. Coordinates of h that are
+the same for everybody are held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 """
 
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.special import expit, logsumexp, ndtr, ndtri
+from scipy.special import chdtri, expit, logsumexp, ndtr, ndtri
 
 from ..data import Dataset
 from ..errors import InputError
@@ -39,6 +42,8 @@ START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
 GRID_DIMENSIONS = 2  # up to which nodes are a grid
 AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
 TURNS = 64  # rotations of quasi-random points
+FREEDOM = 10  # degrees of freedom of quasi-random points: fewer waste points in 20 dimensions, more miss tails in 8
+PLACEMENTS = {"grid": 2, "points": 3}  # how often nodes follow the moments that they gave
 CAUTION = 4.0  # effective points per dimension at which placing quasi-random points follows half of what they say
 INNER = 30  # EM steps on the same nodes, before they are placed anew
 SUPPORT = 0.8  # share of their effective number at which nodes no longer support the population that moves away from them
@@ -68,8 +73,8 @@ class Settings:
     links: Links = "probit"
     moments: Moments = "auto"
     prior: Literal["learned", "fixed"] = "learned"
-    nodes: int = 7
-    points: int = 512
+    nodes: int = 9
+    points: int = 1024
     iterations: int = 200
     tolerance: float = 1e-3
     batch: int = 0
@@ -174,15 +179,18 @@ def _grid(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _points(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Likewise n Sobol points, always the same: in pairs of opposite sign and whitened, so that the first two moments of a
-    normal are exact."""
+    """Likewise n Sobol points of Student's t with FREEDOM degrees, always the same: in pairs of opposite sign, and moved until
+    their weights give a standard normal its evidence and its first two moments exactly."""
     from scipy.stats.qmc import Sobol
 
-    half = ndtri(Sobol(d, seed=0).random(n // 2))
+    uniform = Sobol(d + 1, seed=0).random(n // 2)
+    half = ndtri(uniform[:, :d]) * np.sqrt(FREEDOM / chdtri(FREEDOM, uniform[:, d:]))
     unit = np.concatenate([half, -half])
-    L = np.linalg.cholesky(unit.T @ unit / n)
+    log_r = 0.5 * (FREEDOM + d) * np.log1p((unit**2).sum(axis=1) / FREEDOM) - 0.5 * (unit**2).sum(axis=1)
+    log_r -= logsumexp(log_r)  # the normal density over Student's
+    L = np.linalg.cholesky(unit.T @ (np.exp(log_r)[:, None] * unit))
     unit = np.ascontiguousarray(solve_triangular(L, unit.T, lower=True).T)
-    return unit, 0.5 * (unit**2).sum(axis=1) + 0.5 * d * np.log(2.0 * np.pi) - np.log(n)
+    return unit, log_r + 0.5 * (unit**2).sum(axis=1) + 0.5 * d * np.log(2.0 * np.pi)
 
 
 def expect(problems: Sequence[Problem], population: Population, modes: np.ndarray | None = None) -> Expectation:
@@ -214,8 +222,8 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
         if population.moments == "laplace":
             evidence[j] += 0.5 * np.linalg.slogdet(2.0 * np.pi * laplace)[1]
             continue
-        # Nodes around the mode give moments, and nodes around these better ones; if those are too few, the first remain.
-        for placements in (2, 1):
+        # Nodes around the mode give moments, and nodes around these better ones; if those are too few, earlier ones remain.
+        for placements in range(PLACEMENTS["grid" if d <= GRID_DIMENSIONS else "points"], 0, -1):
             m[j], V[j] = mode[j, free], laplace
             unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
             for _ in range(placements):
@@ -269,15 +277,17 @@ def _maximise(population: Population, start: Population, statistics: tuple[np.nd
     mu = population.mu.copy()
     mu[population.free] = centre = (J * first + origin) / (J + 1)
     spread = J * (second - np.outer(first, first) + np.outer(first - centre, first - centre))
-    Sigma = (spread + np.outer(centre - origin, centre - origin) + nu * start.Sigma) / (J + 1 + nu)
+    independent = nu * np.diag(1.0 / np.diag(np.linalg.inv(population.Sigma)))
+    Sigma = (spread + np.outer(centre - origin, centre - origin) + start.Sigma + independent) / (J + 2 + nu)
     return replace(population, mu=mu, Sigma=Sigma)
 
 
 def _objective(expectation: Expectation, population: Population, start: Population) -> float:
     """sum_j log p(y_j), with the log priors of mu, of Sigma and of what is the same for everybody."""
     off_mu, nu = (population.mu - start.mu)[population.free], len(population.free) + 1
-    pull = np.trace(np.linalg.solve(population.Sigma, nu * start.Sigma + np.outer(off_mu, off_mu)))
-    penalty = (nu + 1) * np.linalg.slogdet(population.Sigma)[1] + pull
+    P = np.linalg.inv(population.Sigma)
+    pull = (P * (start.Sigma + np.outer(off_mu, off_mu))).sum() + nu * np.log(np.diag(P)).sum()
+    penalty = (nu + 2) * np.linalg.slogdet(population.Sigma)[1] + pull
     held, off, sd = _held(population, start)
     return float(expectation.log_evidence[expectation.found].sum() - 0.5 * (penalty + ((off / sd) ** 2).sum()))
 
@@ -370,7 +380,8 @@ def _held_sd(problems, population: Population, expectation: Expectation, start: 
 
 def standard_errors(population: Population, expectation: Expectation, start: Population) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors (D,) of mu and of the sds of h_j, from the information sum_j s_j s_j' in the participants' scores of mu
-    and Sigma (Fisher's identity, as in `_held_sd`) and that of the prior, which is worth 1 and d + 2 participants.
+    and Sigma (Fisher's identity, as in `_held_sd`) and that of the prior, which is worth 1 participant of mu, 2 of the sds
+    and d + 3 of the correlations.
 
     Where participants are fewer than EACH to a parameter, Sigma's correlations count as known; where they still are, the
     information is not there, and neither are the errors (NaN). What is the same for everybody has no sd.
@@ -393,7 +404,8 @@ def standard_errors(population: Population, expectation: Expectation, start: Pop
     prior = np.zeros((d + len(a), d + len(a)))
     prior[:d, :d] = P
     both = P[np.ix_(a, a)] * P[np.ix_(b, b)] + P[np.ix_(a, b)] * P[np.ix_(b, a)]
-    prior[d:, d:] = 0.25 * (d + 2) * np.outer(twice, twice) * both
+    worth = np.where(a == b, 2.0, d + 3.0)
+    prior[d:, d:] = 0.25 * np.sqrt(np.outer(worth, worth)) * np.outer(twice, twice) * both
     se = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores + prior)))
     mean_se[population.free] = se[:d]
     sd_se[population.free] = se[d:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
@@ -405,11 +417,11 @@ def learn(
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step.
 
-    The iterate with the best objective is kept. With Laplace's approximation the objective may fall and the best one come
-    before the last. With quadrature it rises on given nodes, but every round places them anew; EM has then converged also
-    when the objective rises, from WINDOW rounds to the next, by less than it varies among them. The online mode keeps its
-    last iterate and holds nothing of the participants: its E-step is None. Raises ArithmeticError if no participant has a
-    mode.
+    The iterate with the best objective is kept. With Laplace's approximation the objective may fall: EM then heads away from
+    its maximum, and ends after WINDOW rounds without a better one. With quadrature it rises on given nodes, but every round
+    places them anew; EM has then converged also when the objective rises, from WINDOW rounds to the next, by less than it
+    varies among them. The online mode keeps its last iterate and holds nothing of the participants: its E-step is None.
+    Raises ArithmeticError if no participant has a mode.
     """
     start = population = begin(problems[0], settings, shared)
     if settings.batch:
@@ -433,6 +445,9 @@ def learn(
         change = _change(population, before)
         if change < settings.tolerance:
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
+            break
+        if start.moments == "laplace" and len(trace) - kept == WINDOW:
+            converged, reason = True, f"the objective fell in {WINDOW} rounds, as Laplace's approximation may"
             break
         last, earlier = np.array(trace[-WINDOW:]), trace[-2 * WINDOW : -WINDOW]
         if start.moments == "quadrature" and len(earlier) == WINDOW and last.mean() - np.mean(earlier) < np.ptp(last):
