@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..entries import Run, main_runs
 from ..population_study import METRICS, winners
+from ..simulate import PUBLISHED_BANDITS
 from .words import count, counted, listed, sig, span
 
 SYMBOLS = {"alpha": "α", "beta": "β"}
@@ -158,7 +159,15 @@ def _recovery(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | Non
             else f"{count((off <= TARGET).sum())} of {len(off)} within {TARGET:.0%}"
         )
         said.append(f"{label(run)} {span(part['variance_ratio'])} of the truth, {verdict}")
-    rows = [{"cell": row, "run": runs.get(row.run), "name": row.run} for row in table.itertuples()]
+    rows = [
+        {
+            "cell": row,
+            "run": runs.get(row.run),
+            "name": row.run,
+            "label": f"{row.model.replace('_', ' ')}, {len(PUBLISHED_BANDITS[row.bandit]['p_reward'])} arms",
+        }
+        for row in table.itertuples()
+    ]
     return {"rows": rows, "sentence": f"Mean variances found in simulated populations: {'; '.join(said)}."}
 
 
