@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 import banditfit as bf
 from banditfit import likelihood
-from banditfit.methods import Outcome, _conic, _project
+from banditfit.methods import Outcome, _conic, _project, get_method
 from banditfit.methods._local import SOLVERS
 from banditfit.methods._project import Settings, project
 from conftest import make
@@ -143,3 +143,18 @@ def test_truncation_gives_no_bound(small):
     outcome = bf.fit(small, small.model, "cvx_t", episodes=[0])
     assert np.isnan(outcome["lower_bound"][0]) and "there is no bound" in outcome["message"][0]
     assert not np.any(outcome["kernels"][0][..., 5:])
+
+
+def test_cvx_loc_t_projects_all_the_terms_that_were_kept_and_as_published_cuts_them_off():
+    data = make("forgetting")
+    problem = problem_of(data)
+    kernels = np.zeros((1, 1, problem.n_steps))
+    kernels[..., :2] = 1.5, 0.5  # the fit kept two of its five terms; the other three are fitted values of zero
+    given = Outcome("converged", kernels=kernels)
+    fit = lambda name: get_method(name).fit(problem, get_method(name).settings(), np.random.default_rng(0), given)  # noqa: E731
+    right, published = fit("cvx_loc_t"), fit("cvx_loc_t_published")
+    a, b, j = right.alpha.item(), right.beta.item(), np.arange(5)
+    miss = lambda a, b: ((a * b * (1 - a) ** j - kernels[0, 0, :5]) ** 2).sum()  # noqa: E731
+    assert miss(a, b) < min(miss(a + e, b + f) for e in (-0.01, 0.01) for f in (-0.01, 0.01))
+    np.testing.assert_allclose(published.kernels[0, 0, :5], a * b * (1 - a) ** j)
+    assert not published.kernels[..., 5:].any() and published.alpha is None

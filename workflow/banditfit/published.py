@@ -1,6 +1,7 @@
 """The published figures (arXiv 2511.04454 v1, medians and quartiles over 1000 episodes), and ours beside them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from .entries import Run
 from .errors import InputError
+from .models import MODELS
 from .simulate import PUBLISHED
 
 KEYS = ["model", "bandit", "method", "local_solver", "metric"]
@@ -37,8 +39,22 @@ COLUMNS = [
     "corrected",
 ]
 
-# Methods whose published figures come from a flawed likelihood: ours is corrected, and another method reproduces theirs.
-CORRECTED = {"d_loc": "d_loc_published"}
+
+@dataclass(frozen=True)
+class Correction:
+    """Figures of a method that the published code got wrong: `by` is the method that reproduces them, `metrics` and `models`
+    say which they are, where they are not all."""
+
+    by: str
+    metrics: tuple[str, ...] = ("kl", "alpha_error", "beta_error", "time_ms")
+    models: tuple[str, ...] = tuple(MODELS)
+
+
+# By the method that does it right: D-LOC's likelihood is one step late, CVX-LOC-T's policy is that of a kernel cut off.
+CORRECTED = {
+    "d_loc": Correction("d_loc_published"),
+    "cvx_loc_t": Correction("cvx_loc_t_published", metrics=("kl",), models=("forgetting",)),
+}
 
 VERDICTS = {
     "reproduced": "the published median lies inside the 95 % bootstrap interval of our median",
@@ -85,6 +101,9 @@ def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame,
                 key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
                 if key not in theirs.index or (dataset, run.id, ours_metric) not in ours.index:
                     continue
+                corrected = _corrected(run.entry.method, entry.model, metric)
+                if corrected is None:
+                    continue
                 mine, other = ours.loc[dataset, run.id, ours_metric], theirs.loc[key]
                 names = (dataset, entry.model, entry.bandit, run.id, run.entry.label, run.local_solver or "", metric)
                 numbers = (
@@ -92,7 +111,7 @@ def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame,
                     *other[NUMBERS],
                     mine["median"] / other["median"],
                 )
-                rows.append((*names, *numbers, verdict(metric, mine, other["median"]), run.entry.method in CORRECTED))
+                rows.append((*names, *numbers, verdict(metric, mine, other["median"]), corrected))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -135,6 +154,8 @@ def _unpublished(
                 key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
                 if key[:3] not in cells or key in known or (dataset, run.id, our_metric) not in ours.index:
                     continue
+                if _corrected(run.entry.method, entry.model, metric) is None:
+                    continue
                 mine = ours.loc[dataset, run.id, our_metric]
                 numbers = dict(
                     zip(
@@ -153,12 +174,28 @@ def _reason(row: Any, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> str:
         return f"fitted on {row.n} of {PUBLISHED['n_episodes']} episodes" if row.n < PUBLISHED["n_episodes"] else ""
     if not any((entry.model, entry.bandit) == (row.model, row.bandit) for entry in catalogue.values()):
         return "this study does not fit the data set"
-    same = [run for run in runs if run.entry.published == row.method and run.entry.method not in CORRECTED]
+    same = [
+        run
+        for run in runs
+        if run.entry.published == row.method and _corrected(run.entry.method, row.model, row.metric) is False
+    ]
     if not same:
         return "this study did not run it"
     if not any((run.local_solver or "") == row.local_solver for run in same):
         return f"this study did not run it with {row.local_solver}"
     return "no fit of this study has it"
+
+
+def _corrected(method: str, model: str, metric: str) -> bool | None:
+    """True if ours of this method corrects the published figure, False if it is held against it, and None for a method that
+    reproduces other figures only."""
+    for right, correction in CORRECTED.items():
+        concerns = metric in correction.metrics and model in correction.models
+        if method == right:
+            return concerns
+        if method == correction.by:
+            return False if concerns else None
+    return False
 
 
 def verdict(metric: str, ours: Mapping[str, float], published: float) -> str:

@@ -10,13 +10,15 @@ from ..likelihood import Problem
 from . import Method, Outcome
 from .cvx import warm_up
 
+TERMS = 5  # as published
+
 
 @dataclass(frozen=True)
 class Settings:
     """`conic` as in CVX; `terms`: how many entries of a kernel may differ from zero."""
 
     conic: Literal["Clarabel", "SCS"] = "Clarabel"
-    terms: int = 5
+    terms: int = TERMS
 
     def __post_init__(self):
         if self.terms < 1:

@@ -257,8 +257,7 @@ class Page:
     def corrections(self) -> dict | None:
         """D-LOC with and without the lag, and CVX-LOC, beside the published medians; None where either did not run on a
         published data set."""
-        pairs = [(self.run_of(right), self.run_of(lagged)) for right, lagged in CORRECTED.items()]
-        right, lagged = pairs[0]
+        right, lagged = self.run_of("d_loc"), self.run_of(CORRECTED["d_loc"].by)
         if right is None or lagged is None:
             return None
         convex = self.run_of("cvx_loc")
