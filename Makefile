@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm core paper scale progress cost figures benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm core paper scale progress cost headline figures benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -55,6 +55,9 @@ EPISODES ?= 1e6
 
 cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=core EPISODES=1e6)
 	$(BIN)/python -m banditfit.cost $(CONFIG) $(EPISODES)
+
+headline: env ## what a finished study found, as the README has it (STUDY=core)
+	@$(BIN)/python -m banditfit.headline $(CONFIG)
 
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise claims posterior coverage populations figures report

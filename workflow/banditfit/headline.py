@@ -1,0 +1,94 @@
+"""What a study found, in a table and four sentences of Markdown: the README's, from the stored tables.
+
+`python -m banditfit.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
+"""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from .errors import InputError
+from .report.words import sig, span
+from .simulate import PUBLISHED
+from .study import Study, read_study
+from .tables import read_csv
+
+# The runs of the table: those of them that the study has, each with its first local solver.
+SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "mc", "gem")
+
+
+def headline(study: Study, folder: Path) -> list[str]:
+    """The lines, from summary.csv, comparison.csv, reproduction.csv and outcomes.csv in `folder`."""
+    names = ("summary", "comparison", "reproduction", "outcomes")
+    summary, comparison, reproduction, outcomes = (read_csv(folder / f"{name}.csv") for name in names)
+    return [*_table(study, summary, comparison), "", *_sentences(summary, comparison, reproduction, outcomes)]
+
+
+def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
+    ours = summary.set_index(["metric", "dataset", "run"])
+    theirs = comparison[~comparison["corrected"].astype(bool)].set_index(["metric", "dataset", "run"])["published"]
+    datasets = list(study.catalogue)
+    lines = [
+        f"| policy KL, median (published) | {' | '.join(study.catalogue[name].label for name in datasets)} | ms an episode |",
+        "|---" * (len(datasets) + 2) + "|",
+    ]
+    for entry in SHOWN:
+        run = next((run for run in study.runs.values() if run.entry.id == entry), None)
+        if run is None:
+            continue
+        cells = []
+        for dataset in datasets:
+            key = ("kl", dataset, run.id)
+            cells.append("–" if key not in ours.index else sig(ours.loc[key, "median"]))
+            if key in theirs.index:
+                cells[-1] += f" ({sig(theirs[key])})"
+        times = ours.loc["t_cpu"].query("run == @run.id")["median"]
+        cells.append(span(times))
+        fewer = ours.loc["kl"].query("run == @run.id")["n"].min()
+        label = run.entry.label if fewer == PUBLISHED["n_episodes"] else f"{run.entry.label} (first {fewer} episodes)"
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return lines
+
+
+def _sentences(
+    summary: pd.DataFrame, comparison: pd.DataFrame, reproduction: pd.DataFrame, outcomes: pd.DataFrame
+) -> list[str]:
+    found = reproduction["verdict"].value_counts().reindex(["reproduced", "better", "worse"], fill_value=0)
+    lines = [
+        f"* **Reproduced:** of {found.sum()} published medians of accuracy with a counterpart, {found['reproduced']} lie inside"
+        f" the 95 % interval of ours, {found['better']} above it and {found['worse']} below it."
+    ]
+    proved = outcomes[outcomes["run"] == "certified"]
+    if len(proved):
+        lines.append(
+            f"* **Certified:** {proved['converged'].sum()} of {proved['n'].sum()} fits are proved to lie within 1e-6 nats of"
+            " the global optimum."
+        )
+    lines.append(
+        f"* **Bounds:** of {outcomes['bounds'].sum()} lower bounds, {outcomes['bounds_beaten'].sum()} lie above the nll of an"
+        " admissible fit."
+    )
+    kl = summary[summary["metric"] == "kl"].set_index(["dataset", "run"])["median"]
+    sampled = comparison[(comparison["run"] == "mc") & (comparison["metric"] == "kl")].set_index("dataset")["published"]
+    wins = [dataset for dataset in sampled.index if (dataset, "gem") in kl and kl[dataset, "gem"] < sampled[dataset]]
+    if len(sampled):
+        lines.append(
+            f"* **A population informs its members:** GEM has a lower policy KL than the published Monte Carlo in {len(wins)}"
+            f" of {len(sampled)} experiments."
+        )
+    return lines
+
+
+def main(arguments: list[str]) -> None:
+    path = Path(arguments[0] if arguments else "config/paper.yaml")
+    try:
+        study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
+        print("\n".join(headline(study, Path("results") / study.config["study"] / "tables")))
+    except (InputError, FileNotFoundError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
