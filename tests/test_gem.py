@@ -147,6 +147,8 @@ def test_shared_rates_are_found_with_their_standard_error():
     assert found.converged
     assert abs(found.mu[0] - 0.4) < 3 * found.held_sd[0]
     assert 0.01 < found.held_sd[0] < 0.3
+    online = population.learn(data, "forgetting", "gem_shared", settings={"batch": 20})
+    assert online.held_sd[0] == pytest.approx(found.held_sd[0], rel=0.3)
     fits = bf.fit(data, "forgetting", "gem_shared")
     assert np.ptp(np.stack(fits["alpha"])) == 0
 
@@ -345,11 +347,19 @@ def test_many_dimensions_converge_and_say_how():
     assert found.objective[found.kept - 1] == max(found.objective)
 
 
-def test_laplace_stops_where_its_objective_falls():
-    found = population.learn(small(20, n_steps=60, seed=15, model="subrewards"), "subrewards", settings={"moments": "laplace"})
-    assert found.converged
-    assert len(found.objective) < 60
-    assert found.objective[found.kept - 1] == max(found.objective)
+def test_laplace_ends_converged_or_says_that_nothing_better_came():
+    for seed in (15, 16):
+        data = small(20, n_steps=60, seed=seed, model="subrewards")
+        found = population.learn(data, "subrewards", settings={"moments": "laplace"})
+        assert found.objective[found.kept - 1] == max(found.objective)
+        assert found.converged or len(found.objective) - found.kept == em.PATIENCE
+        assert found.converged == ("no better objective" not in found.reason)
+
+
+def test_quadrature_error_is_told_from_a_rise_and_from_a_fall():
+    assert em._noise([5.0, 5.2, 5.1, 5.15, 5.05, 5.12]) == pytest.approx(0.1)
+    for trace in ([0, 1, 2, 3, 5, 9], [9, 8, 7, 6, 5, 4], [0, 1, 2, 9, 8, 9], [1, 2, 1]):
+        assert em._noise([float(v) for v in trace]) is None
 
 
 def test_what_the_data_say_little_about_keeps_its_variance():
@@ -389,7 +399,7 @@ def test_the_hierarchical_posterior_agrees_with_gem():
     assert (table["divergences"] == 0).all()
     assert (table["r_hat"] < 1.05).all()
     for symbol in ("mean", "sd"):
-        assert ((table[f"gem_{symbol}"] - table[f"nuts_{symbol}"]).abs() < 1.5 * table[f"nuts_{symbol}_sd"]).all()
+        assert ((table[f"gem_{symbol}"] - table[f"nuts_{symbol}"]).abs() < 0.75 * table[f"nuts_{symbol}_sd"]).all()
         assert (table[f"gem_{symbol}_se"] / table[f"nuts_{symbol}_sd"]).between(0.5, 1.6).all()
 
 

@@ -3,7 +3,8 @@
 Participant j has h_j = mu + L z_j on gem's probit links, z_j ~ N(0, I), Sigma = L L' (the non-centred form, in which a narrow
 population is no funnel; Betancourt & Girolami 2015). The prior is gem's own: mu ~ N(0, Sigma), and Sigma as if one participant
 more had shown the identity, the Sigma of uniform parameters, and d + 1 had shown no correlations. gem takes the mode of mu and
-Sigma; here is all of their posterior. The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
+Sigma; here is all of their posterior, with that density taken over |Sigma|^-(D+1)/2 dSigma, which knows no scale (over dSigma
+itself it would have no finite integral). The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
 
 from banditfit import hierarchical
 
@@ -87,7 +88,7 @@ def log_density(u, slope, words):
         value -= 0.5 * (D + 1.0) * np.log(P[a, a])
         scatter[a, a] += (D + 1.0) / P[a, a]
         value -= (D + 3.0) * u[D + a]  # log |Sigma| is twice the sum of the logarithms
-        value += (D - a + 1.0) * u[D + a]  # and the volume of Sigma over that of its elements
+        value -= a * u[D + a]  # and the invariant volume of Sigma over that of L's elements
     slope[:D] = -(P @ mu)
     of_L = (P @ scatter @ P) @ L
     theta, rise, h = np.empty(D), np.empty(D), np.empty(D)
@@ -114,7 +115,7 @@ def log_density(u, slope, words):
             slope[D + n_L + j * D + b] = along
     k = 2 * D
     for a in range(D):
-        slope[D + a] = of_L[a, a] * L[a, a] - (D + 3.0) + (D - a + 1.0)
+        slope[D + a] = of_L[a, a] * L[a, a] - (D + 3.0) - a
         for b in range(a):
             slope[k] = of_L[a, b]
             k += 1

@@ -16,14 +16,13 @@ from .judge import score
 from .methods._population import Z_95
 from .models import Bounds, get_model
 from .population import Runs, parameters
-from .simulate import PUBLISHED_BANDITS, _play_episode
+from .simulate import PUBLISHED_BANDITS, PUBLISHED_BETA, _play_episode
 
 # Types as (share, mean, sd), the same for every signal and arm, in the order alpha, beta.
 POPULATIONS = {
-    "normal": ((1.0, (0.0, 0.0), (0.6, 0.6)),),
+    "normal": ((1.0, (-0.4, 0.4), (0.6, 0.6)),),  # off the centre, where gem starts
     "two types": ((0.5, (-1.0, 0.7), (0.3, 0.3)), (0.5, (1.0, -0.7), (0.3, 0.3))),
 }
-BOUNDS = {"forgetting": ((0.0, 5.0),), "per_arm": ((0.0, 5.0),), "subrewards": ((0.0, 5.0), (0.0, 2.0))}
 METRICS = {"kl": "policy KL", "alpha_error": "error of α", "beta_error": "error of β"}
 
 
@@ -40,11 +39,11 @@ def simulate_population(
     """Participants of a mixed population on one of the published bandits, their traces starting from zero.
 
     `population` lists its types as (share, mean, sd), the latter two for (alpha, beta) on the probit scale of `bounds`
-    (default: BOUNDS, those of the published 2-arm study); each parameter is drawn on its own. Returns a Dataset with its
+    (default: those of the published study); each parameter is drawn on its own. Returns a Dataset with its
     Truth.
     """
     family, task = get_model(model), PUBLISHED_BANDITS[bandit]
-    bounds = bounds or Bounds((0.0, 1.0), BOUNDS[model])
+    bounds = bounds or Bounds((0.0, 1.0), PUBLISHED_BETA[model][bandit])
     n_arms = len(task["p_reward"])
     lower, upper = family.box(n_arms, bounds)
     shares, means, sds = (np.array(part, dtype=float) for part in zip(*population, strict=True))
@@ -124,7 +123,7 @@ def recovery(
     that were drawn from it. Links must be the default's.
     """
     ((_, true_mean, true_sd),) = POPULATIONS["normal"]
-    bounds = Bounds((0.0, 1.0), BOUNDS[model])
+    bounds = Bounds((0.0, 1.0), PUBLISHED_BETA[model][bandit])
     tables = []
     for replicate in range(replicates):
         name = f"recovery_{model}_{bandit}_{size}_{steps}_{replicate}"

@@ -13,11 +13,12 @@ tails of what the data say little about, and Sigma shrinks. Without V_j ("hard" 
 
 The means include one more participant at the start's mu and one with the start's Sigma, lest a handful of participants make a
 population of no width, and d + 1 whose coordinates are independent, lest they make one of chance correlations: of all diagonal
-covariances theirs is the nearest to Sigma, 1 / (Sigma^-1)_kk, so that they say nothing of its size. Coordinates of h that are
-the same for everybody are held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+covariances theirs is the nearest to Sigma, 1 / (Sigma^-1)_kk, so that they say nothing of its size. (-log P_kk is convex in
+P = Sigma^-1, so the M-step with the last P_kk never lowers the objective.) Coordinates of h that are the same for everybody are
+held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Literal
@@ -48,10 +49,11 @@ CAUTION = 4.0  # effective points per dimension at which placing quasi-random po
 INNER = 30  # EM steps on the same nodes, before they are placed anew
 SUPPORT = 0.8  # share of their effective number at which nodes no longer support the population that moves away from them
 WINDOW = 3  # rounds whose objectives are averaged to tell a rise from quadrature error
+PATIENCE = 6  # rounds without a better objective that end the fit
 Z_95 = 1.959963984540054  # the 97.5 % point of the standard normal
 EACH = 2  # participants per parameter of the population, from which on the information in their scores is one
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
-ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches
+ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ class Population:
     mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments`, and `nodes` (N, d)
     in standard units with the logarithms of weight / density `log_weights` (N,), the `caution` in placing them, and `turns`
     (TURNS or 1, d, d), the rotations that participants meet them in.
-    `objective` is the trace of sum_j log p(y_j) in nats (hard: of the joint density) with the log priors of the population,
+    `objective` is the trace of sum_j log p(y_j) in nats (hard: of the joint density) with the log priors of the population
+    (online: without, and each participant's under the population that its mini-batch met),
     `kept` the round of it that these are, `converged` and `reason` say how the fit ended, `n_eval` is the likelihood
     evaluations per participant, and `held_sd` (D,) the standard error of what is the same for everybody (zero elsewhere).
     """
@@ -363,25 +366,31 @@ def _moved(population: Population, held: np.ndarray, step: np.ndarray) -> Popula
     return replace(population, mu=mu)
 
 
-def _held_sd(problems, population: Population, expectation: Expectation, start: Population) -> np.ndarray | float:
+def _held_sd(parts: Iterable[tuple], population: Population, start: Population) -> np.ndarray | float:
     """Standard errors of what is the same for everybody, from the information sum_j s_j s_j' in the participants' scores of
-    h_held and mu (Fisher's identity: s_j is the expected complete score), and the log priors' own."""
+    h_held and mu (Fisher's identity: s_j is the expected complete score), and the log priors' own. `parts` are participants'
+    problems with their E-step."""
     held, _, sd = _held(population, start)
     if not len(held):
         return 0.0
-    found = expectation.found
-    of_mu = np.linalg.solve(population.Sigma, (expectation.m[found] - population.mu[population.free]).T).T
-    scores = np.hstack([_score(problems, population, expectation, start, int(found.sum()))[4], of_mu])
-    prior = np.concatenate([sd**-2.0, 1.0 / np.diag(start.Sigma)])
+    information = np.diag(np.concatenate([sd**-2.0, 1.0 / np.diag(start.Sigma)]))
+    for problems, expectation in parts:
+        found = expectation.found
+        if not found.any():
+            continue
+        of_mu = np.linalg.solve(population.Sigma, (expectation.m[found] - population.mu[population.free]).T).T
+        scores = np.hstack([_score(problems, population, expectation, start, int(found.sum()))[4], of_mu])
+        information += scores.T @ scores
     out = np.zeros(len(population.mu))
-    out[held] = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores + np.diag(prior))))[: len(held)]
+    out[held] = np.sqrt(np.diag(np.linalg.inv(information)))[: len(held)]
     return out
 
 
 def standard_errors(population: Population, expectation: Expectation, start: Population) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors (D,) of mu and of the sds of h_j, from the information sum_j s_j s_j' in the participants' scores of mu
     and Sigma (Fisher's identity, as in `_held_sd`) and that of the prior, which is worth 1 participant of mu, 2 of the sds
-    and d + 3 of the correlations.
+    and d + 3 of the correlations. The inverse of a sum of J squares of p numbers is on average J / (J - p - 1) times too large
+    (Wishart's), which is put right. Modes without their uncertainty (hard) have no such scores, and no errors (NaN).
 
     Where participants are fewer than EACH to a parameter, Sigma's correlations count as known; where they still are, the
     information is not there, and neither are the errors (NaN). What is the same for everybody has no sd.
@@ -394,7 +403,7 @@ def standard_errors(population: Population, expectation: Expectation, start: Pop
     mean_se, sd_se = np.full((2, len(population.mu)), np.nan)
     held = _held(population, start)[0]
     mean_se[held] = np.broadcast_to(population.held_sd, len(population.mu))[held]
-    if EACH * (d + len(a)) > J:
+    if EACH * (d + len(a)) > J or population.moments == "hard":
         return mean_se, sd_se
     P = np.linalg.inv(population.Sigma)
     off = (expectation.m[found] - population.mu[population.free]) @ P
@@ -406,7 +415,8 @@ def standard_errors(population: Population, expectation: Expectation, start: Pop
     both = P[np.ix_(a, a)] * P[np.ix_(b, b)] + P[np.ix_(a, b)] * P[np.ix_(b, a)]
     worth = np.where(a == b, 2.0, d + 3.0)
     prior[d:, d:] = 0.25 * np.sqrt(np.outer(worth, worth)) * np.outer(twice, twice) * both
-    se = np.sqrt(np.diag(np.linalg.inv(scores.T @ scores + prior)))
+    information = J / (J - scores.shape[1] - 1) * scores.T @ scores
+    se = np.sqrt(np.diag(np.linalg.inv(information + prior)))
     mean_se[population.free] = se[:d]
     sd_se[population.free] = se[d:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
     return mean_se, sd_se
@@ -417,11 +427,11 @@ def learn(
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step.
 
-    The iterate with the best objective is kept. With Laplace's approximation the objective may fall: EM then heads away from
-    its maximum, and ends after WINDOW rounds without a better one. With quadrature it rises on given nodes, but every round
-    places them anew; EM has then converged also when the objective rises, from WINDOW rounds to the next, by less than it
-    varies among them. The online mode keeps its last iterate and holds nothing of the participants: its E-step is None.
-    Raises ArithmeticError if no participant has a mode.
+    The iterate with the best objective is kept, and EM ends, not converged, after PATIENCE rounds without a better one: with
+    Laplace's approximation it may head away from its maximum. With quadrature the objective rises on given nodes, but every
+    round places them anew; EM has then converged also when the objective goes up and down, and from WINDOW rounds to the next
+    by less than it varies among them. The online mode keeps its last iterate and holds nothing of the participants: its
+    E-step is None. Raises ArithmeticError if no participant has a mode.
     """
     start = population = begin(problems[0], settings, shared)
     if settings.batch:
@@ -446,18 +456,26 @@ def learn(
         if change < settings.tolerance:
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
             break
-        if start.moments == "laplace" and len(trace) - kept == WINDOW:
-            converged, reason = True, f"the objective fell in {WINDOW} rounds, as Laplace's approximation may"
+        if start.moments == "quadrature" and (noise := _noise(trace)) is not None:
+            converged, reason = True, f"the objective goes up and down by {noise:.2g} nats, quadrature error, and moves by less"
             break
-        last, earlier = np.array(trace[-WINDOW:]), trace[-2 * WINDOW : -WINDOW]
-        if start.moments == "quadrature" and len(earlier) == WINDOW and last.mean() - np.mean(earlier) < np.ptp(last):
-            converged, reason = True, f"the objective varies by {np.ptp(last):.2g} nats, quadrature error, and rises by less"
+        if len(trace) - kept == PATIENCE:
+            reason = f"{PATIENCE} rounds brought no better objective"
             break
     population, expectation = best
     reason += f"; round {kept} had the best objective"
-    held_sd = _held_sd(problems, population, expectation, start)
+    held_sd = _held_sd([(problems, expectation)], population, start)
     end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
+
+
+def _noise(trace: list[float]) -> float | None:
+    """The range in nats of the last WINDOW objectives, if they go up and down, and differ by less from the WINDOW before."""
+    last, earlier = np.array(trace[-WINDOW:]), trace[-2 * WINDOW : -WINDOW]
+    steps = np.diff(last)
+    if len(earlier) < WINDOW or (steps > 0).all() or (steps < 0).all():
+        return None
+    return np.ptp(last) if abs(last.mean() - np.mean(earlier)) < np.ptp(last) else None
 
 
 def _inner(population, expectation, start, tolerance) -> tuple[Population, Expectation]:
@@ -508,11 +526,13 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
             raise ArithmeticError("no participant has a mode of finite likelihood")
         trace.append(total)
         change = _change(population, before)
-        if change < ONLINE_TOLERANCE:
+        if change < max(settings.tolerance, ONLINE_TOLERANCE):
             converged, reason = True, f"pass {len(trace)} changed the population by {change:.1g}, less than mini-batch noise"
             break
+    batches = ([problems[j] for j in range(first, min(first + settings.batch, J))] for first in range(0, J, settings.batch))
+    held_sd = _held_sd(((batch, expect(batch, population)) for batch in batches), population, start)
     end = {"objective": tuple(trace), "kept": len(trace), "converged": converged, "reason": reason}
-    return replace(population, **end, n_eval=n_eval)
+    return replace(population, **end, n_eval=n_eval, held_sd=held_sd)
 
 
 def estimate(population: Population, expectation: Expectation) -> dict[str, np.ndarray]:
@@ -554,7 +574,9 @@ def _sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, shared: bool) -> list[Outcome]:
     """Every participant's Outcome: the posterior medians as its parameters, and `posterior` with 95 % intervals. Its
-    `diagnostics` hold log_evidence, log p(y_j) in nats, and of the whole population the rounds and the best objective."""
+    `diagnostics` hold log_evidence, log p(y_j) in nats, the effective number of quadrature nodes `ess` where there are nodes,
+    and of the whole population the rounds and the best objective. Intervals are given the population: they leave out what is
+    not known of mu and Sigma themselves."""
     begin_time = perf_counter()
     population, expectation = learn(problems, settings, rng, shared)
     size = settings.batch or len(problems)
@@ -587,6 +609,7 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
         n_eval=n_eval,
         diagnostics={
             "log_evidence": float(expectation.log_evidence[j]),
+            **({} if expectation.r is None else {"ess": float(1.0 / (expectation.r[j] ** 2).sum())}),
             "rounds": float(len(population.objective)),
             "objective": population.objective[population.kept - 1],
         },

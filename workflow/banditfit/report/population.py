@@ -11,6 +11,8 @@ from ..simulate import PUBLISHED_BANDITS
 from .words import count, counted, listed, sig, span
 
 SYMBOLS = {"alpha": "α", "beta": "β"}
+AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical posterior, both knowing the same choices
+R_HAT, ESS = 1.02, 400  # what the hierarchical posterior must pass to judge by
 TARGET = 0.15  # by how much a population's variance may miss the truth
 
 
@@ -200,7 +202,10 @@ def _hierarchical(table: pd.DataFrame | None) -> dict | None:
         return None
     first = table.iloc[0]
     off = pd.concat([(table[f"gem_{s}"] - table[f"nuts_{s}"]).abs() / table[f"nuts_{s}_sd"] for s in ("mean", "sd")])
-    within = "agrees with it within its error" if off.max() <= 1.96 else "does not agree with it within its error"
+    sampled = first["r_hat"] <= R_HAT and first["ess"] >= ESS and first["divergences"] == 0
+    within = "agrees with it" if off.max() <= AGREES else "does not agree with it"
+    if not sampled:
+        within = "cannot be judged, for the chains of NUTS have not met"
     return {
         "rows": list(table.itertuples()),
         "sentence": f"On {counted(int(first['participants']), 'participant')} with {count(first['steps'])} trials each, GEM"
