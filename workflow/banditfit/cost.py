@@ -30,6 +30,8 @@ from .study import Study, read_study
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
 OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}
 OF_STUDY = ("summarise", "claims", "coverage", "figures", "manifest", "report")
+# And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes.
+ASIDE = ("posterior", "draws", "calibration", "population")
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,16 @@ class Fits:
 
 @dataclass(frozen=True)
 class Other:
-    """A job beside the fits: its `name`, `seconds` and `peak` MB; it met `episodes`."""
+    """A job beside the fits, or several: its `name`, `seconds` and `peak` MB; it met `episodes`, 0 if it takes as long for any
+    number of them."""
 
     name: str
     seconds: float
     peak: float
     episodes: int
+
+    def ahead(self, episodes: int) -> float:
+        return self.seconds * episodes / self.episodes if self.episodes else self.seconds
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,12 @@ def cost(study: Study, folder: Path) -> Cost:
     for job, place, episodes in of_data + of_study:
         if (found := record(folder / place)) is not None:
             others.append(Other(job, *found, episodes))
+    for part in ASIDE:
+        logs = folder / f"logs/{name}"
+        found = [record(path) for path in (*logs.glob(f"{part}*.tsv"), *logs.glob(f"{part}/**/*.tsv"))]
+        if found := [row for row in found if row is not None]:
+            seconds, peaks = zip(*found, strict=True)
+            others.append(Other(f"{part}, {len(found)} in all", sum(seconds), max(peaks), 0))
     stored = [results / f"data/{dataset}.npz" for dataset in study.catalogue]
     stored += [path for path in (results / name).rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in stored if path.exists())
@@ -175,7 +187,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
         lines.append(
             f"{f.dataset:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{words(seconds):>20}"
         )
-    more = {o: o.seconds * (episodes * (len(study.catalogue) if o.name in OF_STUDY else 1)) / o.episodes for o in cost.others}
+    more = {o: o.ahead(episodes * (len(study.catalogue) if o.name in OF_STUDY else 1)) for o in cost.others}
     lines += ["", f"{'other jobs':<44}{'s':>9}{'':>8}{'MB':>6}"]
     for o, seconds in more.items():
         lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
@@ -186,7 +198,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"
         f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {jobs} jobs of fits.",
         "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held, as sampled.",
-        "bytes: an episode's on disk. Other jobs are taken to grow with the episodes.",
+        'bytes: an episode\'s on disk. Other jobs are taken to grow with the episodes, but for those given "in all".',
     ]
     return "\n".join(lines)
 

@@ -42,18 +42,24 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Correction:
-    """Figures of a method that the published code got wrong: `by` is the method that reproduces them, `metrics` and `models`
-    say which they are, where they are not all."""
+    """Figures of a method that the published code got wrong: `by` is the method that reproduces them, `fault` what is wrong,
+    and `metrics` and `models` say which they are, where they are not all."""
 
     by: str
+    fault: str
     metrics: tuple[str, ...] = ("kl", "alpha_error", "beta_error", "time_ms")
     models: tuple[str, ...] = tuple(MODELS)
 
 
-# By the method that does it right: D-LOC's likelihood is one step late, CVX-LOC-T's policy is that of a kernel cut off.
+# By the method that does it right.
 CORRECTED = {
-    "d_loc": Correction("d_loc_published"),
-    "cvx_loc_t": Correction("cvx_loc_t_published", metrics=("kl",), models=("forgetting",)),
+    "d_loc": Correction("d_loc_published", "D-LOC minimises a likelihood that is one step late"),
+    "cvx_loc_t": Correction(
+        "cvx_loc_t_published",
+        "CVX-LOC-T on forgetting is scored by a policy of the fitted kernel cut off",
+        metrics=("kl",),
+        models=("forgetting",),
+    ),
 }
 
 VERDICTS = {

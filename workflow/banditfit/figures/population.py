@@ -198,7 +198,7 @@ FIGURES = {
         "Who wins when?",
         "Mean policy KL over the participants of simulated populations, by trials (across) and participants (panels), for a"
         " population of one type (top) and of two types (below); lower is better. Lines: geometric means over replicates;"
-        " bands: one sd. Pooling gains most where trials are few and participants many.",
+        " bands: one sd.",
         "population",
     ),
     "held_out": FigureSpec(

@@ -18,7 +18,7 @@ from ..entries import Run
 from ..figures import CERTIFIED, FIGURES
 from ..files import replacing
 from ..methods import STATUSES
-from ..published import VERDICTS
+from ..published import CORRECTED, VERDICTS
 from . import claims, guide, population, posterior, reproduction
 from .page import Page
 from .words import count, sig
@@ -64,6 +64,8 @@ def render(
         outcome_sentences=page.outcome_sentences(),
         attribution=page.attribution(),
         corrections=page.corrections(),
+        cut=page.cut(),
+        faults=[correction.fault for correction in CORRECTED.values()],
         statuses={status: meaning for status, meaning in STATUSES.items() if page.counts[status].any()},
         verdicts=VERDICTS,
         certified=CERTIFIED,

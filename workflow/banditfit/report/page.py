@@ -308,3 +308,16 @@ class Page:
                 f" {counted(len(against), 'experiment')} as published, and in {here} once aligned."
             )
         return {"headline": headline, "sentences": said, "rows": rows, "solver": right.local_solver}
+
+    def cut(self) -> str:
+        """CVX-LOC-T's policy KL with and without the cut, beside the published medians."""
+        right, cut = self.run_of("cvx_loc_t"), self.run_of(CORRECTED["cvx_loc_t"].by)
+        said = []
+        for dataset in self.datasets if right and cut else ():
+            theirs, ours = self.theirs.get((dataset, cut.id, "kl")), self.theirs.get((dataset, right.id, "kl"))
+            if theirs is not None and ours is not None:
+                said.append(
+                    f"{self.label(dataset)}: published {sig(theirs.published)}, ours cut off {sig(theirs.ours)}, and of the"
+                    f" parameters {sig(ours.ours)}"
+                )
+        return f"Median policy KL on {'; on '.join(said)}." if said else ""
