@@ -280,7 +280,7 @@ def _solver_spread(evidence: Evidence) -> list[Case]:
             if len(ratios) > 1:
                 spread = float(max(ratios) / min(ratios))
                 what = (
-                    f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}, on what each and the first fitted"
+                    f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}, episodes in common"
                 )
                 fewest = min(len(pair) for pair in common.values() if len(pair))
                 cases.append(Case(dataset, what, spread, np.nan, np.nan, fewest, "yes" if spread <= 1.05 else "no"))
