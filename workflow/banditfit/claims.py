@@ -279,9 +279,7 @@ def _solver_spread(evidence: Evidence) -> list[Case]:
             ratios = [1.0, *(pair.iloc[:, 1].median() / pair.iloc[:, 0].median() for pair in common.values() if len(pair))]
             if len(ratios) > 1:
                 spread = float(max(ratios) / min(ratios))
-                what = (
-                    f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}, episodes in common"
-                )
+                what = f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}, episodes in common"
                 fewest = min(len(pair) for pair in common.values() if len(pair))
                 cases.append(Case(dataset, what, spread, np.nan, np.nan, fewest, "yes" if spread <= 1.05 else "no"))
     if not cases:
