@@ -1,8 +1,13 @@
 """What is committed of a study is enough: its tables, figures and report come out of it again, byte for byte, with no fits."""
 
+import json
 import re
 import shutil
 
+import yaml
+
+from banditfit.headline import headline
+from banditfit.study import read_study
 from project import ROOT, STUDY, copy_project, snakemake
 
 
@@ -23,3 +28,13 @@ def test_tables_figures_and_report_are_made_anew_from_what_is_committed(finished
     assert "rule fit:" not in done.stdout + done.stderr and not (project / STUDY / "fits").exists()
     for path in (*made, "report.html"):
         assert (project / STUDY / path).read_bytes() == (finished / STUDY / path).read_bytes(), path
+
+
+def test_the_readme_says_what_the_committed_study_found():
+    (name,) = re.findall(r"^!results/(\w+)/$", (ROOT / ".gitignore").read_text(), flags=re.MULTILINE)
+    config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
+    stored = json.loads((ROOT / f"results/{name}/manifest.json").read_text())["config"]
+    assert {key: stored[key] for key in config} == config  # the study that is committed is the one that is configured
+    lines = headline(read_study(config, ROOT, name), ROOT / f"results/{name}/tables")
+    readme = (ROOT / "README.md").read_text()
+    assert [line for line in lines if line not in readme] == []
