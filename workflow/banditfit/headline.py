@@ -11,6 +11,7 @@ import yaml
 
 from .errors import InputError
 from .methods import get_method
+from .population_study import winners
 from .report.words import sig, span
 from .study import Study, read_study
 from .tables import read_csv
@@ -20,10 +21,10 @@ SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "
 
 
 def headline(study: Study, folder: Path) -> list[str]:
-    """The lines, from summary.csv, comparison.csv, reproduction.csv and outcomes.csv in `folder`."""
+    """The lines, from the study's tables in `folder`: summary, comparison, reproduction, outcomes and population_study."""
     names = ("summary", "comparison", "reproduction", "outcomes")
     summary, comparison, reproduction, outcomes = (read_csv(folder / f"{name}.csv") for name in names)
-    return [*_table(study, summary, comparison), "", *_sentences(study, summary, comparison, reproduction, outcomes)]
+    return [*_table(study, summary, comparison), "", *_sentences(study, folder, reproduction, outcomes)]
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
@@ -50,9 +51,7 @@ def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> lis
     return lines
 
 
-def _sentences(
-    study: Study, summary: pd.DataFrame, comparison: pd.DataFrame, reproduction: pd.DataFrame, outcomes: pd.DataFrame
-) -> list[str]:
+def _sentences(study: Study, folder: Path, reproduction: pd.DataFrame, outcomes: pd.DataFrame) -> list[str]:
     found = reproduction["verdict"].value_counts().reindex(["reproduced", "better", "worse"], fill_value=0)
     lines = [
         f"* **Reproduced:** of {found.sum()} published medians of accuracy with a counterpart, {found['reproduced']} lie inside"
@@ -70,13 +69,12 @@ def _sentences(
         f"* **Bounds:** of {own['bounds'].sum()} lower bounds, {own['bounds_beaten'].sum()} lie above the nll of an admissible"
         " fit."
     )
-    kl = summary[summary["metric"] == "kl"].set_index(["dataset", "run"])["median"]
-    sampled = comparison[(comparison["run"] == "mc") & (comparison["metric"] == "kl")].set_index("dataset")["published"]
-    wins = [dataset for dataset in sampled.index if (dataset, "gem") in kl and kl[dataset, "gem"] < sampled[dataset]]
-    if len(sampled):
+    if study.populations.get("study"):
+        cells = winners(read_csv(folder / "population_study.csv"))
         lines.append(
-            f"* **All episodes at once:** GEM has a lower median policy KL than the published Monte Carlo in {len(wins)} of"
-            f" {len(sampled)} experiments."
+            f"* **A population informs its members:** of {len(cells)} kinds of simulated populations, {cells['size'].min()} to"
+            f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
+            f" least mean policy KL in {(cells['winner'] == 'gem').sum()}."
         )
     return lines
 
