@@ -36,11 +36,11 @@ test-slurm: cluster-env ## the test study through a Slurm of one node (as root, 
 STUDY ?= core
 CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 
-core: env ## every episode and method with the gradient-based local solvers: the study in results/core (two hours; resumes)
+core: env ## every episode and method with the gradient-based local solvers: the study in results/core (hours; resumes)
 	$(SNAKEMAKE) --configfile config/core.yaml
 	@echo "The report: results/core/report.html"
 
-paper: env ## the full study: every method and all eight local solvers (about four hours; resumes where it stopped)
+paper: env ## the full study: every method and all eight local solvers (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 

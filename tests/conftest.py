@@ -1,11 +1,15 @@
 """What many tests share: small data sets, and the smallest study."""
 
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 import banditfit as bf
-from project import copy_project, snakemake
+from project import command, copy_project, snakemake, stamps
 
 BANDIT = {"p_reward": (0.8, 0.4, 0.2), "p_switch": 0.05, "seed": 7}
 
@@ -23,8 +27,25 @@ def small(request) -> bf.Dataset:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the project in which the smallest study has run to its end."""
+def interrupted(tmp_path_factory) -> tuple[Path, dict[Path, int]]:
+    """A copy of the project in which the smallest study was killed in mid-run, and the fits that were stored by then."""
     project = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    running = subprocess.Popen(
+        command(), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 120
+    while len(stored := stamps(project)) < 4:
+        assert running.poll() is None and time.monotonic() < deadline, "no four batches were stored before the run ended"
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    return project, stored
+
+
+@pytest.fixture(scope="session")
+def finished(interrupted) -> Path:
+    """A copy of the project in which the smallest study, once killed, was run to its end."""
+    project, _ = interrupted
+    snakemake(project, "--unlock")
     snakemake(project)
     return project

@@ -109,5 +109,5 @@ def frail_project(target: Path) -> Path:
 
 
 def stamps(project: Path) -> dict[Path, int]:
-    """The finished batches, and when each was written."""
-    return {path: path.stat().st_mtime_ns for path in project.glob(f"{FRAIL_FITS}/*.parquet")}
+    """The stored fits, and when each was written."""
+    return {path: path.stat().st_mtime_ns for path in project.glob(f"{STUDY}/fits/*/*/*.parquet")}

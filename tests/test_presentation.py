@@ -115,6 +115,22 @@ def test_the_projects_own_table_of_methods_is_read_and_its_runs_have_settings():
 
 
 @pytest.mark.parametrize(
+    ("method", "model", "metric", "corrected"),
+    [
+        ("cvx_loc_t", "forgetting", "kl", True),
+        ("cvx_loc_t", "forgetting", "beta_error", False),
+        ("cvx_loc_t", "per_arm", "kl", False),
+        ("cvx_loc_t_published", "forgetting", "kl", False),
+        ("cvx_loc_t_published", "forgetting", "time_ms", None),
+        ("d_loc", "per_arm", "time_ms", True),
+        ("profile", "forgetting", "kl", False),
+    ],
+)
+def test_a_published_figure_is_held_against_one_method_only(method, model, metric, corrected):
+    assert published._corrected(method, model, metric) is corrected
+
+
+@pytest.mark.parametrize(
     ("before", "after", "said"),
     [
         ("#332288", "blue", "row 2, column colour: found 'blue', expected a colour such as #1F77B4"),

@@ -1,19 +1,20 @@
 """The real Snakefile on the smallest study, in a copy of the project that the tests may change."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+import banditfit as bf
+from banditfit import data
 from banditfit.methods import STATUSES
-from banditfit.tables import read_table
-from project import ROOT, STUDY, command, copy_project, snakemake, timeless
+from banditfit.study import read_study
+from banditfit.tables import read_table, write_table
+from project import ROOT, STUDY, copy_project, snakemake, timeless
 
 
 def scores(project: Path, dataset: str) -> pd.DataFrame:
@@ -70,25 +71,27 @@ def test_editing_a_module_reruns_what_depends_on_it_and_nothing_else(finished):
     assert planned == judging | gathering
 
 
-def test_a_killed_run_keeps_what_was_finished_and_gives_the_same_table_on_one_core(finished, tmp_path):
-    project = copy_project(tmp_path / "project")
-    target = f"{STUDY}/scores/tiny_2arm.parquet"
-    running = subprocess.Popen(
-        command(target), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 120
-    while len(finished_batches := list(project.glob(f"{STUDY}/fits/*/*/*.parquet"))) < 4:
-        assert running.poll() is None and time.monotonic() < deadline, "no four batches were finished before the run ended"
-        time.sleep(0.05)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    kept = {path: path.stat().st_mtime_ns for path in finished_batches}
-    snakemake(project, "--unlock")
-    snakemake(project, target, cores=1)
-    again = [path for path, when in kept.items() if path.stat().st_mtime_ns != when]
+def test_a_killed_run_keeps_what_was_finished(interrupted, finished):
+    _, stored = interrupted
+    again = [path for path, when in stored.items() if path.stat().st_mtime_ns != when]
     # A batch whose file was in place but whose job had not yet reported its end is run again; all others stay.
     assert len(again) <= 2
-    assert timeless(project / target) == timeless(finished / target)
+
+
+def test_the_fits_are_those_of_one_process(finished, tmp_path):
+    """However many jobs ran at once, and in whatever order."""
+    study = read_study(yaml.safe_load((finished / "config/test.yaml").read_text()), finished, "test")
+    dataset = data.load(finished / "results/data/tiny_2arm.npz")
+    fits = {path.parent.name: path for path in finished.glob(f"{STUDY}/fits/tiny_2arm/*/*.parquet")}
+    assert len(fits) == 9
+    for name, path in fits.items():
+        run, stored = study.runs[name], read_table(path)
+        given = read_table(fits["cvx"]) if name.startswith("cvx_loc") else None
+        table = bf.fit(
+            dataset, "forgetting", run.entry.method, stored["episode"], run.settings, seed=study.config["seed"], given=given
+        )
+        write_table(table.assign(run=name, machine=stored["machine"]), tmp_path / "fits.parquet")
+        assert timeless(tmp_path / "fits.parquet") == timeless(path), name
 
 
 def test_a_new_method_is_one_file_and_one_row(tmp_path):

@@ -16,9 +16,9 @@ from .files import replacing
 from .tables import write_table
 
 # Significant bits that are kept. Metrics: 8e-6 of themselves, far below what an episode decides. Times, which repeat to a few
-# per cent, 1e-4. Parameters: 1e-4, less than a dot in a figure. Likelihoods: 3e-8; what counts is how they differ, and that
+# per cent, 5e-4. Parameters: 5e-4, less than a dot in a figure. Likelihoods: 5e-7; what counts is how they differ, and that
 # stands in columns of its own, to LEAST nats.
-METRIC, TIME, PARAMETER, LIKELIHOOD = 16, 12, 12, 24
+METRIC, TIME, PARAMETER, LIKELIHOOD = 16, 10, 10, 20
 LEAST = 1e-9
 WHOLE = ("lower_bound", "best_nll", "best_bound")
 # What no table or figure uses; it stands in the tables of fits.
@@ -27,19 +27,20 @@ LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
-    alone (None elsewhere), and without LEFT_OUT and the policies of posteriors.
+    alone (None elsewhere), without LEFT_OUT and the policies of posteriors; `at_bound` says only whether.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
     table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
     for column in ("regret", "gap"):
         table[column] = np.round(table[column] / LEAST) * LEAST
+    table["at_bound"] = table["at_bound"].astype(bool)
     for column in table.select_dtypes("float").columns.difference(WHOLE):
         bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
         table[column] = rounded(table[column].to_numpy(), bits)
     main = table["run"].isin([run.id for run in main_runs(runs)])
     for column, shorten in _SHORTER.items():
-        held = table[column].notna() & (main | (column == "start_excess"))
+        held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
         short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
         table[column] = pd.Series(short, index=table.index, dtype=object)
     return table
@@ -59,6 +60,10 @@ def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: rounded(array, PARAMETER) for name, array in value.items() if name != "policy"}
 
 
+def _diagnostics(value: dict[str, float]) -> dict[str, float]:
+    return {name: float(rounded(np.float64(number), METRIC)) for name, number in value.items()}
+
+
 def _excess(value: np.ndarray) -> np.ndarray:
     return rounded(np.round(value, 6), TIME)
 
@@ -67,6 +72,7 @@ _SHORTER: dict[str, Callable[[Any], Any]] = {
     "alpha": _parameters,
     "beta": _parameters,
     "posterior": _posterior,
+    "diagnostics": _diagnostics,
     "start_excess": _excess,
 }
 

@@ -39,8 +39,7 @@ def simulate_population(
     """Participants of a mixed population on one of the published bandits, their traces starting from zero.
 
     `population` lists its types as (share, mean, sd), the latter two for (alpha, beta) on the probit scale of `bounds`
-    (default: those of the published study); each parameter is drawn on its own. Returns a Dataset with its
-    Truth.
+    (default: those of the published study); each parameter is drawn on its own. Returns a Dataset with its Truth.
     """
     family, task = get_model(model), PUBLISHED_BANDITS[bandit]
     bounds = bounds or Bounds((0.0, 1.0), PUBLISHED_BETA[model][bandit])

@@ -262,7 +262,7 @@ def _trace(trace, histogram, part: pd.DataFrame, column: str) -> None:
     # At least 25 draws to a bar, so that bars are not noise alone.
     bins = int(np.clip(len(part) // (25 * len(chains)), 2, BINS))
     for colour, (_, chain) in zip(np.resize(CHAINS, len(chains)), chains, strict=True):
-        trace.plot(chain["draw"], chain[column], color=colour, linewidth=0.35, alpha=0.8)
+        trace.plot(chain["draw"], chain[column], color=colour, linewidth=0.35, alpha=0.8, rasterized=True)
         counts, edges = np.histogram(chain["rank"], bins=bins, range=(0, len(part)))
         histogram.stairs(counts * bins / len(chain), edges, baseline=None, color=colour, linewidth=0.9)
     n = len(part) // len(chains)

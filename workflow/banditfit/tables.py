@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from .data import Dataset
 from .entries import Run
 from .files import replacing
-from .methods import STATUSES
+from .methods import STATUSES, get_method
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,15 @@ def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
-    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` given and `bounds_beaten`
-    by an admissible fit; fits `at_bound` of the box; and fits `outside` it though they have parameters."""
-    rows = []
+    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` computed (not handed on by the
+    fit that a method starts from) and `bounds_beaten` by an admissible fit; fits `at_bound` of the box; and fits `outside` it
+    though they have parameters."""
+    runs, rows = list(runs), []
+    hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
     for dataset, run, fits in _groups(scores, runs):
         named = fits["fallback"][fits["fallback"] != ""].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
-        bounds = fits["bound_holds"].dropna()
+        bounds = fits["bound_holds"].dropna() if run not in hand_on else pd.Series(dtype=bool)
         rows.append(
             {
                 "dataset": dataset,
@@ -194,7 +196,7 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
                 "upheld": int(claims.sum()),
                 "bounds": len(bounds),
                 "bounds_beaten": int((~bounds.astype(bool)).sum()),
-                "at_bound": int((fits["at_bound"] != "").sum()),
+                "at_bound": int(fits["at_bound"].astype(bool).sum()),
                 "outside": int(fits["outside"].sum()),
             }
         )

@@ -26,6 +26,6 @@ for key, fits in zip(snakemake.params.kept, snakemake.input.fits, strict=True):
     with replacing(Path(snakemake.output.draws) / dataset / run / f"{episode:04d}.nc") as path:
         inference.to_netcdf(path)
     thinned = draw_table(inference, SHOWN_DRAWS)
-    one_arm = thinned[thinned["arm"] == thinned["arm"].iloc[0]]
+    one_arm = thinned[thinned["arm"] == thinned["arm"].iloc[0]].round({"alpha": 5, "beta": 5})  # no dot moves
     tables.append(one_arm.assign(**dict(zip(head, key, strict=True)))[[*head, *DRAWS]])
 write_csv(pd.concat(tables[1:] or tables, ignore_index=True), snakemake.output.table)

@@ -7,7 +7,10 @@ import re
 from matplotlib.figure import Figure
 from PIL import Image
 
-COLOURS = 256  # of a palette; the drawings use few, and shades of those
+# Of a palette: the drawings use few, and shades of those. A cloud has one.
+COLOURS, SHADES = 256, 32
+CLOUDS = 110  # dots per inch of what an SVG holds as an image: clouds of points, traces
+FONTS = "'DejaVu Sans', Verdana, sans-serif"  # which are alike, so that labels stay where they belong
 HOW = {"bbox_inches": "tight", "pad_inches": 0.05}
 
 
@@ -19,10 +22,11 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure) -> str:
-    """The figure as SVG, coordinates to a hundredth of a point."""
+    """The figure as SVG, coordinates to a hundredth of a point; text is text."""
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, **HOW)
-    text = re.sub(r' (?:d|x|y)="[^"]+"', lambda held: re.sub(r"-?\d+\.\d{3,}", _short, held[0]), file.getvalue())
+    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, dpi=CLOUDS, **HOW)
+    text = file.getvalue().replace("'DejaVu Sans'", FONTS)
+    text = re.sub(r' (?:d|x|y)="[^"]+"', lambda held: re.sub(r"-?\d+\.\d{3,}", _short, held[0]), text)
     text = re.sub(r'base64,\s*([^"]+)"', lambda held: f'base64,{_smaller(held[1])}"', text)
     return re.sub(r"\s*\n\s*", "\n", text)
 
@@ -36,7 +40,9 @@ def _smaller(image: str) -> str:
 
 
 def _with_palette(image: Image.Image) -> bytes:
+    # FASTOCTREE knows transparency; MEDIANCUT keeps white white.
+    cloud = image.mode == "RGBA"
+    colours, how = (SHADES, Image.Quantize.FASTOCTREE) if cloud else (COLOURS, Image.Quantize.MEDIANCUT)
     file = io.BytesIO()
-    how = Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT  # which keeps white white
-    image.quantize(COLOURS, how, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    image.quantize(colours, how, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
     return file.getvalue()

@@ -46,7 +46,7 @@ STYLE = {
     "legend.fontsize": 8.0,
     "figure.dpi": 100,
     "savefig.dpi": 160,
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # text stays text: to be searched, read aloud and edited
     "svg.hashsalt": "banditfit",
 }
 WIDTH = 9.0  # inches; everything else follows

@@ -1,6 +1,7 @@
 """How close fits come to the truth."""
 
 from collections.abc import Callable
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -89,7 +90,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                 ax.set_xticks([low, high], ends if row == len(datasets) - 1 else [], fontsize=6.5)
                 ax.set_yticks([low, high], ends if ax is axes[row, 0] else [], fontsize=6.5)
                 if row == 0:
-                    ax.set_title("\n(".join(run.entry.label.split(" (")), loc="center", fontsize=7.0, fontweight="normal")
+                    ax.set_title(fill(run.entry.label, 10), loc="center", fontsize=6.5, fontweight="normal")
                 if fits.empty:
                     ax.set_axis_off()
                     continue

@@ -54,6 +54,9 @@ def _bound_gaps(results: Results) -> Figure:
     return figure
 
 
+STEPS = 120  # of a distribution function
+
+
 def _regrets(results: Results) -> Figure:
     scores = results.scores[np.isfinite(results.scores["regret"])]
     if scores.empty:
@@ -65,7 +68,8 @@ def _regrets(results: Results) -> Figure:
         for run, width in zip(shown, widths(shown), strict=True):
             regret = np.sort(np.maximum(values_of(scores, dataset, run, "regret"), FLOOR))
             if len(regret):
-                share = np.arange(1, len(regret) + 1) / len(regret)
+                shown_of = np.unique(np.linspace(0, len(regret) - 1, STEPS).astype(int))  # more are not seen
+                regret, share = regret[shown_of], (shown_of + 1) / len(regret)
                 ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", color=run.entry.colour, linewidth=width)
         ax.set_xlim(FLOOR, 1e2)
         log_axis(ax.xaxis)
