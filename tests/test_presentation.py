@@ -277,7 +277,7 @@ def test_every_published_figure_has_its_row_with_ours_or_the_reason_why_not(know
     held = table[table["n"] > 0]
     # A figure of D-LOC is held against the run that reproduces it, not against those that correct it.
     assert held.groupby("run").size().to_dict() == {"d_loc_published.L-BFGS-B": 4, "d_loc_published.SLSQP": 4}
-    assert set(held["reason"]) == {"fitted on 3 of 1000 episodes"} and set(held["verdict"]) <= set(published.VERDICTS)
+    assert set(held["reason"]) == {"ours is of 3 of 1000 episodes"} and set(held["verdict"]) <= set(published.VERDICTS)
     rest = table[table["n"] == 0]
     assert set(rest["verdict"]) == {"not comparable"}
     reasons = rest.set_index(published.KEYS)["reason"]
@@ -294,11 +294,23 @@ def test_what_the_published_tables_lack_is_filled(known, runs):
     comparison = published.compare(summary, runs, fewer, results.catalogue)
     table = published.reproduce(comparison, summary, runs, fewer, results.catalogue)
     filled = table[table["verdict"] == "not published"]
-    assert filled["run"].tolist() == ["d_loc.SLSQP", "d_loc_published.SLSQP"] and filled["published"].isna().all()
+    assert filled["run"].tolist() == ["d_loc_published.SLSQP"] and filled["published"].isna().all()
     assert (
         filled["ours"].tolist()
         == summary.query("metric == 'kl' and run in @filled.run and dataset == 'forgetting_2arm'")["median"].tolist()
     )
+
+
+def test_a_run_of_few_episodes_is_not_judged(known, runs):
+    results, theirs = known[0], published.read_published(CONFIG / "published/published_tables.csv")
+    summary = results.tables["summary"].copy()
+    few = summary["run"] == "d_loc_published.SLSQP"
+    summary.loc[few, "n"] = 1
+    table = published.compare(summary, runs, theirs, results.catalogue)
+    assert set(table.loc[table["run"] == "d_loc_published.SLSQP", "verdict"]) == {"not comparable"}
+    assert set(table.loc[table["run"] == "d_loc_published.L-BFGS-B", "verdict"]) <= {*published.JUDGED, "other machine"}
+    rows = published.reproduce(table, summary, runs, theirs, results.catalogue).query("n == 1")
+    assert set(rows["verdict"]) == {"not comparable"} and set(rows["reason"]) == {"ours is of 1 of 1000 episodes"}
 
 
 def test_a_comparison_pairs_what_belongs_together(known, unknown):
@@ -399,7 +411,10 @@ def rendered(results, path, scores=None):
             "data": {
                 d.name: {"episodes": 3, "steps": 30, "arms": 2, "choices": "a", "rewards": "b"} for d in results.data.values()
             },
-            "machines": [{"fits": 9, "cpu": "a processor", "cores": "2", "threads": "1", "system": "any", "numpy": "2"}],
+            "machines": [
+                {"fits": n, "cpu": "a processor", "cores": "2", "threads": "1", "system": "any", "numpy": "2", "commit": commit}
+                for n, commit in ((9, "abc"), (2, "def"))
+            ],
         },
         tables={name: tables.read_csv(path.with_name(f"{name}.csv")) for name in found},
         runs=results.runs,
@@ -420,6 +435,7 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
         spec.section not in ("posterior", "population") for spec in figures.FIGURES.values()
     )
     assert "No published figures exist for" in page
+    assert "the code of 2 commits" in page and "different machines" not in page
     for median in results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
         assert words.sig(median) in page
     assert "none was beaten by an admissible fit" in page and 'class="wrong"' not in page

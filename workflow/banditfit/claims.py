@@ -21,7 +21,9 @@ from scipy.stats import binomtest
 from . import likelihood
 from .data import Dataset
 from .entries import Run, main_runs
+from .guide import PROVED
 from .models import get_model
+from .published import ENOUGH
 from .simulate import PUBLISHED
 from .tables import INTERVAL, bootstrap_medians
 
@@ -37,7 +39,7 @@ ACCURACY = {"kl": "policy KL", "alpha_error": "error of α", "beta_error": "erro
 COMPARABLE = 1.5  # "comparable", read kindly: within half as much again
 ALIKE = 1.1  # "as accurate": within 10 %
 TIGHT = 0.01  # nats: a fit this close to a bound is the global optimum for any use of it
-PROVED = 1e-6  # nats: what a proof of optimality is asked to close
+SOLVED = 100  # episodes, at least, for a local solver to be held against others
 
 
 @dataclass(frozen=True)
@@ -263,9 +265,12 @@ def _truncated(evidence: Evidence) -> list[Case]:
 
 def _clarabel(evidence: Evidence) -> list[Case]:
     return [
-        _share(dataset, "episodes in which Clarabel needed a fallback or failed", missed, _inside(0.01, 0.05))
+        _share(
+            dataset, "episodes in which Clarabel needed a fallback, or ended inaccurate or failed", missed, _inside(0.01, 0.05)
+        )
         for dataset, fits in evidence.fits("cvx").items()
-        for missed in [((fits["fallback"] != "") | (fits["status"] != "converged")).to_numpy()]
+        # That choices are separable is a fact of the data.
+        for missed in [((fits["fallback"] != "") | ~fits["status"].isin(["converged", "separable"])).to_numpy()]
     ]
 
 
@@ -273,14 +278,16 @@ def _solver_spread(evidence: Evidence) -> list[Case]:
     cases = []
     for entry in ("cvx_loc", "cvx_loc_t", "d_loc", "d_loc_published"):
         for dataset, fits in evidence.solvers(entry).items():
-            # A slow solver may have fitted fewer episodes than the others: each is held against the first on those of both.
+            # A slow solver may have fitted fewer episodes than the first: each is held against it on those of both.
             table = pd.concat({solver: table["kl"] for solver, table in fits.items()}, axis=1)
             common = {solver: table[[table.columns[0], solver]].dropna() for solver in table.columns[1:]}
-            ratios = [1.0, *(pair.iloc[:, 1].median() / pair.iloc[:, 0].median() for pair in common.values() if len(pair))]
-            if len(ratios) > 1:
+            least = min(SOLVED, len(table))
+            pairs = [pair for pair in common.values() if len(pair) >= least]
+            ratios = [1.0, *(pair.iloc[:, 1].median() / pair.iloc[:, 0].median() for pair in pairs)]
+            if pairs:
                 spread = float(max(ratios) / min(ratios))
-                what = f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}, episodes in common"
-                fewest = min(len(pair) for pair in common.values() if len(pair))
+                what = f"largest to smallest median policy KL of {len(ratios)} solvers, {entry}"
+                fewest = min(map(len, pairs))
                 cases.append(Case(dataset, what, spread, np.nan, np.nan, fewest, "yes" if spread <= 1.05 else "no"))
     if not cases:
         raise NotTested("this study runs its local methods with one solver only")
@@ -318,12 +325,13 @@ def _lag_explains(evidence: Evidence) -> list[Case]:
     _all_episodes(evidence.fits("d_loc_published"))
     table = evidence.tables["reproduction"]
     rows = table[(table["method"] == "D-LOC") & table["ratio"].notna() & table["metric"].isin(ACCURACY)]
-    rows = rows[rows["n"] >= PUBLISHED["n_episodes"]]
-    return [
-        _share(dataset, "published medians of D-LOC met to 0.5 %, over metrics and solvers", met, _above(0.5))
-        for dataset, part in rows.groupby("dataset", sort=False)
-        for met in [(part["ratio"] - 1).abs().le(0.005).to_numpy()]
-    ]
+    rows = rows[rows["n"] >= ENOUGH * PUBLISHED["n_episodes"]]
+    what = "published medians of D-LOC met to 0.5 %, over metrics and solvers"
+    cases = []
+    for dataset, part in rows.groupby("dataset", sort=False):
+        met = (part["ratio"] - 1).abs().le(0.005).mean()  # of the same episodes, so without an interval
+        cases.append(Case(dataset, what, met, np.nan, np.nan, int(part["n"].min()), "yes" if met > 0.5 else "no"))
+    return cases
 
 
 def _profile_best(evidence: Evidence) -> list[Case]:
@@ -401,7 +409,7 @@ def _log_start(evidence: Evidence) -> list[Case]:
 def _posteriors_agree(evidence: Evidence) -> list[Case]:
     chains, exact = evidence.fits("mc", "forgetting"), evidence.fits("quadrature", "forgetting")
     cases = []
-    for dataset in set(chains) & set(exact):
+    for dataset in (name for name in chains if name in exact):
         both = chains[dataset].join(exact[dataset], rsuffix="_exact", how="inner")
         both = both[both["posterior"].notna() & both["posterior_exact"].notna() & both["diagnostics"].notna()]
         for name in ("alpha", "beta"):
@@ -492,6 +500,19 @@ def _gem_cost(evidence: Evidence) -> list[Case]:
     ]
 
 
+def _hard_collapses(evidence: Evidence) -> list[Case]:
+    table = evidence.tables.get("recovery", pd.DataFrame({"run": []}))
+    cases = []
+    for row in table[table["run"] == "gem_hard"].itertuples():
+        low, high = (row.variance_ratio + side * 1.96 * row.variance_ratio_se for side in (-1, 1))
+        what = f"variance of {row.parameter} by gem_hard to the true one"
+        held = _side(low, high, 1.0, below=True)
+        cases.append(Case(f"{row.model}_{row.bandit}", what, row.variance_ratio, low, high, row.n, held))
+    if not cases:
+        raise NotTested("this study recovers no simulated population by gem_hard")
+    return cases
+
+
 def _untested(reason: str) -> Callable[[Evidence], list[Case]]:
     def test(_: Evidence) -> list[Case]:
         raise NotTested(reason)
@@ -541,7 +562,8 @@ CLAIMS: list[Claim] = [
         "local-solver",
         f"a reading of the tables of {PAPER}",
         "The choice of the local solver does not matter for accuracy.",
-        "the medians of the policy KL over the solvers lie within 5 %, on the episodes that all of them fitted",
+        "the medians of the policy KL lie within 5 %, each solver's relative to the first one's on the episodes that both"
+        f" fitted, if those are at least {SOLVED} or all",
         _solver_spread,
         "figure-solvers",
     ),
@@ -697,9 +719,9 @@ CLAIMS: list[Claim] = [
         "hard-em-collapses",
         f"{GEM}, section 1",
         "Without the posterior variances in the M-step the population's variance collapses (.96 estimated as .35).",
-        "the estimated variance lies surely below the true one",
-        _untested("the published data sets have no population whose variance is known; a study of populations tests it"),
-        "claims",
+        "the interval of the ratio of the estimated variance to the true one, over simulated populations, lies below 1",
+        _hard_collapses,
+        "population",
     ),
     Claim(
         "peg-solitaire",

@@ -181,24 +181,27 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     if cost.absent:
         lines.append(f"{cost.absent} jobs have left no record (not run yet, or made elsewhere) and are not counted.")
     population = {f.run: get_method(study.runs[f.run].entry.method).population for f in cost.fits}
-    ahead = {f: f.seconds(episodes, None if population[f.run] else size) for f in cost.fits}
+    most = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
+    # What is too slow for all episodes of this study is not taken to fit more of them.
+    whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.run] == most[f.dataset]]
+    ahead = {f: f.seconds(episodes, None if population[f.run] else size) for f in whole}
     lines += ["", f"{'fits':<44}{'ms each':>9}{'job, s':>8}{'MB':>6}{'bytes':>7}{f'{episodes:.0e} episodes':>20}"]
-    for f, seconds in ahead.items():
-        lines.append(
-            f"{f.dataset:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{words(seconds):>20}"
-        )
+    for f in cost.fits:
+        then = words(ahead[f]) if f in ahead else "-"
+        lines.append(f"{f.dataset:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{then:>20}")
     more = {o: o.ahead(episodes * (len(study.catalogue) if o.name in OF_STUDY else 1)) for o in cost.others}
     lines += ["", f"{'other jobs':<44}{'s':>9}{'':>8}{'MB':>6}"]
     for o, seconds in more.items():
         lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
     fitting, rest = sum(ahead.values()), sum(more.values())
-    jobs = sum(1 if population[f.run] else ceil(episodes / size) for f in cost.fits)
+    jobs = sum(1 if population[f.run] else ceil(episodes / size) for f in whole)
     lines += [
         "",
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"
         f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {jobs} jobs of fits.",
         "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held, as sampled.",
-        'bytes: an episode\'s on disk. Other jobs are taken to grow with the episodes, but for those given "in all".',
+        "bytes: an episode's on disk. -: fits only the first episodes here, and none of more.",
+        'Other jobs are taken to grow with the episodes, but for those given "in all".',
     ]
     return "\n".join(lines)
 

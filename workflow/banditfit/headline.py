@@ -11,6 +11,7 @@ import yaml
 
 from .errors import InputError
 from .population_study import winners
+from .published import JUDGED
 from .report.words import sig, span
 from .study import Study, read_study
 from .tables import read_csv
@@ -20,10 +21,10 @@ SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "
 
 
 def headline(study: Study, folder: Path) -> list[str]:
-    """The lines, from the study's tables in `folder`: summary, comparison, reproduction, outcomes and population_study."""
-    names = ("summary", "comparison", "reproduction", "outcomes")
-    summary, comparison, reproduction, outcomes = (read_csv(folder / f"{name}.csv") for name in names)
-    return [*_table(study, summary, comparison), "", *_sentences(study, folder, reproduction, outcomes)]
+    """The lines, from the study's tables in `folder`: summary, comparison, reproduction, outcomes, guide, population_study."""
+    names = ("summary", "comparison", "reproduction", "outcomes", "guide")
+    summary, comparison, *others = (read_csv(folder / f"{name}.csv") for name in names)
+    return [*_table(study, summary, comparison), "", *_sentences(study, folder, *others)]
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
@@ -50,17 +51,20 @@ def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> lis
     return lines
 
 
-def _sentences(study: Study, folder: Path, reproduction: pd.DataFrame, outcomes: pd.DataFrame) -> list[str]:
-    found = reproduction["verdict"].value_counts().reindex(["reproduced", "better", "worse"], fill_value=0)
+def _sentences(
+    study: Study, folder: Path, reproduction: pd.DataFrame, outcomes: pd.DataFrame, guide: pd.DataFrame
+) -> list[str]:
+    found = reproduction["verdict"].value_counts().reindex(list(JUDGED), fill_value=0)
     lines = [
-        f"* **Reproduced:** of {found.sum()} published medians of accuracy with a counterpart, {found['reproduced']} lie inside"
+        f"* **Reproduced:** of {found.sum()} published medians of errors that can be compared, {found['reproduced']} lie inside"
         f" the 95 % interval of ours, {found['better']} above it and {found['worse']} below it."
     ]
-    proved = outcomes[outcomes["run"] == "certified"]
-    if len(proved):
+    certified = guide[guide["run"] == "certified"]
+    if len(certified):
+        proved = round((certified["n"] * certified["proofs"]).sum())
         lines.append(
-            f"* **Certified:** {proved['converged'].sum()} of {proved['n'].sum()} fits are proved to lie within 1e-6 nats of"
-            " the global optimum."
+            f"* **Certified:** {proved} of {certified['n'].sum()} fits lie within 1e-6 nats of their own bound, by the judge's"
+            " count, and so of the global optimum."
         )
     lines.append(
         f"* **Bounds:** of {outcomes['bounds'].sum()} lower bounds, {outcomes['bounds_beaten'].sum()} lie above the nll of an"

@@ -62,18 +62,18 @@ CORRECTED = {
     ),
 }
 
+JUDGED = ("reproduced", "better", "worse")
 VERDICTS = {
     "reproduced": "the published median lies inside the 95 % bootstrap interval of our median",
     "better": "our median is lower, and the published one lies outside that interval",
     "worse": "our median is higher, and the published one lies outside that interval",
     "other machine": "times depend on the machine and are not judged",
+    "not comparable": "this study has no figure beside the published one, or one of fewer episodes than its other runs fit",
 }
-
+# A run that fits fewer than this share of the episodes of others is not judged: its interval is wide enough for any figure.
+ENOUGH = 0.5
 # What a row of the table of all published figures may say beside these.
-NO_COUNTERPART = {
-    "not comparable": "this study has no figure beside the published one, for the reason given",
-    "not published": "the published tables lack the figure, this study fills it",
-}
+UNPUBLISHED = {"not published": "the published tables lack this figure; ours stands alone"}
 REPRODUCTION = [column for column in COLUMNS if column not in ("label", "corrected")] + ["method", "reason"]
 
 
@@ -99,6 +99,7 @@ def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame,
     runs = list(runs)
     theirs = published.set_index(KEYS)
     ours = summary[summary["n"] > 0].set_index(["dataset", "run", "metric"])
+    most = summary.groupby("dataset")["n"].max()
     rows = []
     for dataset in summary["dataset"].unique():
         entry = catalogue[dataset]
@@ -117,7 +118,9 @@ def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame,
                     *other[NUMBERS],
                     mine["median"] / other["median"],
                 )
-                rows.append((*names, *numbers, verdict(metric, mine, other["median"]), corrected))
+                enough = mine["n"] >= ENOUGH * most[dataset]
+                found = verdict(metric, mine, other["median"]) if enough else "not comparable"
+                rows.append((*names, *numbers, found, corrected))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -128,8 +131,8 @@ def reproduce(
     study has. `comparison` as of `compare`, the rest as there.
 
     Columns as of `compare`, with `method` its published name in place of label and corrected, and `reason`: why there is no
-    figure of ours, or on how many of the published episodes ours rests, or "". `dataset` and `run` are "" where this study has
-    none; verdict is a key of VERDICTS or NO_COUNTERPART. A figure of a method in CORRECTED is held against the run that
+    figure of ours, or of how many of the published episodes ours is, or "". `dataset` and `run` are "" where this study has
+    none; verdict is a key of VERDICTS or UNPUBLISHED. A figure of a method in CORRECTED is held against the run that
     reproduces it, not against the one that corrects it.
     """
     runs = {run.id: run for run in runs}
@@ -160,7 +163,7 @@ def _unpublished(
                 key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
                 if key[:3] not in cells or key in known or (dataset, run.id, our_metric) not in ours.index:
                     continue
-                if _corrected(run.entry.method, entry.model, metric) is None:
+                if _corrected(run.entry.method, entry.model, metric) is not False:
                     continue
                 mine = ours.loc[dataset, run.id, our_metric]
                 numbers = dict(
@@ -177,7 +180,7 @@ def _unpublished(
 
 def _reason(row: Any, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> str:
     if row.n:
-        return f"fitted on {row.n} of {PUBLISHED['n_episodes']} episodes" if row.n < PUBLISHED["n_episodes"] else ""
+        return f"ours is of {row.n} of {PUBLISHED['n_episodes']} episodes" if row.n < PUBLISHED["n_episodes"] else ""
     if not any((entry.model, entry.bandit) == (row.model, row.bandit) for entry in catalogue.values()):
         return "this study does not fit the data set"
     same = [

@@ -175,15 +175,16 @@ def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
-    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` computed (not handed on by the
-    fit that a method starts from) and `bounds_beaten` by an admissible fit; fits `at_bound` of the box; and fits `outside` it
-    though they have parameters."""
+    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
+    admissible fit; fits `at_bound` of the box; and fits `outside` it though they have parameters. Fallbacks and bounds count
+    where they came up, not where a fit that starts from another hands them on."""
     runs, rows = list(runs), []
     hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
     for dataset, run, fits in _groups(scores, runs):
-        named = fits["fallback"][fits["fallback"] != ""].value_counts()
+        own = run not in hand_on
+        named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
-        bounds = fits["bound_holds"].dropna() if run not in hand_on else pd.Series(dtype=bool)
+        bounds = fits["bound_holds"].dropna() if own else pd.Series(dtype=bool)
         rows.append(
             {
                 "dataset": dataset,

@@ -28,7 +28,7 @@ rule claims:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
-        tables=rules.summarise.output,
+        tables=[*rules.summarise.output, *population_tables()],
         library=sources("claims", "stored"),
     output:
         ledger="results/{study}/tables/claims.csv",

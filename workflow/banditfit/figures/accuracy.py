@@ -122,7 +122,8 @@ FIGURES = {
         _by_method("kl", log=True),
         "How close is the fitted policy to the true one?",
         "Mean over steps of KL(true policy ‖ fitted policy), one value per episode; further left is better. Bar: quartiles;"
-        " line: 5 to 95 %; stroke: median; hollow diamond: published median.",
+        " line: 5 to 95 %; stroke: median; hollow diamond: published median. Methods that end in a local search are shown with"
+        " the solver that the study lists first.",
     ),
     "alpha_error": FigureSpec(
         _by_method("alpha_error", log=False),

@@ -7,6 +7,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..methods._local import SOLVERS
+from ..published import ENOUGH
 from ..tables import METRICS, Results, start_table
 from ._style import (
     FAINT,
@@ -70,7 +71,7 @@ def _solvers(results: Results) -> Figure:
         columns.remove("nll")
     if len(solvers) < 2:
         return nothing("this study runs its local methods with one solver only")
-    datasets = datasets_of(results, table)
+    datasets, most = datasets_of(results, table), table.groupby("dataset")["n"].max()
     figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(datasets) * 1.25), layout="constrained")
     axes = figure.subplots(len(datasets), len(columns), squeeze=False, sharey=True)
     entries = list({run.entry.id: run.entry for run in crossed}.values())
@@ -82,7 +83,8 @@ def _solvers(results: Results) -> Figure:
                 if len(found) == 0 or found["n"].iloc[0] == 0:
                     continue
                 ax.hlines(y, found["q25"], found["q75"], color=run.entry.colour, linewidth=1.0, alpha=0.7)
-                ax.plot(found["median"], y, "o", color=run.entry.colour, markersize=3.4)
+                few = found["n"].iloc[0] < ENOUGH * most[dataset]
+                ax.plot(found["median"], y, "o", color=run.entry.colour, markersize=3.4, fillstyle="none" if few else "full")
             log_axis(ax.xaxis)
             ax.grid(axis="x")
             ax.set_yticks(range(len(solvers)), solvers)
@@ -136,13 +138,13 @@ FIGURES = {
     "solvers": FigureSpec(
         _solvers,
         "Does the local solver matter?",
-        "Median and quartiles for every local solver with which a method ran; dots in one line above another differ by the"
-        " solver alone, since all solvers meet the same starts.",
+        "Median and quartiles for every local solver with which a method ran. All solvers meet the same starts, so dots of one"
+        " colour differ by the solver alone; hollow ones are of fewer episodes than others.",
     ),
     "starts": FigureSpec(
         _starts,
         "Do the starts agree?",
-        "Share of all random starts that ended at the best nll of their fit, or so many nats above it; the darker, the less"
+        "Share of all starts that ended at the best nll of their fit, or so many nats above it; the darker, the less"
         " several starts are needed.",
     ),
 }

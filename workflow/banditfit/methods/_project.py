@@ -93,4 +93,4 @@ def _nearest(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, settings: Sett
     else:
         starts = [log_linear_start(g, lower, upper)]
     ends = [minimise(value, value_and_gradient, lower, upper, start, settings.solver) for start in starts]
-    return min(ends, key=lambda f: f.value)
+    return min(ends, key=lambda f: (np.isnan(f.value), f.value))

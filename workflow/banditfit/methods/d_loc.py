@@ -30,7 +30,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     found = [
         minimise(problem.nll_theta, problem.nll_grad, problem.lower, problem.upper, start, settings.solver) for start in starts
     ]
-    best = min(found, key=lambda f: f.value)
+    best = min(found, key=lambda f: (np.isnan(f.value), f.value))
     alpha, beta = problem.split(best.theta)
     ends = [problem.split(f.theta) for f in found]
     return Outcome(

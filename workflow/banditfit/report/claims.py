@@ -17,7 +17,8 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         return None
     found = ledger["verdict"].value_counts()
     tested = int(ledger["cases"].gt(0).sum())
-    parts = [f"{count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found and verdict != "not tested here"]
+    said = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold", "not decided": "are not decided"}
+    parts = [f"{count(found[verdict])} {said[verdict]}" for verdict in VERDICTS if verdict in said and verdict in found]
     return {
         "sentence": f"Of {counted(len(ledger), 'claim')}, {count(tested)} are tested here: {listed(parts)}.",
         "verdicts": VERDICTS,

@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run, main_runs
-from ..published import CORRECTED, VERDICTS
+from ..published import CORRECTED, ENOUGH, JUDGED
+from ..simulate import PUBLISHED
 from ..tables import METRICS
 from .words import count, counted, listed, percent, sig, span, were_beaten
-
-PUBLISHED_EPISODES = 1000
 
 
 class Page:
@@ -44,12 +43,12 @@ class Page:
             f" {counted(len(self.datasets), 'data set')}, made {counted(int(counts['n'].sum()), 'fit')},"
             f" {percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
         ]
-        judged = self.comparison[self.comparison["metric"] != "time_ms"]
+        judged = self.comparison[self.comparison["verdict"].isin(JUDGED)]
         ours = judged[~judged["corrected"].astype(bool)]
         if len(ours):
             verdicts = ours["verdict"].value_counts()
             said.append(
-                f"Of {counted(len(ours), 'published median')} of accuracy with a counterpart here,"
+                f"Of {counted(len(ours), 'published median')} of errors that can be compared,"
                 f" {count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower in"
                 f" {count(verdicts.get('better', 0))} and higher in {count(verdicts.get('worse', 0))}."
             )
@@ -97,17 +96,21 @@ class Page:
         """What a reader must know of this run before its figures."""
         said = []
         most = int(self.counts["n"].max())
-        if len(self.comparison) and most < PUBLISHED_EPISODES:
+        if len(self.comparison) and most < PUBLISHED["n_episodes"]:
             said.append(
                 f"This run fits at most {counted(most, 'episode')} of a data set, the published medians rest on"
-                f" {count(PUBLISHED_EPISODES)}: intervals are wide, and a published median lies inside one easily."
+                f" {count(PUBLISHED['n_episodes'])}: intervals are wide, and a published median lies inside one easily."
             )
         labels = {run.id: run.label for run in self.runs}
         short = self.counts[self.counts["n"] < most]
         if len(short):
-            names = [f"{labels[row.run]} on {self.label(row.dataset)} ({count(row.n)})" for row in short.itertuples()]
-            rest = f"; and {len(names) - 6} more" if len(names) > 6 else ""
-            said.append(f"Not every run fits {counted(most, 'episode')} of every data set: {'; '.join(names[:6])}{rest}.")
+            solvers = {run.id: run.local_solver or run.label for run in self.runs}
+            fewest = short.groupby(short["run"].map(solvers), sort=False)["n"].agg(["min", "max"])
+            names = [f"{name} {' to '.join(dict.fromkeys(map(count, ends)))}" for name, *ends in fewest.itertuples()]
+            said.append(
+                f"Some runs fit fewer than {counted(most, 'episode')} of a data set, the first ones: {listed(names)}. Their"
+                " medians are of those alone, and are held against no other if they are fewer than half."
+            )
         lost = self.counts.groupby("run", sort=False)["failed"].sum()
         lost = lost[lost > 0]
         if len(lost):
@@ -119,8 +122,13 @@ class Page:
         elsewhere = [self.label(d) for d in self.datasets if self.catalogue[d].source != "published"]
         if elsewhere:
             said.append(f"No published figures exist for {listed(elsewhere)}.")
-        if len(manifest["machines"]) > 1:
-            said.append(f"The fits were made on {len(manifest['machines'])} different machines or settings; times mix them.")
+        alike = ("fits", "commit")
+        machines = {tuple((k, v) for k, v in held.items() if k not in alike) for held in manifest["machines"]}
+        if len(machines) > 1:
+            said.append(f"The fits were made on {len(machines)} different machines or settings; times mix them.")
+        commits = {held["commit"] for held in manifest["machines"]}
+        if len(commits) > 1:
+            said.append(f"The fits were made by the code of {len(commits)} commits, which stand under Identity.")
         if "uncommitted" in manifest["commit"]:
             said.append("The code differs from the commit named here.")
         return said
@@ -156,23 +164,24 @@ class Page:
             if any(cells):
                 theirs = [self.theirs.get((dataset, run.id, metric)) for metric in metrics]
                 rows.append({"run": run, "cells": cells, "theirs": theirs, "n": max(cell.n for cell in cells if cell)})
+        enough = ENOUGH * max((row["n"] for row in rows), default=0)
         for column in range(len(metrics)):
-            held = [row["cells"][column].median for row in rows if row["cells"][column]]
+            held = [row["cells"][column].median for row in rows if row["cells"][column] and row["n"] >= enough]
             for row in rows:
-                cell = row["cells"][column]
+                cell = row["cells"][column] if row["n"] >= enough else None
                 row.setdefault("best", []).append(bool(cell) and sig(cell.median) == sig(min(held)))
         return rows
 
     def _verdict_sentence(self, dataset: str) -> str:
-        rows = self.comparison[(self.comparison["dataset"] == dataset) & (self.comparison["metric"] != "time_ms")]
+        rows = self.comparison[(self.comparison["dataset"] == dataset) & self.comparison["verdict"].isin(JUDGED)]
         rows = rows[~rows["corrected"].astype(bool)]
         if rows.empty:
             return "These data have no published counterpart."
         found = rows["verdict"].value_counts()
-        parts = [f"{count(found[verdict])} {verdict}" for verdict in VERDICTS if verdict in found]
+        parts = [f"{count(found[verdict])} {verdict}" for verdict in JUDGED if verdict in found]
         off = rows.loc[(rows["ratio"].map(math.log).abs()).idxmax()]
         return (
-            f"Of {counted(len(rows), 'published median')} of accuracy, {listed(parts)}; the largest difference is a factor of"
+            f"Of {counted(len(rows), 'published median')} of errors, {listed(parts)}; the largest difference is a factor of"
             f" {sig(off['ratio'])} ({self._place(off)})."
         )
 

@@ -151,7 +151,7 @@ def _calibration(table: pd.DataFrame | None) -> dict:
     said = (
         f"Over {counted(len(table), 'parameter')} of {counted(table['model'].nunique(), 'model')} and"
         f" {counted(int(episodes), 'episode')}, the smallest p of the test of uniform ranks is {sig(least['p_value'])}"
-        f" ({least['model']}, {least['parameter']}): {'less' if odd else 'no less'} than chance explains among so many tests."
-        f" The chains of {counted(int(unsound), 'episode')} failed a diagnostic; they count all the same."
+        f" ({least['parameter']} of {least['model']}), which chance {'does not explain' if odd else 'explains'} among so many"
+        f" tests. The chains of {counted(int(unsound), 'episode')} failed a diagnostic; they are included."
     )
     return {"rows": table.to_dict("records"), "sentence": said}

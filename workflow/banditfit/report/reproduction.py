@@ -6,12 +6,11 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run
+from ..published import JUDGED, UNPUBLISHED, VERDICTS
 from ..published import METRICS as PUBLISHED_METRICS
-from ..published import NO_COUNTERPART, VERDICTS
 from ..tables import METRICS
 from .words import count, counted, listed, percent
 
-JUDGED = ("reproduced", "better", "worse")
 LABELS = {metric: METRICS[ours].label for metric, ours in PUBLISHED_METRICS.items()} | {"time_ms": "time, counted as published"}
 
 
@@ -40,13 +39,13 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         "labels": LABELS,
         "by_method": by_method,
         "experiments": experiments,
-        "meanings": {**VERDICTS, **NO_COUNTERPART},
+        "meanings": {**VERDICTS, **UNPUBLISHED},
     }
 
 
 def _verdicts(rows: pd.DataFrame) -> list[tuple[int, str]]:
     found = rows["verdict"].value_counts()
-    return [(int(found[verdict]), verdict) for verdict in (*VERDICTS, *NO_COUNTERPART) if verdict in found]
+    return [(int(found[verdict]), verdict) for verdict in (*VERDICTS, *UNPUBLISHED) if verdict in found]
 
 
 def _sentence(rows: pd.DataFrame) -> str:
@@ -59,7 +58,7 @@ def _sentence(rows: pd.DataFrame) -> str:
         said.append(f": {listed(parts)} ({percent(found.get('reproduced', 0) / judged)} reproduced)")
     said.append(f"; {count(found.get('other machine', 0))} are times of another machine")
     if found.get("not comparable", 0):
-        said.append(f", and {count(found['not comparable'])} have no counterpart here")
+        said.append(f", and {count(found['not comparable'])} cannot be compared")
     new = int((rows["verdict"] == "not published").sum())
     said.append(f". {counted(new, 'figure')} that the published tables lack stand below them." if new else ".")
     return "".join(said)
