@@ -595,7 +595,7 @@ CLAIMS: list[Claim] = [
         "lag-explains",
         f"{NOTES}, section 3",
         "With a likelihood that lags by one step, the published medians of D-LOC come out to three or four digits.",
-        "surely more than half of the published medians are met to 0.5 %",
+        "more than half of the published medians are met to 0.5 %",
         _lag_explains,
         "corrections",
     ),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..entries import Run
 from ..guide import NEAR, NEEDS, USUAL, recommend
-from .words import percent, span
+from .words import span
 
 GIVES = ("estimates", "intervals", "proofs", "pools")  # columns of the guide's table, and words
 
@@ -37,6 +37,6 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         "labels": [catalogue[name].label for name in datasets],
         "needs": needs,
         "methods": methods,
-        "near": percent(NEAR - 1),
-        "usual": percent(USUAL),
+        "near": f"{100 * (NEAR - 1):.0f} %",
+        "usual": f"{100 * USUAL:.0f} %",
     }
