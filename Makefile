@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm core paper scale progress cost headline figures benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost headline figures benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -33,14 +33,10 @@ test: env ## all tests
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs -s tests/test_slurm.py
 
-STUDY ?= core
+STUDY ?= paper
 CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 
-core: env ## every episode and method with the gradient-based local solvers: the study in results/core (hours; resumes)
-	$(SNAKEMAKE) --configfile config/core.yaml
-	@echo "The report: results/core/report.html"
-
-paper: env ## the full study: every method and all eight local solvers (hours; resumes where it stopped)
+paper: env ## the full study in results/paper: every episode, method and local solver (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
@@ -48,21 +44,21 @@ scale: env ## a hundred thousand episodes by the fast methods, and what a millio
 	$(SNAKEMAKE) --configfile config/scale.yaml
 	$(BIN)/python -m banditfit.cost config/scale.yaml
 
-progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=core)
+progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
 	$(BIN)/python -m banditfit.progress $(CONFIG)
 
 EPISODES ?= 1e6
 
-cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=core EPISODES=1e6)
+cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=paper EPISODES=1e6)
 	$(BIN)/python -m banditfit.cost $(CONFIG) $(EPISODES)
 
-headline: env ## what a finished study found, as the README has it (STUDY=core)
+headline: env ## what a finished study found, as the README has it (STUDY=paper)
 	@$(BIN)/python -m banditfit.headline $(CONFIG)
 
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise claims posterior coverage populations figures report
 
-figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=core)
+figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
 	$(SNAKEMAKE) --configfile $(CONFIG) \
 	    --allowed-rules $(FROM_SCORES) --forceall -- results/$(STUDY)/report.html
 	@echo "The report: results/$(STUDY)/report.html"

@@ -27,7 +27,7 @@ def test_batches_cover_every_episode_once():
     assert read(episodes="all", batch=100, limits={}).batches("tiny_2arm", "cvx") == ["0000-0005"]
 
 
-@pytest.mark.parametrize("name", ["config", "core", "paper", "scale", "test"])
+@pytest.mark.parametrize("name", ["config", "paper", "scale", "test"])
 def test_the_configs_of_the_project_are_valid(name):
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     assert read_study(config, ROOT, name).runs

@@ -1,6 +1,6 @@
 """What a study found, in a table and four sentences of Markdown: the README's, from the stored tables.
 
-`python -m banditfit.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/core.yaml if not given.
+`python -m banditfit.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
 """
 
 import sys
@@ -81,7 +81,7 @@ def _sentences(
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0] if arguments else "config/core.yaml")
+    path = Path(arguments[0] if arguments else "config/paper.yaml")
     try:
         study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
         print("\n".join(headline(study, Path("results") / study.config["study"] / "tables")))
