@@ -103,10 +103,10 @@ def _version(library: str) -> str:
 
 
 def commit(root: Path) -> str:
-    """The commit of the project at `root`, marked when the work tree differs from it."""
+    """The commit of the project at `root`, marked when the work tree differs from it, results left aside."""
     try:
         say = lambda *words: subprocess.run(("git", "-C", root, *words), capture_output=True, text=True, check=True).stdout  # noqa: E731
-        changed = say("status", "--porcelain", "--untracked-files=no").strip()
+        changed = say("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results").strip()
         return say("rev-parse", "HEAD").strip() + (" with uncommitted changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"

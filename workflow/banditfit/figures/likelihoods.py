@@ -54,7 +54,7 @@ def _bound_gaps(results: Results) -> Figure:
     return figure
 
 
-STEPS = 120  # of a distribution function
+STEPS = 60  # of a distribution function
 
 
 def _regrets(results: Results) -> Figure:

@@ -34,9 +34,8 @@ def _agreement(results: Results) -> Figure:
         for entry in list({run.entry.id: run.entry for run in results.runs}.values()):
             ours = rows[rows["run"].isin([run.id for run in results.runs if run.entry is entry])]
             spread = [ours["ours"] - ours["ours_low"], ours["ours_high"] - ours["ours"]]
-            ax.errorbar(
-                ours["published"], ours["ours"], spread, fmt="o", color=entry.colour, markersize=3.0, elinewidth=0.6, alpha=0.85
-            )
+            look = {"color": entry.colour, "markersize": 3.0, "elinewidth": 0.6, "alpha": 0.85, "rasterized": True}
+            ax.errorbar(ours["published"], ours["ours"], spread, fmt="o", **look)
         ends = [rows[["ours", "published"]].min().min() / 1.4, rows[["ours", "published"]].max().max() * 1.4]
         ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
         ax.set_xlim(ends)
