@@ -36,7 +36,7 @@ test-slurm: cluster-env ## the test study through a Slurm of one node (as root, 
 STUDY ?= paper
 CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 
-paper: env ## the full study in results/paper: every episode, method and local solver (hours; resumes where it stopped)
+paper: env ## the full study, with all eight local solvers, in results/paper (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
