@@ -54,7 +54,7 @@ def _bound_gaps(results: Results) -> Figure:
     return figure
 
 
-STEPS = 60  # of a distribution function
+STEP = 1 / 60  # decades: distribution functions step no finer than a dot on a screen
 
 
 def _regrets(results: Results) -> Figure:
@@ -68,8 +68,9 @@ def _regrets(results: Results) -> Figure:
         for run, width in zip(shown, widths(shown), strict=True):
             regret = np.sort(np.maximum(values_of(scores, dataset, run, "regret"), FLOOR))
             if len(regret):
-                shown_of = np.unique(np.linspace(0, len(regret) - 1, STEPS).astype(int))  # more are not seen
-                regret, share = regret[shown_of], (shown_of + 1) / len(regret)
+                share = np.arange(1, len(regret) + 1) / len(regret)
+                seen = np.append(np.diff(np.floor(np.log10(regret) / STEP)) > 0, True)
+                regret, share = regret[seen], share[seen]
                 ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", color=run.entry.colour, linewidth=width)
         ax.set_xlim(FLOOR, 1e2)
         log_axis(ax.xaxis)
