@@ -31,9 +31,9 @@ def scores(runs):
 def test_tables_of_compact_scores_say_the_same(scores, runs):
     kept = compact.compact(scores, runs)
     for make in (tables.summarise, tables.attribute, tables.outcomes):
-        pd.testing.assert_frame_equal(make(kept, runs), make(scores, runs), rtol=1e-3, atol=1e-8)
+        pd.testing.assert_frame_equal(make(kept, runs), make(scores, runs), rtol=4e-3, atol=1e-8)
     fine = lambda t: tables.summarise(t, runs).query("metric in ('kl', 'alpha_error', 'beta_error', 'regret', 'nll')")  # noqa: E731
-    pd.testing.assert_frame_equal(fine(kept), fine(scores), rtol=2e-5, atol=1e-8)
+    pd.testing.assert_frame_equal(fine(kept), fine(scores), rtol=3e-4, atol=1e-8)
     assert len(tables.start_table(kept)) == len(tables.start_table(scores)) > 0
 
 
@@ -41,7 +41,7 @@ def test_bounds_and_best_likelihoods_keep_every_bit_and_the_rest_is_rounded(scor
     kept = compact.compact(scores, runs)
     given = scores.sort_values("episode", kind="stable", ignore_index=True)
     assert kept["best_nll"].equals(given["best_nll"]) and kept["lower_bound"].equals(given["lower_bound"])
-    np.testing.assert_allclose(kept["regret"], given["regret"], rtol=2.0**-16, atol=1e-9)
+    np.testing.assert_allclose(kept["regret"], given["regret"], rtol=2.0**-12, atol=1e-9)
     assert not set(compact.LEFT_OUT) & set(kept)
     assert (
         kept.loc[kept["run"] == "d_loc.Powell", "alpha"].isna().all()

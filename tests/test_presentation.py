@@ -186,12 +186,12 @@ def test_tables_come_back_as_they_were_written(tmp_path, known):
     assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
 
 
-def test_a_csv_comes_back_as_it_was_written(tmp_path, known, unknown):
+def test_a_csv_comes_back_to_eight_digits(tmp_path, known, unknown):
     for results, _ in (known, unknown):
         for table in results.tables.values():
             tables.write_csv(table, tmp_path / "t.csv")
             again = tables.read_csv(tmp_path / "t.csv")
-            pd.testing.assert_frame_equal(again, table, check_dtype=False, rtol=1e-15)
+            pd.testing.assert_frame_equal(again, table, check_dtype=False, rtol=1e-7)
 
 
 def test_a_summary_is_what_numpy_says(known):

@@ -15,19 +15,20 @@ from .entries import Run, main_runs
 from .files import replacing
 from .tables import write_table
 
-# Significant bits that are kept. Metrics: 8e-6 of themselves, far below what an episode decides. Times, which repeat to a few
-# per cent, 5e-4. Parameters: 5e-4, less than a dot in a figure. Likelihoods: 5e-7; what counts is how they differ, and that
-# stands in columns of its own, to LEAST nats.
-METRIC, TIME, PARAMETER, LIKELIHOOD = 16, 10, 10, 20
+# Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
+# few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
+# Likelihoods: 5e-7; what counts is how they differ, and that stands in columns of its own, to LEAST nats.
+METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
 LEAST = 1e-9
 WHOLE = ("lower_bound", "best_nll", "best_bound")
-# What no table or figure uses; it stands in the tables of fits.
+# What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
 LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+POSTERIOR = ("_sd", "_lower", "_upper")
 
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
-    alone (None elsewhere), without LEFT_OUT and the policies of posteriors; `at_bound` says only whether.
+    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` says only whether.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
@@ -57,7 +58,7 @@ def _parameters(value: np.ndarray) -> np.ndarray:
 
 
 def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: rounded(array, PARAMETER) for name, array in value.items() if name != "policy"}
+    return {name: rounded(array, WIDTH) for name, array in value.items() if name.endswith(POSTERIOR)}
 
 
 def _diagnostics(value: dict[str, float]) -> dict[str, float]:

@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from .errors import InputError
-from .methods import get_method
 from .progress import words
 from .stored import intact
 from .study import Study, read_study
@@ -169,7 +168,7 @@ def _elapsed(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     """The lines that `main` prints."""
-    name, size = study.config["study"], study.config["batch"]
+    name = study.config["study"]
     if not cost.fits:
         return f"{name}: no job of fits has left a record in logs/{name}; expected a study that has run here"
     lines = [
@@ -180,11 +179,10 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     ]
     if cost.absent:
         lines.append(f"{cost.absent} jobs have left no record (not run yet, or made elsewhere) and are not counted.")
-    population = {f.run: get_method(study.runs[f.run].entry.method).population for f in cost.fits}
     most = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
     # What is too slow for all episodes of this study is not taken to fit more of them.
     whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.run] == most[f.dataset]]
-    ahead = {f: f.seconds(episodes, None if population[f.run] else size) for f in whole}
+    ahead = {f: f.seconds(episodes, study.batch_size(f.run)) for f in whole}
     lines += ["", f"{'fits':<44}{'ms each':>9}{'job, s':>8}{'MB':>6}{'bytes':>7}{f'{episodes:.0e} episodes':>20}"]
     for f in cost.fits:
         then = words(ahead[f]) if f in ahead else "-"
@@ -194,7 +192,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     for o, seconds in more.items():
         lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
     fitting, rest = sum(ahead.values()), sum(more.values())
-    jobs = sum(1 if population[f.run] else ceil(episodes / size) for f in whole)
+    jobs = sum(ceil(episodes / (study.batch_size(f.run) or episodes)) for f in whole)
     lines += [
         "",
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"

@@ -30,7 +30,13 @@ class Study:
         """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
         for a method that fits all episodes at once."""
         total = self.n_episodes[dataset, run]
-        return _batches(total, total if get_method(self.runs[run].entry.method).population else self.config["batch"])
+        return _batches(total, self.batch_size(run) or total)
+
+    def batch_size(self, run: str) -> int | None:
+        """How many episodes of a run one job fits; None: all of them, as a population."""
+        if get_method(self.runs[run].entry.method).population:
+            return None
+        return self.config["batches"].get(run, self.config["batch"])
 
     def batch_of(self, dataset: str, run: str, episode: int) -> str:
         """The batch in which an episode is fitted."""
@@ -95,10 +101,15 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
                 )
             given[run.id] = sources[0]
 
+    for key in ("limits", "batches"):
+        for run in config[key]:
+            if run not in runs:
+                raise InputError(f"{where}: {key} has run '{run}', expected one of {', '.join(runs)}")
+    for run in config["batches"]:
+        if get_method(runs[run].entry.method).population:
+            raise InputError(f"{where}: batches has run '{run}', which fits all episodes in one; expected another run")
     limits = config["limits"]
     for run, fewer in limits.items():
-        if run not in runs:
-            raise InputError(f"{where}: limits has run '{run}', expected one of {', '.join(runs)}")
         for dataset in fewer:
             if dataset not in config["datasets"]:
                 raise InputError(f"{where}: limits of {run} has data set '{dataset}', expected one listed under datasets")

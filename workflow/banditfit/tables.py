@@ -116,9 +116,9 @@ def _restored(name: str, value: Any) -> Any:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Writes a summary for people and programs, numbers in full; the file appears whole or not at all."""
+    """Writes a summary for people and programs, to eight digits; the file appears whole or not at all."""
     with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, na_rep="nan")
+        table.to_csv(temporary, index=False, na_rep="nan", float_format="%.8g")
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
