@@ -25,7 +25,7 @@ from .guide import PROVED
 from .models import get_model
 from .published import ENOUGH
 from .simulate import PUBLISHED
-from .tables import INTERVAL, bootstrap_medians
+from .tables import CERTIFIED, INTERVAL, bootstrap_medians
 
 VERDICTS = {
     "holds": "the rule holds in every case",
@@ -38,7 +38,6 @@ CLOCKS = {"t_published": "time, counted as published", "t_wall": "wall time"}
 ACCURACY = {"kl": "policy KL", "alpha_error": "error of α", "beta_error": "error of β"}
 COMPARABLE = 1.5  # "comparable", read kindly: within half as much again
 ALIKE = 1.1  # "as accurate": within 10 %
-TIGHT = 0.01  # nats: a fit this close to a bound is the global optimum for any use of it
 SOLVED = 100  # episodes, at least, for a local solver to be held against others
 
 
@@ -298,10 +297,10 @@ def _ambiguous(evidence: Evidence) -> list[Case]:
     cases = []
     for dataset, fits in evidence.fits("cvx").items():
         held = fits[fits["bound_holds"].eq(True)]
-        decided = (held["best_nll"] - held["best_bound"] <= TIGHT).to_numpy()
+        decided = (held["best_nll"] - held["best_bound"] <= CERTIFIED).to_numpy()
         if len(held):
             # The claim is that they cannot be told apart: it fails where they can, in nearly every episode.
-            case = _share(dataset, f"episodes whose gap splits into poor fit and loose bound to {TIGHT} nats", decided)
+            case = _share(dataset, f"episodes whose gap splits into poor fit and loose bound to {CERTIFIED} nats", decided)
             held_here = {"yes": "no", "no": "yes", "unsure": "unsure"}[_side(case.low, case.high, 0.9, below=False)]
             cases.append(Case(**{**vars(case), "held": held_here}))
     parts = evidence.tables["attribution"].set_index(["dataset", "run"])
@@ -381,12 +380,12 @@ def _hull_certifies(evidence: Evidence) -> list[Case]:
     return [
         _share(
             dataset,
-            f"episodes whose best fit lies within {TIGHT} nats of the hull's bound",
+            f"episodes whose best fit lies within {CERTIFIED} nats of the hull's bound",
             tight,
             _inside(share - 0.1, share + 0.1),
         )
         for dataset, fits in evidence.fits("hull", "forgetting").items()
-        for tight in [(_bound_gap(fits) <= TIGHT).to_numpy()]
+        for tight in [(_bound_gap(fits) <= CERTIFIED).to_numpy()]
         for share in [claimed.get(evidence.data[dataset].n_arms)]
         if share is not None and len(tight)
     ]
@@ -587,7 +586,7 @@ CLAIMS: list[Claim] = [
         "gap-ambiguous",
         f"{NOTES}, sections 3 and 4, on open question 2 of {PAPER}",
         "A large gap to the bound of CVX may be a poor fit or a loose bound, and one cannot tell.",
-        f"surely less than 90 % of the episodes have a gap that splits to {TIGHT} nats",
+        f"surely less than 90 % of the episodes have a gap that splits to {CERTIFIED} nats",
         _ambiguous,
         "figure-attribution",
     ),
@@ -637,7 +636,7 @@ CLAIMS: list[Claim] = [
         "hull-certifies",
         f"{NOTES}, section 4",
         "On data of the forgetting model the hull alone certifies about 50 % (2 arms) and 40 % (10 arms) of the episodes.",
-        f"the interval of the share within {TIGHT} nats lies within ten points of it",
+        f"the interval of the share within {CERTIFIED} nats lies within ten points of it",
         _hull_certifies,
         "figure-bounds",
     ),

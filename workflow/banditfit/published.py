@@ -47,7 +47,7 @@ class Correction:
 
     by: str
     fault: str
-    metrics: tuple[str, ...] = ("kl", "alpha_error", "beta_error", "time_ms")
+    metrics: tuple[str, ...] = tuple(METRICS)
     models: tuple[str, ...] = tuple(MODELS)
 
 

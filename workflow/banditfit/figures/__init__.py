@@ -11,9 +11,9 @@ from ..files import replacing
 from ..tables import Results
 from . import accuracy, effort, example, guide, likelihoods, population, posterior, published
 from ._files import png, svg
-from ._style import CERTIFIED, STYLE, FigureSpec
+from ._style import STYLE, FigureSpec
 
-__all__ = ["CERTIFIED", "FIGURES", "draw", "save"]
+__all__ = ["FIGURES", "draw", "save"]
 
 FIGURES: dict[str, FigureSpec] = {
     name: spec

@@ -53,7 +53,6 @@ WIDTH = 9.0  # inches; everything else follows
 ROW = 0.21  # inches per method in a panel
 # Gaps and regrets below this are rounding and the solvers' tolerances; they are drawn at it.
 FLOOR = 1e-6
-CERTIFIED = 0.01  # nats: a likelihood this close to a bound is the global optimum for any use of it
 PUBLISHED_MARK = {"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": INK, "markeredgewidth": 0.9}
 
 

@@ -6,9 +6,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..entries import main_runs
-from ..tables import Results, attribute
+from ..tables import CERTIFIED, Results, attribute
 from ._style import (
-    CERTIFIED,
     FAINT,
     FLOOR,
     INK,

@@ -15,10 +15,11 @@ import yaml
 from markupsafe import Markup
 
 from ..entries import Run
-from ..figures import CERTIFIED, FIGURES
+from ..figures import FIGURES
 from ..files import replacing
 from ..methods import STATUSES
 from ..published import CORRECTED, VERDICTS
+from ..tables import CERTIFIED
 from . import claims, guide, population, posterior, reproduction
 from .page import Page
 from .words import count, sig

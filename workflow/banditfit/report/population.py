@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run, main_runs
+from ..methods import mc
 from ..population_study import METRICS, winners
 from ..simulate import PUBLISHED_BANDITS
 from .words import count, counted, listed, sig, span
 
 SYMBOLS = {"alpha": "α", "beta": "β"}
 AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical posterior, both knowing the same choices
-R_HAT, ESS = 1.01, 400  # as mc's own: what the hierarchical posterior must pass to judge by
 TARGET = 0.15  # by how much a population's variance may miss the truth
 
 
@@ -202,7 +202,7 @@ def _hierarchical(table: pd.DataFrame | None) -> dict | None:
         return None
     first = table.iloc[0]
     off = pd.concat([(table[f"gem_{s}"] - table[f"nuts_{s}"]).abs() / table[f"nuts_{s}_sd"] for s in ("mean", "sd")])
-    sampled = first["r_hat"] <= R_HAT and first["ess"] >= ESS and first["divergences"] == 0
+    sampled = first["r_hat"] <= mc.R_HAT and first["ess"] >= mc.Settings.ess and first["divergences"] == 0
     within = "agrees with it" if off.max() <= AGREES else "does not agree with it"
     if not sampled:
         within = "cannot be judged, for the chains of NUTS have not met"
