@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 # Of a palette: the drawings use few, and shades of those. A cloud has one.
-COLOURS, SHADES = 256, 32
+COLOURS, SHADES = 128, 32
 CLOUDS = 90  # dots per inch of what an SVG holds as an image: clouds of points, traces
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # which are alike, so that labels stay where they belong
 HOW = {"bbox_inches": "tight", "pad_inches": 0.05}
