@@ -11,6 +11,8 @@ from PIL import Image
 COLOURS, SHADES = 128, 32
 CLOUDS = 90  # dots per inch of what an SVG holds as an image: clouds of points, traces
 FONTS = "'DejaVu Sans', Verdana, sans-serif"  # which are alike, so that labels stay where they belong
+# Names of clips and markers: digests of unrounded floats, whose last bits differ from run to run.
+NAME = r'(id="|url\(#|href="#)([a-z][0-9a-f]{10})(?=["\)])'
 HOW = {"bbox_inches": "tight", "pad_inches": 0.05}
 
 
@@ -27,6 +29,8 @@ def svg(figure: Figure) -> str:
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, dpi=CLOUDS, **HOW)
     text = file.getvalue().replace("'DejaVu Sans'", FONTS)
     text = re.sub(r' (?:d|x|y)="[^"]+"', lambda held: re.sub(r"-?\d+\.\d{3,}", _short, held[0]), text)
+    names: dict[str, str] = {}
+    text = re.sub(NAME, lambda held: held[1] + names.setdefault(held[2], f"{held[2][0]}{len(names)}"), text)
     text = re.sub(r'base64,\s*([^"]+)"', lambda held: f'base64,{_smaller(held[1])}"', text)
     return re.sub(r"\s*\n\s*", "\n", text)
 
