@@ -23,7 +23,7 @@ $(BIN)/.cluster: $(BIN)/.ready envs/requirements-cluster.lock
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --require-hashes --requirement envs/requirements-cluster.lock
 	touch $@
 
-reproduce: env ## the quick study and its report (about ten minutes on two cores)
+reproduce: env ## the quick study and its report (about eleven minutes on two cores)
 	$(SNAKEMAKE)
 	@echo "The report: results/quick/report.html"
 
