@@ -167,6 +167,21 @@ def test_the_guide_names_the_fastest_of_the_nearly_best(evidence):
     table = evidence.tables["guide"]
     picks = [guide.recommend(table, "forgetting_2arm", need) for need in guide.NEEDS]
     assert picks[0]["run"] == "profile" and picks[1]["run"] == "profile"  # as accurate as mc, and faster
-    assert picks[3] is None and picks[4] is None  # nobody gives intervals or proofs
+    assert all(pick is None for pick in picks[2:])  # nobody pools, gives intervals or proofs
     assert table.set_index("run")["front_kl"][["profile", "cvx_loc.L-BFGS-B"]].tolist() == [True, False]
     assert table.set_index("run").at["cvx", "estimates"] == 0
+    assert table.set_index("run").at["profile", "maxima"] == 1 - 1 / N  # one fit is .1 nats above the best
+
+
+def test_only_a_learned_prior_pools():
+    known = entries.read_entries(CONFIG / "methods.tsv")
+    runs = entries.expand(known, ["mc", "gem", "gem_map", "gem_shared"], ["L-BFGS-B"])
+    scores = pd.concat([fits(run, np.random.default_rng(3)) for run in ("mc", "gem", "gem_map", "gem_shared")])
+    table = guide.table(scores, tables.summarise(scores, runs), runs).set_index("run")
+    assert table["pools"].to_dict() == {"mc": False, "gem": True, "gem_map": False, "gem_shared": True}
+    group = next(need for need in guide.NEEDS if "group" in need.words)
+    alone = next(need for need in guide.NEEDS if "alone" in need.words)
+    assert set(table.index[group.serves(table)]) == {"gem", "gem_shared"} and set(table.index[alone.serves(table)]) == {
+        "mc",
+        "gem_map",
+    }

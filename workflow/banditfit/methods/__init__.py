@@ -73,7 +73,7 @@ class Method:
     settings  a frozen dataclass whose defaults are the method's defaults
     needs     the name of a method whose fit of the same episode this one starts from
     models    the names of the only families it can fit, or None for all
-    population  True if fit takes all episodes at once
+    population  True if fit takes all episodes at once; the `pools` of its settings says whether they inform one another
     threads   True if fit releases the interpreter's lock, so that threads serve as workers; otherwise processes do
     warm_up   called once before the clock starts: compilation and heavy imports belong here
     """

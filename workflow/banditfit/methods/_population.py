@@ -90,6 +90,11 @@ class Settings:
         if not self.tolerance > 0:
             raise InputError(f"tolerance is {self.tolerance:g}, expected a positive number")
 
+    @property
+    def pools(self) -> bool:
+        """Whether the participants inform one another; under a fixed prior each is fitted alone."""
+        return self.prior == "learned"
+
 
 @dataclass(frozen=True)
 class Population:

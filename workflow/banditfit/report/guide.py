@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run
-from ..guide import NEAR, NEEDS, USUAL, recommend
+from ..guide import MAXIMUM, NEAR, NEEDS, USUAL, recommend
 from .words import span
 
-GIVES = ("estimates", "intervals", "proofs", "pools")  # columns of the guide's table, and words
+GIVES = ("estimates", "maxima", "intervals", "proofs", "pools")  # columns of the guide's table, and words
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
@@ -38,5 +38,6 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         "needs": needs,
         "methods": methods,
         "near": f"{100 * (NEAR - 1):.0f} %",
+        "maximum": MAXIMUM,
         "usual": f"{100 * USUAL:.0f} %",
     }
