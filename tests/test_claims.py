@@ -14,6 +14,14 @@ from banditfit.models import get_model
 CONFIG = Path(__file__).parents[1] / "config"
 ENTRIES = ["cvx", "cvx_loc", "mc", "d_loc", "d_loc_published", "profile", "gem"]
 N = 40
+COVERAGE = pd.DataFrame(
+    [
+        ("forgetting_2arm", run, symbol, share)
+        for run, shares in {"mc": (0.95, 0.94), "gem": (0.95, 0.88)}.items()
+        for symbol, share in zip(("alpha", "beta"), shares, strict=True)
+    ],
+    columns=["dataset", "run", "parameter", "coverage"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +71,7 @@ def evidence(runs):
         "comparison": comparison,
         "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
         "attribution": tables.attribute(scores, runs),
-        "guide": guide.table(scores, summary, runs),
+        "guide": guide.table(scores, summary, runs, COVERAGE),
     }
     data = bf.simulate(
         "forgetting_2arm",
@@ -173,14 +181,17 @@ def test_the_guide_names_the_fastest_of_the_nearly_best(evidence):
     assert table.set_index("run").at["profile", "maxima"] == 1 - 1 / N  # one fit is .1 nats above the best
 
 
-def test_only_a_learned_prior_pools():
+def test_only_a_learned_prior_pools_and_only_true_intervals_count():
     known = entries.read_entries(CONFIG / "methods.tsv")
     runs = entries.expand(known, ["mc", "gem", "gem_map", "gem_shared"], ["L-BFGS-B"])
     scores = pd.concat([fits(run, np.random.default_rng(3)) for run in ("mc", "gem", "gem_map", "gem_shared")])
-    table = guide.table(scores, tables.summarise(scores, runs), runs).set_index("run")
+    table = guide.table(scores, tables.summarise(scores, runs), runs, COVERAGE).set_index("run")
     assert table["pools"].to_dict() == {"mc": False, "gem": True, "gem_map": False, "gem_shared": True}
     group = next(need for need in guide.NEEDS if "group" in need.words)
     alone = next(need for need in guide.NEEDS if "alone" in need.words)
+    sure = next(need for need in guide.NEEDS if "interval" in need.words)
+    intervals = table.assign(intervals=1.0)
+    assert set(table.index[sure.serves(intervals)]) == {"mc"}  # gem's are too narrow, of beta
     assert set(table.index[group.serves(table)]) == {"gem", "gem_shared"} and set(table.index[alone.serves(table)]) == {
         "mc",
         "gem_map",

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import catalogue, entries, figures, guide, posterior, published, report, tables
+from banditfit import catalogue, entries, figures, guide, population, posterior, published, report, tables
 from banditfit.methods import STATUSES
 from banditfit.models import MODELS
 from banditfit.report import words
@@ -58,6 +58,7 @@ def study(datasets, runs, how):
     summary = tables.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
+    coverage = pd.concat([population.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
     results = tables.Results(
         scores=scores,
         tables={
@@ -66,7 +67,7 @@ def study(datasets, runs, how):
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
-            "guide": guide.table(scores, summary, runs),
+            "guide": guide.table(scores, summary, runs, coverage),
         },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,

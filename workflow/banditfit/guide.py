@@ -9,6 +9,7 @@ import pandas as pd
 
 from .entries import Run, main_runs
 from .methods import get_method
+from .population import HOLD
 
 NEAR = 1.1  # as accurate as the best: a median within 10 % of it
 MAXIMUM = 0.01  # nats above the best fit known within which a fit is the maximum of the likelihood for any use of it
@@ -27,6 +28,7 @@ COLUMNS = [
     "estimates",
     "maxima",
     "intervals",
+    "coverage",
     "proofs",
     "pools",
     "front_kl",
@@ -34,12 +36,14 @@ COLUMNS = [
 ]
 
 
-def table(scores: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+def table(scores: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run], coverage: pd.DataFrame) -> pd.DataFrame:
     """Per data set and main run: the medians of the wall time (ms an episode), the policy KL (with its 95 % interval) and the
     error of beta; the shares of fits with parameters, with the maximum of the likelihood (within 0.01 nats of the best fit
-    known), with intervals, and with a proof of optimality; `pools`, whether the episodes inform one another; and whether no
-    other method is both faster and more accurate, by either error."""
+    known), with intervals, and with a proof of optimality; `coverage`, the share of 95 % intervals that hold the truth, of the
+    parameter where it is least; `pools`, whether the episodes inform one another; and whether no other method is both faster
+    and more accurate, by either error. `coverage` is the table of `population.coverage`."""
     held = summary.set_index(["dataset", "run", "metric"])
+    least = coverage.groupby(["dataset", "run"])["coverage"].min()
     rows = []
     for dataset in summary["dataset"].unique():
         for run in main_runs(runs):
@@ -63,6 +67,7 @@ def table(scores: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run]) -> p
                     "estimates": float(fits["regret"].notna().mean()),
                     "maxima": float((fits["regret"] <= MAXIMUM).mean()),
                     "intervals": float(np.mean([p is not None and "alpha_lower" in p for p in fits["posterior"]])),
+                    "coverage": least.get((dataset, run.id), np.nan),
                     "proofs": float(proved.mean()),
                     "pools": how.population and how.read_settings(run.entry.method, run.settings).pools,
                 }
@@ -95,11 +100,15 @@ def _estimates(rows: pd.DataFrame) -> Any:
     return rows["estimates"] >= USUAL
 
 
+def _intervals(rows: pd.DataFrame) -> Any:
+    return (rows["intervals"] >= USUAL) & (rows["coverage"] >= HOLD[0])
+
+
 NEEDS = [
     Need("the maximum of the likelihood", lambda rows: rows["maxima"] >= USUAL),
     Need("the most accurate estimates, each participant alone", lambda rows: _estimates(rows) & ~rows["pools"]),
     Need("the most accurate estimates of a group, and how it spreads", lambda rows: _estimates(rows) & rows["pools"]),
-    Need("an interval for every parameter", lambda rows: _estimates(rows) & (rows["intervals"] >= USUAL)),
+    Need("an interval for every parameter that is as wide as it says", lambda rows: _estimates(rows) & _intervals(rows)),
     Need("a proof that no better fit exists", lambda rows: _estimates(rows) & (rows["proofs"] >= USUAL)),
 ]
 

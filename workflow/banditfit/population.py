@@ -27,6 +27,7 @@ from .methods._population import learn as _learn
 from .models import Bounds, get_model
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
+HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
 BOOTSTRAP = 2000  # draws of participants
 NOISE = 1.0  # sd of a simulated criterion's noise, in those of the true parameter: the truth itself correlates with it by .71
 

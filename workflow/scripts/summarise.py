@@ -8,7 +8,7 @@ import pandas as pd
 from banditfit import guide
 from banditfit.published import compare, read_published, reproduce
 from banditfit.stored import intact
-from banditfit.tables import attribute, outcomes, read_table, summarise, write_csv
+from banditfit.tables import attribute, outcomes, read_csv, read_table, summarise, write_csv
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
@@ -23,7 +23,7 @@ tables = {
     "comparison": comparison,
     "reproduction": reproduce(comparison, summary, runs, published, catalogue),
     "attribution": attribute(scores, runs),
-    "guide": guide.table(scores, summary, runs),
+    "guide": guide.table(scores, summary, runs, read_csv(snakemake.input.coverage)),
 }
 for path in snakemake.output:
     write_csv(tables[Path(path).stem], path)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ..population import NOISE
+from ..population import HOLD, NOISE
 from ..population_study import METRICS
 from ..tables import Results
 from ._style import (
@@ -68,7 +68,7 @@ def _coverage(results: Results) -> Figure:
         return nothing("no fit of this study has intervals and a known truth")
     figure, panels, names = _lines(results, table)
     for dataset, ax in panels.items():
-        ax.axvspan(0.93, 0.97, color="#F1F1F1", linewidth=0, zorder=0)
+        ax.axvspan(*HOLD, color="#F1F1F1", linewidth=0, zorder=0)
         ax.axvline(NOMINAL, color=FAINT, linewidth=0.8)
         found = table[table["dataset"] == dataset].set_index(["run", "parameter"])
         for y, (run, _, colour) in enumerate(names[dataset]):
@@ -211,7 +211,8 @@ FIGURES = {
     "coverage": FigureSpec(
         _coverage,
         "Do 95 % intervals hold the truth?",
-        "Share of intervals that hold the true parameter, over all parameters, with Wilson's 95 % interval. Grey: .93 to .97.",
+        "Share of intervals that hold the true parameter, over all parameters, with Wilson's 95 % interval. Grey:"
+        f" {HOLD[0]:.2f} to {HOLD[1]:.2f}, as wide as they say.",
         "population",
     ),
     "validity": FigureSpec(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ..entries import Run
 from ..guide import MAXIMUM, NEAR, NEEDS, USUAL, recommend
+from ..population import HOLD
 from .words import span
 
 GIVES = ("estimates", "maxima", "intervals", "proofs", "pools")  # columns of the guide's table, and words
@@ -27,7 +28,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
             "entry": entries[run],
             "wall": span(rows["t_wall"]),
             "behind": span(rows["kl"] / rows["dataset"].map(known.groupby("dataset")["kl"].min())),
-            "gives": [what for what in GIVES if (rows[what].astype(float) >= USUAL).all()],
+            "gives": [_words(what, rows) for what in GIVES if (rows[what].astype(float) >= USUAL).all()],
             "front": int((rows["front_kl"].astype(bool)).sum()),
             "data_sets": len(rows),
         }
@@ -39,5 +40,11 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         "methods": methods,
         "near": f"{100 * (NEAR - 1):.0f} %",
         "maximum": MAXIMUM,
+        "hold": f"{100 * HOLD[0]:.0f} %",
         "usual": f"{100 * USUAL:.0f} %",
     }
+
+
+def _words(what: str, rows: pd.DataFrame) -> str:
+    """What a method gives; of intervals also how many of 100 hold the truth."""
+    return f"{what} ({span(100 * rows['coverage'])} %)" if what == "intervals" else what
