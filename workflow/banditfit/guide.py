@@ -107,7 +107,7 @@ def _intervals(rows: pd.DataFrame) -> Any:
 NEEDS = [
     Need("the maximum of the likelihood", lambda rows: rows["maxima"] >= USUAL),
     Need("the most accurate estimates, each participant alone", lambda rows: _estimates(rows) & ~rows["pools"]),
-    Need("the most accurate estimates of a group, and how it spreads", lambda rows: _estimates(rows) & rows["pools"]),
+    Need("the most accurate estimates of a group, each informed by the others", lambda rows: _estimates(rows) & rows["pools"]),
     Need("an interval for every parameter that is as wide as it says", lambda rows: _estimates(rows) & _intervals(rows)),
     Need("a proof that no better fit exists", lambda rows: _estimates(rows) & (rows["proofs"] >= USUAL)),
 ]
