@@ -82,15 +82,33 @@ def test_geometric_kernels_are_projected_onto_themselves(solver):
     np.testing.assert_allclose(outcome.beta, beta, atol=2e-2)
 
 
-def test_the_closed_form_start_is_exact_for_geometric_kernels_and_ignores_a_noisy_tail():
+def test_the_closed_form_is_exact_for_geometric_kernels_and_ignores_a_noisy_tail_if_weighted():
     lower, upper, j = np.array([0.0, 0.0]), np.array([1.0, 5.0]), np.arange(40)
     g = 0.3 * 2.0 * 0.7**j
-    np.testing.assert_allclose(_project.log_linear_start(g, lower, upper), [0.3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(_project.log_line(g, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(_project.log_line(g, lower, upper, weighted=False), [0.3, 2.0], rtol=1e-6)
     noisy = g + 1e-4 * np.random.default_rng(0).random(40)
-    np.testing.assert_allclose(_project.log_linear_start(noisy, lower, upper), [0.3, 2.0], rtol=1e-2)
+    np.testing.assert_allclose(_project.log_line(noisy, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-2)
+    assert abs(_project.log_line(noisy, lower, upper, weighted=False)[0] - 0.3) > 0.03
     for flat in (np.zeros(40), np.ones(40), np.eye(40)[0]):
-        start = _project.log_linear_start(flat, lower, upper)
-        assert np.all(start >= lower) and np.all(start <= upper)
+        for weighted in (True, False):
+            start = _project.log_line(flat, lower, upper, weighted)
+            assert np.all(start >= lower) and np.all(start <= upper)
+
+
+def test_parameters_read_off_a_logarithm_say_where_there_was_no_line():
+    problem = problem_of(make("per_arm"))
+    alpha, beta = np.array([[0.2, 0.5, 0.9]]), np.array([[1.0, 2.0, 3.5]])
+    kernels = alpha[..., None] * beta[..., None] * (1 - alpha[..., None]) ** np.arange(problem.n_steps)
+    method, rng = get_method("cvx_log"), np.random.default_rng(0)
+    outcome = method.fit(problem, method.settings(), rng, Outcome("converged", kernels=kernels, lower_bound=1.0))
+    np.testing.assert_allclose([outcome.alpha, outcome.beta], [alpha, beta], rtol=1e-6)
+    assert (outcome.status, outcome.fallback, outcome.lower_bound) == ("converged", "", 1.0)
+    assert outcome.nll == problem.nll(outcome.alpha, outcome.beta)
+    kernels[0, 1] = 0.0
+    outcome = method.fit(problem, method.settings(), rng, Outcome("separable", kernels=kernels, fallback="SCS"))
+    assert (outcome.status, outcome.fallback) == ("separable", "SCS; middle of the box")
+    assert outcome.alpha[0, 1] == 0.5
 
 
 def degenerate():

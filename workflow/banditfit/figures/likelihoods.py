@@ -53,7 +53,7 @@ def _bound_gaps(results: Results) -> Figure:
     return figure
 
 
-STEP = 1 / 60  # decades: distribution functions step no finer than a dot on a screen
+STEP = 1 / 30  # decades: distribution functions step no finer than a dot on a screen
 
 
 def _regrets(results: Results) -> Figure:
