@@ -25,8 +25,9 @@ def test_batches_cover_every_episode_once():
     assert study.batches("tiny_3arm", "d_loc.Nelder-Mead") == ["0000-0001"]
     assert study.given["cvx_loc.L-BFGS-B"] == "cvx"
     assert read(episodes="all", batch=100, limits={}).batches("tiny_2arm", "cvx") == ["0000-0005"]
-    slow = read(episodes="all", batch=4, batches={"cvx": 2}, limits={})
+    slow = read(episodes="all", batch=4, batches={"cvx": {"tiny_2arm": 2}}, limits={})
     assert slow.batches("tiny_2arm", "cvx") == ["0000-0001", "0002-0003", "0004-0005"]
+    assert slow.batches("tiny_3arm", "cvx") == ["0000-0003"]
     assert slow.batches("tiny_2arm", "d_loc.Nelder-Mead") == ["0000-0003", "0004-0005"]
 
 
@@ -56,9 +57,13 @@ def test_the_configs_of_the_project_are_valid(name):
         ({"limits": {"cvx": {"tiny": 1}}}, "limits of cvx has data set 'tiny'"),
         ({"limits": {"cvx": {"tiny_2arm": 0}}}, "limits.cvx.tiny_2arm is 0, expected how many episodes to fit"),
         ({"limits": {"cvx": {"tiny_2arm": 1}}}, "limits of cvx leave cvx_loc.L-BFGS-B without its start on tiny_2arm"),
-        ({"batches": {"cvxx": 2}}, "batches has run 'cvxx', expected one of cvx, "),
-        ({"batches": {"gem": 2}}, "batches has run 'gem', which fits all episodes in one; expected another run"),
-        ({"batches": {"cvx": 0}}, "batches.cvx is 0, expected how many episodes one job fits, an integer of at least 1"),
+        ({"batches": {"cvxx": {"tiny_2arm": 2}}}, "batches has run 'cvxx', expected one of cvx, "),
+        ({"batches": {"gem": {"tiny_2arm": 2}}}, "batches has run 'gem', which fits all episodes in one; expected another run"),
+        ({"batches": {"cvx": {"tiny": 2}}}, "batches of cvx has data set 'tiny', expected one listed under datasets"),
+        (
+            {"batches": {"cvx": {"tiny_2arm": 0}}},
+            "batches.cvx.tiny_2arm is 0, expected how many episodes one job fits, an integer of at least 1",
+        ),
         ({"draws": {"gem": [0]}}, "draws has run 'gem', expected one of method mc: mc"),
         ({"draws": {"mc": [2]}}, "draws of mc has episode 2, expected numbers that it fits on every data set, 0 to 1"),
         ({"draws": {"mc": 0}}, "draws.mc is 0, expected a list of numbers of episodes"),

@@ -182,7 +182,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     most = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
     # What is too slow for all episodes of this study is not taken to fit more of them.
     whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.run] == most[f.dataset]]
-    ahead = {f: f.seconds(episodes, study.batch_size(f.run)) for f in whole}
+    ahead = {f: f.seconds(episodes, study.batch_size(f.dataset, f.run)) for f in whole}
     lines += ["", f"{'fits':<44}{'ms each':>9}{'job, s':>8}{'MB':>6}{'bytes':>7}{f'{episodes:.0e} episodes':>20}"]
     for f in cost.fits:
         then = words(ahead[f]) if f in ahead else "-"
@@ -192,7 +192,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     for o, seconds in more.items():
         lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
     fitting, rest = sum(ahead.values()), sum(more.values())
-    jobs = sum(ceil(episodes / (study.batch_size(f.run) or episodes)) for f in whole)
+    jobs = sum(ceil(episodes / (study.batch_size(f.dataset, f.run) or episodes)) for f in whole)
     lines += [
         "",
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"

@@ -1,18 +1,20 @@
-"""What a study found, in a table and four sentences of Markdown: the README's, from the stored tables.
+"""What a study found, in a table and five sentences of Markdown: the README's, from the stored tables.
 
 `python -m banditfit.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
 """
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
 from .errors import InputError
+from .guide import NEEDS, Need, recommend
 from .population_study import winners
 from .published import JUDGED
-from .report.words import sig, span
+from .report.words import listed, sig, span
 from .study import Study, read_study
 from .tables import read_csv
 
@@ -77,7 +79,16 @@ def _sentences(
             f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
             f" least mean policy KL in {(cells['winner'] == 'gem').sum()}."
         )
+    lines.append("* **What to use**, by what you want; the report says on which data, and at which cost:")
+    lines += [f"  * {need.words}: {_picks(guide, study.catalogue, need)}" for need in NEEDS]
     return lines
+
+
+def _picks(guide: pd.DataFrame, datasets: Iterable[str], need: Need) -> str:
+    """The methods that serve a need best on one of the data sets or more."""
+    picks = [recommend(guide, dataset, need) for dataset in datasets]
+    labels = list(dict.fromkeys(pick["label"] for pick in picks if pick is not None))
+    return listed(labels) if labels else "none here"
 
 
 def main(arguments: list[str]) -> None:

@@ -30,13 +30,13 @@ class Study:
         """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
         for a method that fits all episodes at once."""
         total = self.n_episodes[dataset, run]
-        return _batches(total, self.batch_size(run) or total)
+        return _batches(total, self.batch_size(dataset, run) or total)
 
-    def batch_size(self, run: str) -> int | None:
-        """How many episodes of a run one job fits; None: all of them, as a population."""
+    def batch_size(self, dataset: str, run: str) -> int | None:
+        """How many episodes of a data set one job of a run fits; None: all of them, as a population."""
         if get_method(self.runs[run].entry.method).population:
             return None
-        return self.config["batches"].get(run, self.config["batch"])
+        return self.config["batches"].get(run, {}).get(dataset, self.config["batch"])
 
     def batch_of(self, dataset: str, run: str, episode: int) -> str:
         """The batch in which an episode is fitted."""
@@ -105,14 +105,12 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
         for run in config[key]:
             if run not in runs:
                 raise InputError(f"{where}: {key} has run '{run}', expected one of {', '.join(runs)}")
+            for dataset in config[key][run]:
+                if dataset not in config["datasets"]:
+                    raise InputError(f"{where}: {key} of {run} has data set '{dataset}', expected one listed under datasets")
     for run in config["batches"]:
         if get_method(runs[run].entry.method).population:
             raise InputError(f"{where}: batches has run '{run}', which fits all episodes in one; expected another run")
-    limits = config["limits"]
-    for run, fewer in limits.items():
-        for dataset in fewer:
-            if dataset not in config["datasets"]:
-                raise InputError(f"{where}: limits of {run} has data set '{dataset}', expected one listed under datasets")
     n_episodes = {}
     for dataset in config["datasets"]:
         held = count_episodes(catalogue[dataset], root)
@@ -123,7 +121,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
             )
         for run in runs.values():
             if _fits(run, catalogue[dataset].model):
-                n_episodes[dataset, run.id] = min(wanted, limits.get(run.id, {}).get(dataset, wanted))
+                n_episodes[dataset, run.id] = min(wanted, config["limits"].get(run.id, {}).get(dataset, wanted))
     for run, source in given.items():
         for dataset in config["datasets"]:
             if n_episodes.get((dataset, run), 0) > n_episodes[dataset, source]:
