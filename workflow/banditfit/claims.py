@@ -22,7 +22,8 @@ from . import likelihood
 from .data import Dataset
 from .entries import Run, main_runs
 from .guide import PROVED
-from .models import get_model
+from .models import SYMBOLS, get_model
+from .population import HOLD
 from .published import ENOUGH
 from .simulate import PUBLISHED
 from .tables import CERTIFIED, INTERVAL, bootstrap_medians
@@ -478,22 +479,21 @@ def _gem_medians(evidence: Evidence) -> list[Case]:
 
 
 def _gem_coverage(evidence: Evidence) -> list[Case]:
-    cases = []
-    for dataset, fits in evidence.fits("gem", "forgetting").items():
-        data = evidence.data[dataset]
-        fits = fits[[held is not None and "alpha_lower" in held for held in fits["posterior"]]]
-        if data.truth is None or fits.empty:
-            continue
-        truth = {name: dict(zip(data.episodes, getattr(data.truth, name), strict=True)) for name in ("alpha", "beta")}
-        for name, symbol in (("alpha", "α"), ("beta", "β")):
-            inside = [
-                ((held[f"{name}_lower"] <= truth[name][episode]) & (truth[name][episode] <= held[f"{name}_upper"])).item()
-                for episode, held in fits["posterior"].items()
-            ]
-            cases.append(
-                _share(dataset, f"95 % intervals of {symbol} that hold the truth", np.array(inside), _inside(0.93, 0.97))
-            )
-    return cases
+    fitted, rule = evidence.fits("gem", "forgetting"), _inside(*HOLD)
+    table = evidence.tables["coverage"]
+    return [
+        Case(
+            row.dataset,
+            f"95 % intervals of {SYMBOLS[row.parameter]} that hold the truth",
+            row.coverage,
+            row.low,
+            row.high,
+            row.n,
+            held,
+        )
+        for row in table[(table["run"] == "gem") & table["dataset"].isin(fitted)].itertuples()
+        for held in [rule(row.low, row.high)]
+    ]
 
 
 def _gem_cost(evidence: Evidence) -> list[Case]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from .errors import InputError
 
+SYMBOLS = {"alpha": "α", "beta": "β"}  # the parameters, as people write them
+
 # The signal that the chosen arm receives at each step, from choices (steps,) and rewards (steps,).
 SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "reward": lambda choices, rewards: np.where(choices >= 0, rewards, 0.0),

@@ -6,6 +6,7 @@ from scipy import stats
 
 from .. import posterior
 from ..entries import main_runs
+from ..models import SYMBOLS
 from ..tables import Results
 from ._style import (
     FAINT,
@@ -74,7 +75,7 @@ def _errors(results: Results) -> Figure:
         ax.set_yticks([])
         ax.set_title(f"n = {errors[errors['dataset'] == dataset]['episode'].nunique()}", loc="right", fontsize=7.0, color=FAINT)
     x_label(panels, "(Monte Carlo mean − exact mean) / standard error")
-    legend(figure, [dot(colour, {"alpha": "α", "beta": "β"}[name]) for name, colour in colours.items()])
+    legend(figure, [dot(colour, SYMBOLS[name]) for name, colour in colours.items()])
     return figure
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 
 from ..entries import Run, main_runs
 from ..methods import mc
+from ..models import SYMBOLS
 from ..population_study import METRICS, winners
 from ..simulate import PUBLISHED_BANDITS
 from .words import count, counted, listed, sig, span
 
-SYMBOLS = {"alpha": "α", "beta": "β"}
 AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical posterior, both knowing the same choices
 TARGET = 0.15  # by how much a population's variance may miss the truth
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run, main_runs
+from ..models import SYMBOLS
 from ..published import VERDICTS, verdict
 from .words import count, counted, listed, percent, sig, span
 
@@ -17,7 +18,6 @@ NAMES = {
     "e_bfmi": "E-BFMI",
     "draws_per_second": "draws per second",
 }
-SYMBOLS = {"alpha": "α", "beta": "β"}
 SUSPICIOUS = 0.01  # tests that chance explains less often than this, all of a table together, are pointed out
 
 
