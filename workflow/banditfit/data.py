@@ -67,7 +67,7 @@ class Dataset:
         set_field = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (the frozen idiom)
         if not isinstance(self.name, str) or not self.name.strip() or CONTROL.search(self.name):
             raise InputError(f"name: found {self.name!r}, expected a name for the data set, on one line")
-        check_arms(self.n_arms, self._where("n_arms"))
+        check_arms(self.n_arms, f"data set '{self.name}', n_arms")
         choices = self._array("choices", "iuf", "arms as integers, -1 for a missed trial")
         if choices.ndim != 2 or choices.shape[1] == 0:
             raise InputError(f"{self._where('choices')} have shape {choices.shape}, expected (episodes, steps) with a step")
@@ -247,7 +247,7 @@ class Dataset:
 def check_arms(n_arms: Any, where: str) -> None:
     """Raises InputError unless `n_arms` can be a number of arms; `where` begins the sentence."""
     if not isinstance(n_arms, Integral) or isinstance(n_arms, bool) or n_arms < 2:
-        raise InputError(f"{where} is {n_arms!r}, expected at least 2, as an integer")
+        raise InputError(f"{where}: found {n_arms!r}, expected an integer of at least 2")
 
 
 def largest_reward(choices: np.ndarray, rewards: np.ndarray) -> float:
