@@ -152,16 +152,15 @@ def decimal_sign(columns: Columns, how: Reading) -> str:
 
 def numbers(columns: Columns, role: str, point: str) -> np.ndarray:
     """The numbers of a column, NaN where a cell says none."""
-    known = {cell: number(cell, point) for cell in set(columns.cells[role])}
-    return np.array([known[cell] for cell in columns.cells[role]])
+    return columns.each(role, lambda text: number(text, point))
 
 
 def read_rewards(columns: Columns, how: Reading, missed: np.ndarray, point: str) -> tuple[np.ndarray, list[str]]:
     """The rewards, 0 where the trial was `missed`, and notes on how they were read."""
     rewards = numbers(columns, "reward", point)
     blank = columns.which("reward", is_missing)
-    codes = how.missing_codes("reward")
-    named = columns.which("reward", lambda text: code(text, point) in codes)
+    in_codes = lambda codes: columns.which("reward", lambda text: bool(codes) and code(text, point) in codes)  # noqa: E731
+    named = in_codes(how.missing_codes("reward"))
     truth = columns.which("reward", lambda text: text.casefold() in TRUTH)
     if np.isfinite(rewards[~missed & ~named]).any():
         columns.refuse("reward", truth, "numbers alone, or True and False alone")
@@ -176,11 +175,10 @@ def read_rewards(columns: Columns, how: Reading, missed: np.ndarray, point: str)
         "a reward, as a choice was made; if the code that `missing` names is one for choices alone, say missing={'choice':"
         " [...]}",
     )
-    shown = how.missing_codes("reward_if_missed")
     left_out = missed & ~blank & ~named & (rewards != 0)
     columns.refuse(
         "reward",
-        left_out & ~columns.which("reward", lambda text: code(text, point) in shown),
+        left_out & ~in_codes(how.missing_codes("reward_if_missed")),
         "0 or a missing code, as the trial was missed; if it is what people saw for not choosing, which teaches no arm"
         " anything, say missing={'choice': [...], 'reward_if_missed': [...]}",
     )
@@ -219,8 +217,7 @@ def read_choices(columns: Columns, how: Reading, n_arms: int, point: str) -> tup
             f"missing: found {_shown([value])}, which is the code of an arm ({note}), expected another; `first_arm` or `arms`"
             " says what the codes of the arms are"
         )
-    arms = {cell: place.get(value, -1) for cell, value in codes.items()}
-    choices = np.where(missed, -1, [arms[cell] for cell in columns.cells["choice"]])
+    choices = np.where(missed, -1, columns.each("choice", lambda text: place.get(codes[text], -1)))
     used = dict.fromkeys(columns.cells["choice"][row] for row in np.flatnonzero(missed))
     return choices, [note] + ([f"missed trials: {', '.join(quoted(c) if c else 'empty' for c in used)}"] if used else [])
 

@@ -56,6 +56,10 @@ class Columns:
         position = {role: sheet.header.index(name) for role, name in self.used.items()}
         self.raw = {role: [row[at] for row in sheet.rows] for role, at in position.items()}
         self.cells = {role: [cell.strip() for cell in cells] for role, cells in self.raw.items()}
+        self._texts = {
+            role: {cell: number for number, cell in enumerate(dict.fromkeys(cells))} for role, cells in self.cells.items()
+        }
+        self._text_of = {role: np.array([self._texts[role][cell] for cell in cells]) for role, cells in self.cells.items()}
         if usual:
             self._refuse_unused(usual)
         self.notes = [f"column {quoted(name)} is the {role}" for role, name in self.used.items() if name.casefold() != role]
@@ -106,6 +110,9 @@ class Columns:
             )
 
     def which(self, role: str, is_so: Callable[[str], bool]) -> np.ndarray:
-        """The mask of the rows whose cell `is_so`; each text is asked once."""
-        answers = {cell: bool(is_so(cell)) for cell in set(self.cells[role])}
-        return np.array([answers[cell] for cell in self.cells[role]])
+        """The mask of the rows whose cell `is_so`."""
+        return self.each(role, lambda text: bool(is_so(text)))
+
+    def each(self, role: str, value: Callable) -> np.ndarray:
+        """The `value` of each row's cell; each text is asked once."""
+        return np.array([value(text) for text in self._texts[role]])[self._text_of[role]]

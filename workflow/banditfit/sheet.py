@@ -196,7 +196,7 @@ def _rectangle(path: Path, line: int, header: list[str], rows: list, separator: 
     while names and not names[-1]:
         names.pop()
     for number, cells in rows:
-        if not any(cell.strip() for cell in cells):
+        if not "".join(cells).strip():
             raise InputError(f"{path}, row {number}: found an empty row between others, expected one row per trial")
         if len(cells) < len(names) or any(cell.strip() for cell in cells[len(header) :]):
             comma = separator == "," and len(cells) > len(header)
@@ -206,7 +206,7 @@ def _rectangle(path: Path, line: int, header: list[str], rows: list, separator: 
             raise InputError(f"{path}, row {number}: found {found}{cut}, expected {len(names)} as in the header{hint}")
     # Programs write the number of each row in a first column without a name; elsewhere such a column has nothing to say.
     nameless = [position for position in range(1, len(header)) if position >= len(names) or not names[position]]
-    for number, cells in rows:
+    for number, cells in rows if nameless else ():
         for position in nameless:
             if position < len(cells) and cells[position].strip():
                 raise InputError(
@@ -222,4 +222,6 @@ def _rectangle(path: Path, line: int, header: list[str], rows: list, separator: 
                 f"column {quoted(name)} {len(same)} times" if len(set(same)) == 1 else f"columns {', '.join(map(quoted, same))}"
             )
             raise InputError(f"{path}, row {line}: found {found}, expected each column once")
+    if len(named) == len(names):
+        return held, rows
     return held, [(number, [cells[position] for position in named]) for number, cells in rows]
