@@ -3,7 +3,6 @@ that names the place and the setting. The files in data/cases are small ones of 
 
 import gzip
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 import banditfit as bf
 from banditfit import InputError, read_csv
-from banditfit.models import Bounds
 
 CASES = Path(__file__).parent / "data/cases"
 REAL = Path(__file__).parents[2] / "shared/data/zorowitz2023_3arm/data.csv"
@@ -116,8 +114,7 @@ def test_the_first_arm_can_be_said(first_arm):
 )
 def test_what_is_read_has_the_known_optimum(name, n_arms, nll, beta, rel):
     """nats of `forgetting`, by an independent search: a grid over alpha, bounded search over beta, polish."""
-    data = replace(read_csv(CASES / name, n_arms=n_arms), model="forgetting", bounds=Bounds((0.0, 1.0), ((0.0, 20.0),)))
-    fit = bf.fit(data, "forgetting", "profile").iloc[0]
+    fit = bf.fit(read_csv(CASES / name, n_arms=n_arms), "forgetting", "profile").iloc[0]
     assert fit.nll == pytest.approx(nll, abs=1e-6) and fit.beta.item() == pytest.approx(beta, rel=rel)
 
 

@@ -217,8 +217,11 @@ class Dataset:
         return len(self.choices)
 
     def bounds_of(self, model: Model) -> Bounds:
-        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's."""
-        return self.bounds if self.bounds is not None and self.model == model.name else model.default_bounds
+        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's for
+        rewards of this scale."""
+        if self.bounds is not None and self.model == model.name:
+            return self.bounds
+        return model.default_box(self.reward_scale)
 
     def select(self, episodes) -> "Dataset":
         """The episodes with these numbers (an iterable of int, or a slice of positions), in this order."""
