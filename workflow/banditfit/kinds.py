@@ -1,0 +1,182 @@
+"""What arguments may be, beyond their types (see arguments.py): marks for `Annotated`, and the kinds that functions share."""
+
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from .arguments import Mismatch, as_kind, describe, quoted
+
+
+class Mark:
+    """What narrows an annotated kind. `words` are what is expected of it, given those of the kind; `check` returns the value,
+    or what it stands for, and raises Mismatch. Every mark is a frozen dataclass, as annotations are compared and kept."""
+
+    def words(self, kind: str) -> str:
+        return kind
+
+    def check(self, value: Any) -> Any:
+        return value
+
+
+@dataclass(frozen=True)
+class Words(Mark):
+    """Says what is expected in other words."""
+
+    text: str
+
+    def words(self, kind: str) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Limits(Mark):
+    """A number from `least` to `most`, both included, or `inside` these two."""
+
+    least: float
+    most: float = math.inf
+    inside: bool = False
+
+    def words(self, kind: str) -> str:
+        if self.inside:
+            return f"{kind} above {self.least} and below {self.most}"
+        return f"{kind} from {self.least} to {self.most}" if math.isfinite(self.most) else f"{kind} of at least {self.least}"
+
+    def check(self, value: float) -> float:
+        if not (self.least < value < self.most if self.inside else self.least <= value <= self.most):
+            raise Mismatch
+        return value
+
+
+@dataclass(frozen=True)
+class Items(Mark):
+    """A sequence of at least `least` items."""
+
+    least: int
+
+    def check(self, value: Sequence) -> Sequence:
+        if len(value) < self.least:
+            raise Mismatch
+        return value
+
+
+@dataclass(frozen=True)
+class OneOf(Mark):
+    """A name among those that `names` returns when it is called."""
+
+    names: Callable[[], Iterable[str]]
+
+    def words(self, kind: str) -> str:
+        return f"one of {', '.join(self.names())}"
+
+    def check(self, value: str) -> str:
+        if value not in self.names():
+            raise Mismatch(quoted(value))
+        return value
+
+
+@dataclass(frozen=True)
+class Table(Mark):
+    """A DataFrame with rows and these columns; `what` it is a table of, in words that say where to get one."""
+
+    what: str
+    columns: tuple[str, ...] = ()
+    rows: int = 1
+
+    def words(self, kind: str) -> str:
+        return self.what
+
+    def check(self, value: pd.DataFrame) -> pd.DataFrame:
+        absent = [name for name in self.columns if name not in value.columns]
+        if absent:
+            raise Mismatch(f"a table without the column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent))}")
+        if len(value) < self.rows:
+            raise Mismatch("a table without rows" if len(value) == 0 else f"a table of {len(value)} rows")
+        return value
+
+
+@dataclass(frozen=True)
+class File(Mark):
+    """The path of a file, there or to be written; it reaches the function as a Path."""
+
+    def words(self, kind: str) -> str:
+        return "the path of a file, as text or a pathlib.Path"
+
+    def check(self, value: str | os.PathLike) -> Path:
+        path = Path(os.fspath(value))
+        if os.path.isdir(path):
+            raise Mismatch(f"the folder {quoted(str(path))}")
+        return path
+
+
+@dataclass(frozen=True)
+class Cores(Mark):
+    """A number of workers, of which -1 stands for one per core that this process may use."""
+
+    def words(self, kind: str) -> str:
+        return "an integer of at least 1, or -1 for all cores"
+
+    def check(self, value: int) -> int:
+        if value == -1:
+            return joblib.cpu_count()
+        if value < 1:
+            raise Mismatch
+        return value
+
+
+@dataclass(frozen=True)
+class Array(Mark):
+    """An array, or what can be made one, of "numbers", "whole numbers", "truth values" or "text"; it reaches the function as
+    float64, int64, bool or text. Whole numbers may be stored as floats, truth values as 0 and 1, and truth values count as
+    the numbers 0 and 1; a whole number counts as the text that says it."""
+
+    of: Literal["numbers", "whole numbers", "truth values", "text"]
+
+    def words(self, kind: str) -> str:
+        return f"an array of {self.of}"
+
+    def check(self, value: Any) -> np.ndarray:
+        if self.of == "text" and not (isinstance(value, np.ndarray) and value.dtype.kind == "U"):
+            if np.ndim(value) != 1:
+                raise Mismatch
+            # Before NumPy sees it, as that cuts off what follows a NUL, and writes 1.0 for a 1 among texts.
+            return np.array([str(item) for item in as_kind(value, Sequence[str | int])], dtype=str)
+        try:
+            array = np.asarray(value)
+            array = np.array(array.tolist()) if array.dtype == object else array
+        except ValueError:
+            raise Mismatch("lists of different lengths") from None
+        if self.of == "text" and array.dtype.kind == "U":
+            if (np.char.find(array, "\0") >= 0).any():
+                raise Mismatch("text with a NUL character", "text without")
+            return array
+        if array.size and array.dtype.kind not in ("biuf" if self.of != "whole numbers" else "iuf"):
+            raise Mismatch
+        if self.of == "numbers":
+            return array.astype(np.float64)
+        if self.of == "truth values":
+            odd = array[(array != 0) & (array != 1)]
+        else:
+            odd = array[~(np.abs(array.astype(np.float64)) <= 2.0**53) | (array != np.round(array))]
+        if odd.size:
+            raise Mismatch(f"an array with {describe(odd.flat[0])} in it")
+        return array.astype(bool if self.of == "truth values" else np.int64)
+
+
+# Kinds that many functions share
+
+Count = Annotated[int, Limits(1)]
+Number = Annotated[int, Limits(0)]  # of an episode, or of what there may be none of
+Seed = Annotated[int, Limits(0, 2**32 - 1)]  # what NumPy's RandomState takes too
+Probability = Annotated[float, Limits(0, 1)]
+Share = Annotated[float, Limits(0, 1, inside=True)]
+Jobs = Annotated[int, Cores()]
+FilePath = Annotated[str | os.PathLike, File()]
+Pair = Annotated[tuple[float, float], Words("a pair of numbers (lower, upper), such as (0, 1)")]
+ByName = Annotated[Mapping[str, Any], Words('settings by name, such as {"starts": 5}')]
