@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit.methods import get_method
+from banditfit.methods import get_method, method_names
 from banditfit.tables import read_table, write_table
 from conftest import make
 
 SAME = ["alpha", "beta", "nll", "lower_bound", "status", "message", "seed", "n_eval"]
 
 
-@pytest.mark.parametrize("name", bf.method_names())
+@pytest.mark.parametrize("name", method_names())
 def test_the_contract_of_a_method(name, small, tmp_path):
     method = get_method(name)
     if method.models is not None and small.model not in method.models:
@@ -38,7 +38,7 @@ def test_the_contract_of_a_method(name, small, tmp_path):
     pd.testing.assert_frame_equal(read_table(tmp_path / "fits.parquet")[SAME], fits[SAME])
 
 
-@pytest.mark.parametrize("name", bf.method_names())
+@pytest.mark.parametrize("name", method_names())
 def test_the_same_seed_gives_the_same_table_whatever_the_workers(name):
     data = make("forgetting")
     one, two = (bf.fit(data, "forgetting", name, seed=5, n_jobs=n_jobs) for n_jobs in (1, 2))

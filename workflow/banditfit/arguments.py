@@ -7,8 +7,8 @@
     # InputError: fit, argument n_jobs: found '2' (text), expected an integer of at least 1, or -1 for all cores
 
 A *kind* is what an annotation can say: int, float (a finite number; `numbers.Real` allows NaN and infinities), bool, str (what
-a file can hold), Any, a class, Literal, X | Y, X | None, tuple, Sequence, Iterable, Mapping, np.ndarray for whatever an array
-can be made of, or Annotated[kind, mark, ...], where each mark (see kinds.py) narrows the kind or says what is expected.
+a file can hold), Any, a class, Literal, X | Y, X | None, tuple, Sequence, Iterable, Mapping, np.ndarray (what is an array of
+numbers, or makes one), or Annotated[kind, mark, ...], where each mark (see kinds.py) narrows the kind or says what is expected.
 
 A value of another type is never taken for one of this: True and 2.0 are no integers, "2" is no number. NumPy's scalars are
 what Python's are, and reach the function as those; lists and arrays reach it as the tuple or list that is asked for.
@@ -155,11 +155,7 @@ def _take(value: Any, kind: Any) -> Any:
         return tuple(_items(value, parts[0]) if parts[-1] is Ellipsis else _items(value, *parts))
     origin = origin or kind
     if origin is np.ndarray:
-        if isinstance(value, np.ma.MaskedArray) or not isinstance(value, np.ndarray | pd.Series | pd.Index | Sequence | range):
-            raise Mismatch("a masked array" if isinstance(value, np.ma.MaskedArray) else None)
-        if isinstance(value, str | bytes):
-            raise Mismatch
-        return value
+        return _numbers(value)
     if issubclass(origin, Mapping):
         return _mapping(value, *(parts or (Any, Any)))
     if origin in (list, Sequence, Iterable):
@@ -212,6 +208,19 @@ def _scalar(value: Any, kind: type) -> Any:
     if kind is float and not math.isfinite(number):
         raise Mismatch
     return number
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """The array of numbers that a value is, or that nested lists make."""
+    if isinstance(value, str | bytes | Mapping | set | frozenset | np.ma.MaskedArray) or not isinstance(value, Iterable):
+        raise Mismatch("a masked array" if isinstance(value, np.ma.MaskedArray) else None)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise Mismatch("lists of different lengths") from None
+    if array.size and array.dtype.kind not in "biuf":
+        raise Mismatch
+    return array
 
 
 def _items(value: Any, *kinds: Any) -> Iterable:
@@ -278,7 +287,7 @@ def expected(kind: Any) -> str:
     if origin in (list, tuple, Sequence, Iterable):
         return f"a sequence of items, each {expected(parts[0])}" if parts and parts[0] is not Any else "a sequence"
     if origin is np.ndarray:
-        return "an array"
+        return "an array of numbers"
     if issubclass(origin, Mapping):
         return "a mapping (dict)"
     return CLASSES.get(origin.__name__, f"an object of type {origin.__name__}")
@@ -310,12 +319,8 @@ def describe(value: Any) -> str:
         keys = ", ".join([*(quoted(str(key)) for key in list(value)[:3]), *["..."] * (len(value) > 3)])
         return f"a mapping ({type(value).__name__}) with the keys {keys}" if keys else f"an empty {type(value).__name__}"
     if isinstance(value, list | tuple | set | frozenset):
-        plain = [item.item() if isinstance(item, np.generic) else item for item in value]
-        if len(plain) <= SHORT and all(item is None or isinstance(item, int | float | str) for item in plain):
-            text = repr(type(value)(plain)) if type(value) in (list, tuple, set) else ""
-            if text and len(text) <= SHORT:
-                return f"{text} (a {type(value).__name__})"
-        return f"a {type(value).__name__} of {len(value)} items"
+        text = _written(value)
+        return f"{text} (a {type(value).__name__})" if text else f"a {type(value).__name__} of {len(value)} items"
     if isinstance(value, type):
         return f"the class {value.__name__}"
     if isinstance(value, types.ModuleType):
@@ -325,5 +330,16 @@ def describe(value: Any) -> str:
     return f"an object of type {type(value).__name__}"
 
 
+def _written(value: Any) -> str:
+    """A list or tuple of plain values, or of such lists, as Python writes it, if that is short."""
+    if type(value) in (list, tuple) and len(value) <= SHORT:
+        parts = [_written(item) for item in value]
+        text = f"[{', '.join(parts)}]" if type(value) is list else f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+        return text if all(parts) and len(text) <= SHORT else ""
+    value = value.item() if isinstance(value, np.generic) else value
+    return repr(value) if value is None or type(value) in (bool, int, float, str) and len(repr(value)) <= SHORT else ""
+
+
 def quoted(text: str) -> str:
+    """A text as Python writes it, on one line, cut off where it is long."""
     return repr(text if len(text) <= SHORT else text[:SHORT] + "...")

@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from .arguments import Mismatch, as_kind, describe, quoted
+from .arguments import Mismatch, describe, quoted
 
 
 class Mark:
@@ -83,21 +83,28 @@ class OneOf(Mark):
 
 @dataclass(frozen=True)
 class Table(Mark):
-    """A DataFrame with rows and these columns; `what` it is a table of, in words that say where to get one."""
+    """A DataFrame with a row at least (unless it may be `empty`) and these `columns`, in some of which every cell is an array
+    (`arrays`), or one row of it (a Series); `what` it is, in words that say where to get one."""
 
     what: str
     columns: tuple[str, ...] = ()
-    rows: int = 1
+    arrays: tuple[str, ...] = ()
+    empty: bool = False
 
     def words(self, kind: str) -> str:
         return self.what
 
-    def check(self, value: pd.DataFrame) -> pd.DataFrame:
-        absent = [name for name in self.columns if name not in value.columns]
+    def check(self, value: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
+        noun, held = ("row", value.index) if isinstance(value, pd.Series) else ("table", value.columns)
+        absent = [repr(name) for name in self.columns if name not in held]
         if absent:
-            raise Mismatch(f"a table without the column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent))}")
-        if len(value) < self.rows:
-            raise Mismatch("a table without rows" if len(value) == 0 else f"a table of {len(value)} rows")
+            raise Mismatch(f"a {noun} without the column{'s' * (len(absent) > 1)} {', '.join(absent)}")
+        if len(value) == 0 and not self.empty:
+            raise Mismatch("a table without rows")
+        for name in self.arrays:
+            for cell in value[name]:
+                if not isinstance(cell, np.ndarray):
+                    raise Mismatch(f"a table with {describe(cell)} in its column {name!r} of arrays")
         return value
 
 
@@ -128,45 +135,6 @@ class Cores(Mark):
         if value < 1:
             raise Mismatch
         return value
-
-
-@dataclass(frozen=True)
-class Array(Mark):
-    """An array, or what can be made one, of "numbers", "whole numbers", "truth values" or "text"; it reaches the function as
-    float64, int64, bool or text. Whole numbers may be stored as floats, truth values as 0 and 1, and truth values count as
-    the numbers 0 and 1; a whole number counts as the text that says it."""
-
-    of: Literal["numbers", "whole numbers", "truth values", "text"]
-
-    def words(self, kind: str) -> str:
-        return f"an array of {self.of}"
-
-    def check(self, value: Any) -> np.ndarray:
-        if self.of == "text" and not (isinstance(value, np.ndarray) and value.dtype.kind == "U"):
-            if np.ndim(value) != 1:
-                raise Mismatch
-            # Before NumPy sees it, as that cuts off what follows a NUL, and writes 1.0 for a 1 among texts.
-            return np.array([str(item) for item in as_kind(value, Sequence[str | int])], dtype=str)
-        try:
-            array = np.asarray(value)
-            array = np.array(array.tolist()) if array.dtype == object else array
-        except ValueError:
-            raise Mismatch("lists of different lengths") from None
-        if self.of == "text" and array.dtype.kind == "U":
-            if (np.char.find(array, "\0") >= 0).any():
-                raise Mismatch("text with a NUL character", "text without")
-            return array
-        if array.size and array.dtype.kind not in ("biuf" if self.of != "whole numbers" else "iuf"):
-            raise Mismatch
-        if self.of == "numbers":
-            return array.astype(np.float64)
-        if self.of == "truth values":
-            odd = array[(array != 0) & (array != 1)]
-        else:
-            odd = array[~(np.abs(array.astype(np.float64)) <= 2.0**53) | (array != np.round(array))]
-        if odd.size:
-            raise Mismatch(f"an array with {describe(odd.flat[0])} in it")
-        return array.astype(bool if self.of == "truth values" else np.int64)
 
 
 # Kinds that many functions share
