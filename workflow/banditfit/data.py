@@ -1,15 +1,19 @@
 """What a data set is: padded arrays of choices, rewards and session starts, with checks that name what is wrong."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from .arguments import checked
 from .errors import InputError
 from .files import replacing
+from .kinds import Number
 from .models import Bounds, Model
 
 
+@checked
 @dataclass(frozen=True)
 class Truth:
     """What a simulator knows of its episodes: `alpha`, `beta` (episodes, signals, q), the `values` (episodes, steps,
@@ -125,7 +129,8 @@ class Dataset:
             return self.bounds
         return model.default_box(self.reward_scale)
 
-    def select(self, episodes) -> "Dataset":
+    @checked
+    def select(self, episodes: Iterable[Number] | slice) -> "Dataset":
         """The episodes with these numbers (an iterable of int, or a slice of positions), in this order."""
         if isinstance(episodes, slice):
             rows = np.arange(len(self))[episodes]

@@ -45,7 +45,7 @@ class Limits(Mark):
 
     def words(self, kind: str) -> str:
         if self.inside:
-            return f"{kind} above {self.least} and below {self.most}"
+            return f"{kind} above {self.least}" + (f" and below {self.most}" if math.isfinite(self.most) else "")
         return f"{kind} from {self.least} to {self.most}" if math.isfinite(self.most) else f"{kind} of at least {self.least}"
 
     def check(self, value: float) -> float:

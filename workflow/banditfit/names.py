@@ -45,7 +45,7 @@ class _Named(Mark):
     """One of `method_names`. What a report says instead, a label or a run with its solver, is answered with the name."""
 
     def words(self, kind: str) -> str:
-        return f"the name of a method: {', '.join(method_names())}"
+        return f"one of {', '.join(method_names())}"
 
     def check(self, value: str) -> str:
         if value in methods.method_names() or value in _entries():

@@ -7,6 +7,7 @@ population.summarise_held_out(table)
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
@@ -20,6 +21,7 @@ from . import likelihood
 from .arguments import checked
 from .data import Dataset
 from .errors import InputError
+from .files import read_text
 from .fitting import derive_seed, fit
 from .kinds import ByName, FilePath, Limits, Number, OneOf, Probability, Seed, Share, Table, Words
 from .likelihood import Problem, log_policy
@@ -323,8 +325,11 @@ def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, s
 def read_criterion(path: FilePath, data: Dataset) -> dict[str, float]:
     """The criterion of each episode: a CSV file with the columns `episode` (as its owner calls it) and `criterion`, a number,
     or empty where it is not known. Raises InputError with the file, row, what was found and what is expected."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file))
+    text = read_text(path, "a CSV file with the columns 'episode' and 'criterion'")
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: found what is no table ({error}), expected cells separated by commas") from None
     if not lines or not {"episode", "criterion"} <= set(lines[0]):
         found = ", ".join(map(repr, lines[0])) if lines else "an empty file"
         raise InputError(f"{path}, row 1: found {found}, expected the columns 'episode' and 'criterion'")
