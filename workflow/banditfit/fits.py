@@ -1,6 +1,6 @@
-"""Tables of fits in a notebook: a DataFrame that keeps its arrays when it is written to Parquet."""
+"""Tables of fits in a notebook: what they must hold, and how they are kept on disk."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow as pa
 from .arguments import checked
 from .errors import InputError
 from .kinds import FilePath, Table
-from .tables import read_table, write_table
+from .tables import Fits, read_table, write_table
 
 # What is needed of a table to judge it, and to start other fits from it.
 NEEDED = (
@@ -20,20 +20,6 @@ FitTable = Annotated[
     pd.DataFrame,
     Table("a table of fits, as bf.fit returns it or bf.load_fits reads it", columns=NEEDED, arrays=("alpha", "beta")),
 ]
-
-
-class Fits(pd.DataFrame):
-    """A table of fits or of scores: a DataFrame like any other, but for `to_parquet`."""
-
-    @property
-    def _constructor(self) -> type:
-        return Fits
-
-    def to_parquet(self, path: Any, **options: Any) -> None:
-        """Writes the table as `save_fits` does; `load_fits` reads it. Other options have no use here, and are refused."""
-        if options:
-            raise InputError(f"to_parquet: found {', '.join(options)}, expected a path alone; the index is not stored")
-        save_fits(self, path)
 
 
 @checked
@@ -55,7 +41,7 @@ def load_fits(path: FilePath) -> Fits:
     if not path.is_file():
         raise InputError(f"{path}: found no such file, expected one that bf.save_fits wrote")
     try:
-        return Fits(read_table(path))
+        return read_table(path)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: found a damaged or another file ({words}), expected one that bf.save_fits wrote") from None

@@ -20,7 +20,7 @@ from . import likelihood
 from .arguments import checked
 from .data import Dataset
 from .errors import InputError
-from .fits import Fits, FitTable
+from .fits import FitTable
 from .identification import settle, silent
 from .kinds import ByName, Jobs, Limits, Number, Seed
 from .likelihood import Problem
@@ -28,6 +28,7 @@ from .methods import Method, get_method
 from .models import Bounds, Model, ModelName, get_model
 from .names import MethodName, called
 from .outcome import Outcome, complaint
+from .tables import Fits
 
 # Seconds that a fit of an episode may take; a population has as many for each of its episodes.
 TIME_LIMIT = 1800.0

@@ -83,8 +83,8 @@ class OneOf(Mark):
 
 @dataclass(frozen=True)
 class Table(Mark):
-    """A DataFrame with a row at least (unless it may be `empty`) and these `columns`, in some of which every cell is an array
-    (`arrays`), or one row of it (a Series); `what` it is, in words that say where to get one."""
+    """A DataFrame with a row at least (unless it may be `empty`) and these `columns`, some of which hold `arrays` (not text, as
+    after a stay in a CSV file); or one row of it, a Series. `what` it is, in words that say where to get one."""
 
     what: str
     columns: tuple[str, ...] = ()
@@ -102,9 +102,8 @@ class Table(Mark):
         if len(value) == 0 and not self.empty:
             raise Mismatch("a table without rows")
         for name in self.arrays:
-            for cell in value[name]:
-                if not isinstance(cell, np.ndarray):
-                    raise Mismatch(f"a table with {describe(cell)} in its column {name!r} of arrays")
+            if not any(isinstance(cell, np.ndarray) for cell in value[name]):
+                raise Mismatch(f"a table with {describe(value[name].iloc[0])} in its column {name!r} of arrays")
         return value
 
 
