@@ -59,7 +59,9 @@ def fit(
     """Fits `model` with `method` to each episode on its own, or to all of them at once if it is a population method; one
     row per episode, in the order of `episodes`.
 
-    Bounds are `bounds`, or the data set's own if it was made by this model, or the model's defaults. `given` is the fit
+    `method` is one of `bf.method_names()`; an id of config/methods.tsv, such as gem_map, stands for its row's method with the
+    row's settings, and `settings` on top. Bounds are `bounds`, by name too, or the data set's own if it was made by this model,
+    or the model's defaults. `n_jobs` of -1 is all cores. `given` is the fit
     table of the method that this one needs (`cvx_loc` needs `cvx`); without it that method is fitted first, with its
     defaults. Its time counts as part of this fit. A population method's times are shared evenly over its rows. A fit that
     takes more than `time_limit` seconds (times the number of episodes, for a population) is stopped and has failed. Raises
