@@ -217,12 +217,12 @@ def test_a_bad_participant_does_not_stop_the_rest(method):
         ({"points": 100}, "points is 100, expected a power of two, at least 32"),
         ({"tolerance": 0.0}, "tolerance is 0, expected a positive number"),
         ({"batch": -1}, "batch is -1, expected at least 0"),
-        ({"links": "cauchit"}, "links is 'cauchit', expected one of 'probit', 'logit'"),
+        ({"links": "cauchit"}, "links: found 'cauchit', expected one of 'probit', 'logit'"),
         ({"node": 7}, "key 'node' is not known"),
     ],
 )
 def test_a_bad_setting_is_one_sentence(settings, words):
-    with pytest.raises(bf.InputError, match=f"settings of method 'gem': {words}"):
+    with pytest.raises(bf.InputError, match=f"settings of method 'gem'[:,] {words}"):
         bf.fit(small(2), "forgetting", "gem", settings=settings)
 
 

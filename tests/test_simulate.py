@@ -97,16 +97,19 @@ def test_large_sensitivities_do_not_overflow():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"p_reward": (0.8, 1.2)}, "p_reward: found 1.2, expected a finite number from 0 to 1"),
-        ({"p_reward": (0.8,)}, "p_reward: found 1 probabilities, expected one for each of at least 2 arms"),
-        ({"p_switch": -0.1}, "p_switch: found -0.1, expected a finite number from 0 to 1"),
-        ({"n_episodes": 0}, "n_episodes: found 0, expected an integer of at least 1"),
-        ({"n_steps": 1.5}, "n_steps: found 1.5, expected an integer of at least 1"),
-        ({"seed": -1}, "seed: found -1, expected an integer from 0 to 4294967295"),
-        ({"initial_value": np.inf}, "initial_value: found inf, expected a finite number"),
+        ({"p_reward": (0.8, 1.2)}, "simulate, argument p_reward[1]: found 1.2, expected a finite number from 0 to 1"),
+        (
+            {"p_reward": (0.8,)},
+            "simulate, argument p_reward: found (0.8,) (a tuple), expected a probability from 0 to 1 for each of at least 2",
+        ),
+        ({"p_switch": -0.1}, "simulate, argument p_switch: found -0.1, expected a finite number from 0 to 1"),
+        ({"n_episodes": 0}, "simulate, argument n_episodes: found 0, expected an integer of at least 1"),
+        ({"n_steps": 1.5}, "simulate, argument n_steps: found 1.5, expected an integer of at least 1"),
+        ({"seed": -1}, "simulate, argument seed: found -1, expected an integer from 0 to 4294967295"),
+        ({"initial_value": np.inf}, "simulate, argument initial_value: found inf, expected a finite number"),
         ({"beta": ((0.0, 5.0), (0.0, 5.0))}, "bounds of beta: found 2 pairs, model 'forgetting' expects 1"),
         ({"beta": ((5.0, 0.0),)}, "bounds of beta of signal 0: found [5, 0], expected 0 <= lower <= upper"),
-        ({"model": "unknown"}, "model: found 'unknown', expected one of forgetting, per_arm, subrewards"),
+        ({"model": "unknown"}, "simulate, argument model: found 'unknown', expected one of forgetting, per_arm, subrewards"),
     ],
 )
 def test_simulate_refuses(wrong, sentence):

@@ -8,10 +8,12 @@
 
 from .data import Dataset, Truth
 from .errors import InputError
+from .fits import load_fits, save_fits
 from .fitting import fit
 from .judge import score
-from .methods import STATUSES, method_names
+from .methods import STATUSES
 from .models import MODELS, Bounds, get_model
+from .names import method_names
 from .reading import read_csv
 from .simulate import published_data, simulate
 
@@ -24,9 +26,11 @@ __all__ = [
     "Truth",
     "fit",
     "get_model",
+    "load_fits",
     "method_names",
     "published_data",
     "read_csv",
+    "save_fits",
     "score",
     "simulate",
 ]

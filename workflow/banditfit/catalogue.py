@@ -3,17 +3,18 @@
 import json
 import re
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from .arguments import conform, expected
 from .coding import Reading
 from .data import Dataset
 from .errors import InputError
 from .files import read_tsv
+from .kinds import Count, Probability, Seed
 from .models import MODELS, Bounds
 from .reading import read_csv
-from .simulate import LIMITS, PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, complaint, published_data, simulate
+from .simulate import PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, published_data, simulate
 
 # Of the columns after `source`, those that each kind of source needs; the others hold "-".
 NEEDED = {
@@ -142,16 +143,16 @@ class _Row:
         bounds = None if unbounded else self.bounds(model)
         if kind == "file":
             return Entry(name, label, model, None, source, n_arms, None, bounds, self.reading(n_arms))
-        p_reward = tuple(self.number("p_reward", "p_reward", text) for text in self.cells["p_reward"].split(" "))
+        p_reward = tuple(self.number("p_reward", Probability, text) for text in self.cells["p_reward"].split(" "))
         if len(p_reward) != n_arms:
             raise self.error("p_reward", f"{n_arms} probabilities separated by a space, one for each arm")
         arguments = {
             "p_reward": p_reward,
-            "p_switch": self.number("p_switch"),
-            "n_episodes": self.number("episodes", "n_episodes"),
-            "n_steps": self.number("steps", "n_steps"),
-            "seed": self.number("seed"),
-            "initial_value": self.number("initial_value"),
+            "p_switch": self.number("p_switch", Probability),
+            "n_episodes": self.number("episodes", Count),
+            "n_steps": self.number("steps", Count),
+            "seed": self.number("seed", Seed),
+            "initial_value": self.number("initial_value", float),
             "alpha": bounds.alpha,
             "beta": bounds.beta,
         }
@@ -175,16 +176,13 @@ class _Row:
             raise InputError(f"{self.where}, column reading, {error}") from None
         return settings
 
-    def number(self, column: str, argument: str | None = None, text: str | None = None) -> float:
-        """The number in a cell (or in `text`, a part of it), as `simulate` takes it for `argument` (by default `column`)."""
-        argument, text = argument or column, self.cells[column] if text is None else text
+    def number(self, column: str, kind: Any, text: str | None = None) -> float:
+        """The number in a cell (or in `text`, a part of it), as a `kind`."""
+        text = self.cells[column] if text is None else text
         try:
-            value = int(text) if LIMITS[argument][0] is Integral else float(text)
+            return conform(int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text.replace("_", "?")), kind, column)
         except ValueError:
-            value = text
-        if words := complaint(argument, value):
-            raise InputError(f"{self.where}, column {column}: {words}")
-        return value
+            raise self.error(column, expected(kind)) from None
 
     def pairs(self, column: str, n: int) -> tuple[tuple[float, float], ...]:
         """The n bounds in a cell such as "0 1", or "0 5; 0 2" for two signals."""

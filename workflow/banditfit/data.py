@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import checked
 from .errors import InputError
 from .files import replacing
+from .kinds import Number
 from .models import Bounds, Model
 
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
@@ -18,6 +20,7 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 KINDS = {"b": "True and False", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "durations"}
 
 
+@checked
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What a simulator knows of its episodes: `alpha`, `beta` (episodes, signals, q), the `values` (episodes, steps,
@@ -223,7 +226,8 @@ class Dataset:
             return self.bounds
         return model.default_box(self.reward_scale)
 
-    def select(self, episodes) -> "Dataset":
+    @checked
+    def select(self, episodes: Iterable[Number] | slice) -> "Dataset":
         """The episodes with these numbers (an iterable of int, or a slice of positions), in this order."""
         if isinstance(episodes, slice):
             rows = np.arange(len(self))[episodes]

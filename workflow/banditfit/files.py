@@ -23,19 +23,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a tab-separated table with exactly these columns, each with its line in the file. Raises InputError for
-    a file that is no text, another header or a row of another length."""
+def read_text(path: str | Path, expected: str) -> str:
+    """The text in a file, without a byte-order mark. Raises InputError for a file that cannot be read, saying what is
+    `expected` there, and for one that is not UTF-8."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        head, *rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: found no readable file ({error.strerror}), expected {expected}") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, row {line}: found the byte 0x{error.object[error.start]:02x}, expected UTF-8 text") from None
+
+
+def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a tab-separated table with exactly these columns, each with its line in the file. Raises InputError for
+    a file that is no text, another header or a row of another length."""
+    text = io.StringIO(read_text(path, "a table separated by tabs"), newline="")
+    try:
+        head, *rows = list(csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
     except csv.Error as error:
         raise InputError(f"{path}: found what is no table ({error}), expected cells separated by tabs") from None
-    except OSError as error:
-        raise InputError(f"{path}: found no readable file ({error.strerror}), expected a table separated by tabs") from None
     if tuple(head) != columns:
         raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(columns)}")
     for number, cells in enumerate(rows, start=2):

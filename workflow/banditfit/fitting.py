@@ -10,20 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from time import perf_counter, process_time
-from typing import Any
+from typing import Annotated, Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
 from . import likelihood
+from .arguments import checked
 from .data import Dataset
 from .errors import InputError
+from .fits import FitTable
 from .identification import settle, silent
+from .kinds import ByName, Jobs, Limits, Number, Seed
 from .likelihood import Problem
 from .methods import Method, get_method
-from .models import Bounds, Model, get_model
+from .models import Bounds, Model, ModelName, get_model
+from .names import MethodName, called
 from .outcome import Outcome, complaint
+from .tables import Fits
 
 # Seconds that a fit of an episode may take; a population has as many for each of its episodes.
 TIME_LIMIT = 1800.0
@@ -38,22 +43,25 @@ def derive_seed(dataset: str, episode: int | None, method: str, seed: int) -> in
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
 
 
+@checked
 def fit(
     data: Dataset,
-    model: str,
-    method: str,
-    episodes: Iterable[int] | None = None,
-    settings: dict[str, Any] | None = None,
+    model: ModelName,
+    method: MethodName,
+    episodes: Iterable[Number] | None = None,
+    settings: ByName | None = None,
     bounds: Bounds | None = None,
-    seed: int = 0,
-    n_jobs: int = 1,
-    given: pd.DataFrame | None = None,
-    time_limit: float = TIME_LIMIT,
-) -> pd.DataFrame:
+    seed: Seed = 0,
+    n_jobs: Jobs = 1,
+    given: FitTable | None = None,
+    time_limit: Annotated[float, Limits(0, inside=True)] = TIME_LIMIT,
+) -> Fits:
     """Fits `model` with `method` to each episode on its own, or to all of them at once if it is a population method; one
     row per episode, in the order of `episodes`.
 
-    Bounds are `bounds`, or the data set's own if it was made by this model, or the model's defaults. `given` is the fit
+    `method` is one of `bf.method_names()`; an id of config/methods.tsv, such as gem_map, stands for its row's method with the
+    row's settings, and `settings` on top. Bounds are `bounds`, by name too, or the data set's own if it was made by this model,
+    or the model's defaults. `n_jobs` of -1 is all cores. `given` is the fit
     table of the method that this one needs (`cvx_loc` needs `cvx`); without it that method is fitted first, with its
     defaults. Its time counts as part of this fit. A population method's times are shared evenly over its rows. A fit that
     takes more than `time_limit` seconds (times the number of episodes, for a population) is stopped and has failed. Raises
@@ -67,6 +75,7 @@ def fit(
     work on the machine hardly changes; NaN where threads shared a process); starts (dict of every start, or None);
     diagnostics (dict of numbers, or None) and posterior (dict of arrays, or None), see `methods.Outcome`.
     """
+    method, settings = called(method, settings)
     family, how = get_model(model), get_method(method)
     options = how.read_settings(method, settings)
     if how.models is not None and model not in how.models:
@@ -106,7 +115,7 @@ def fit(
         "seed": np.array(seeds, dtype=np.int64),
     }
     body = {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in ROW_TYPES.items()}
-    return pd.DataFrame({**head, **body}, index=range(len(rows)))
+    return Fits({**head, **body}, index=range(len(rows)))
 
 
 # What a fit leaves in its row, beside the columns that say what was fitted.

@@ -21,10 +21,12 @@ from numba import carray, cfunc, types
 from nutpie.compile_pymc import CompiledPyMCModel
 
 from . import likelihood
+from .arguments import checked
 from .data import Dataset
+from .kinds import Count, Seed
 from .likelihood import Problem, _nll_grad_theta
 from .methods._posterior import place
-from .models import Bounds, get_model
+from .models import Bounds, ModelName, get_model
 from .population import parameters
 
 _REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
@@ -146,14 +148,15 @@ def _expand(n, n_out, u, out, address):
     return 0
 
 
+@checked
 def sample(
     data: Dataset,
-    model: str,
-    chains: int = 4,
-    tune: int = 500,
-    draws: int = 1000,
+    model: ModelName,
+    chains: Count = 4,
+    tune: Count = 500,
+    draws: Count = 1000,
     bounds: Bounds | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> az.InferenceData:
     """Draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's `h` (chain, draw,
     participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in `fit`)."""
@@ -182,7 +185,10 @@ def sample(
     return nutpie.sample(compiled, chains=chains, tune=tune, draws=draws, seed=seed, cores=1, progress_bar=False)
 
 
-def compare(data: Dataset, model: str, chains: int = 4, tune: int = 500, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+@checked
+def compare(
+    data: Dataset, model: ModelName, chains: Count = 4, tune: Count = 500, draws: Count = 1000, seed: Seed = 0
+) -> pd.DataFrame:
     """`gem` beside the hierarchical posterior: a row per parameter with, for the `mean` and the `sd` over participants on the
     probit scale, gem's value and standard error (`gem_mean`, `gem_mean_se`, ...) and the posterior's mean and sd (`nuts_mean`,
     `nuts_mean_sd`, ...); the worst `r_hat` and least `ess` of the population's parameters, the number of `divergences`, and

@@ -7,8 +7,10 @@ import pandas as pd
 from scipy.special import rel_entr
 
 from . import likelihood
+from .arguments import checked
 from .data import Dataset
 from .errors import InputError
+from .fits import FitTable
 from .identification import complete, numbers
 from .likelihood import Problem, log_policy
 from .models import Bounds, get_model
@@ -19,7 +21,8 @@ ROUNDING = 1e-9
 CLAIM_TOLERANCE = 1e-6
 
 
-def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd.DataFrame:
+@checked
+def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.DataFrame:
     """Judges fits of one data set by one model; one row per fit, in the order given.
 
     All fits of an episode are judged together: pass every method's fits in one table. Each is held to the bounds that it was

@@ -11,10 +11,13 @@ arm but the chosen one, so one number per step describes it.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from .arguments import checked
 from .errors import InputError
+from .kinds import Items, OneOf, Pair, Words
 
 SYMBOLS = {"alpha": "α", "beta": "β"}  # the parameters, as people write them
 
@@ -25,22 +28,34 @@ SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
+# One pair (lower, upper) per signal, or the pair itself of a model that has one signal.
+Pairs = Annotated[
+    tuple[Pair, ...] | Pair, Items(1), Words("a pair (lower, upper) for each signal, such as ((0, 20),) or ((0, 20), (0, 5))")
+]
+
+
+@checked(by_name=True)
 @dataclass(frozen=True)
 class Bounds:
-    """The box of admissible parameters: `alpha` is (lower, upper), `beta` one (lower, upper) per signal."""
+    """The box of admissible parameters: `alpha` is (lower, upper), `beta` one (lower, upper) per signal. Raises InputError for
+    what is no such pair, or no finite box with alpha in [0, 1] and beta of at least 0.
 
-    alpha: tuple[float, float]
-    beta: tuple[tuple[float, float], ...]
+    Wherever bounds are asked for, they may be given by name too: {"alpha": (0, 1), "beta": (0, 20)}."""
+
+    alpha: Pair
+    beta: Pairs
 
     def __post_init__(self):
+        if not isinstance(self.beta[0], tuple):
+            object.__setattr__(self, "beta", (self.beta,))
         for name, (lower, upper), least, most in [
             ("alpha", self.alpha, 0.0, 1.0),
             *[(f"beta of signal {s}", pair, 0.0, np.inf) for s, pair in enumerate(self.beta)],
         ]:
-            if not least <= lower <= upper <= most or not np.isfinite(upper):
+            if not least <= lower <= upper <= most:
                 raise InputError(
                     f"bounds of {name}: found [{lower:g}, {upper:g}], expected {least:g} <= lower <= upper"
-                    + (f" <= {most:g}" if np.isfinite(most) else ", both finite")
+                    + (f" <= {most:g}" if np.isfinite(most) else "")
                 )
 
     def text(self) -> str:
@@ -127,8 +142,10 @@ MODELS: dict[str, Model] = {
 }
 
 
-def get_model(name: str) -> Model:
+ModelName = Annotated[str, OneOf(lambda: MODELS)]
+
+
+@checked
+def get_model(name: ModelName) -> Model:
     """The family called `name`; raises InputError with the known names."""
-    if name not in MODELS:
-        raise InputError(f"model: found '{name}', expected one of {', '.join(MODELS)}")
     return MODELS[name]

@@ -7,52 +7,81 @@ population.summarise_held_out(table)
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from numbers import Real
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import pearsonr, spearmanr
 
 from . import likelihood
+from .arguments import checked
 from .data import Dataset
 from .errors import InputError
+from .files import read_text
 from .fitting import derive_seed, fit
+from .kinds import ByName, FilePath, Limits, Number, OneOf, Probability, Seed, Share, Table, Words
 from .likelihood import Problem, log_policy
 from .methods import get_method
 from .methods._population import Z_95, Population, begin, estimate, expect, standard_errors
 from .methods._population import learn as _learn
-from .models import Bounds, get_model
+from .models import Bounds, ModelName, get_model
+from .names import MethodName, called, method_names
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
 BOOTSTRAP = 2000  # draws of participants
 NOISE = 1.0  # sd of a simulated criterion's noise, in those of the true parameter: the truth itself correlates with it by .71
 
-Runs = Mapping[str, tuple[str, Mapping[str, Any]]]  # method and settings by name
+Runs = Annotated[
+    Mapping[str, tuple[MethodName, Mapping[str, Any]]],
+    Words('methods with their settings by name, such as {"gem": ("gem", {})}'),
+]
+PopulationMethod = Annotated[str, OneOf(lambda: [name for name in method_names() if called(name)[0] in POPULATION_METHODS])]
+Scores = Annotated[
+    pd.DataFrame,
+    Table("a table of scores, as bf.score returns it", ("run", "id", "model", "episode", "alpha", "beta"), empty=True),
+]
+Estimates = Annotated[
+    pd.DataFrame, Table("a table of fits or scores, as bf.fit and bf.score return them", ("method", "id", "alpha", "beta"))
+]
+Intervals = Annotated[
+    pd.DataFrame,
+    Table(
+        "a table of fits or scores, as bf.fit and bf.score return them",
+        ("method", "model", "episode", "posterior", "t_wall"),
+        empty=True,
+    ),
+]
+HeldOut = Annotated[
+    pd.DataFrame, Table("a table as population.held_out returns it", ("dataset", "episode", "run", "nll"), empty=True)
+]
 
 
+@checked
 def learn(
     data: Dataset,
-    model: str,
-    method: str = "gem",
-    settings: Mapping[str, Any] | None = None,
+    model: ModelName,
+    method: PopulationMethod = "gem",
+    settings: ByName | None = None,
     bounds: Bounds | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Population:
-    """The population that `method` (gem or gem_shared) finds in all episodes of `data`: its mean, covariance, trace of
-    the objective and reason for stopping. Bounds and seed as in `fit`; raises InputError as `fit` does."""
-    options = _options(method, settings)
+    """The population that `method` (gem, gem_shared, or a row of config/methods.tsv that is one of them) finds in all episodes
+    of `data`: its mean, covariance, trace of the objective and reason for stopping. Bounds and seed as in `fit`; raises
+    InputError as `fit` does."""
+    method, options = _options(method, settings)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     return _learn(_Participants(data, model, bounds), options, rng, POPULATION_METHODS[method])[0]
 
 
-def _options(method: str, settings: Mapping[str, Any] | None):
-    if method not in POPULATION_METHODS:
-        raise InputError(f"method of a population: found '{method}', expected one of {', '.join(POPULATION_METHODS)}")
-    return get_method(method).read_settings(method, settings)
+def _options(name: str, settings: Mapping[str, Any] | None) -> tuple[str, Any]:
+    """The population method of that name, and its settings."""
+    method, given = called(name, settings)
+    return method, get_method(method).read_settings(method, given)
 
 
 class _Participants(Sequence):
@@ -78,13 +107,14 @@ def parameter_names(model: str, n_arms: int) -> list[str]:
     return [f"{symbol}[{signal}{arm}]" for symbol in ("alpha", "beta") for signal in family.signals for arm in arms]
 
 
+@checked
 def parameters(
     data: Dataset,
-    model: str,
-    method: str = "gem",
-    settings: Mapping[str, Any] | None = None,
-    bootstrap: int = 0,
-    seed: int = 0,
+    model: ModelName,
+    method: PopulationMethod = "gem",
+    settings: ByName | None = None,
+    bootstrap: Number = 0,
+    seed: Seed = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The population that `method` finds, with its uncertainty, and the trace of its objective.
 
@@ -94,7 +124,8 @@ def parameters(
     and the parameter of the mean participant, `centre`, with its 95 % limits `low` and `high`. The second has one row per
     round: `objective` in nats, whether it was `kept`, and how the fit ended: `converged` and `reason`.
     """
-    options, shared = _options(method, settings), POPULATION_METHODS[method]
+    method, options = _options(method, settings)
+    shared = POPULATION_METHODS[method]
     problems = _Participants(data, model, None)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared)
@@ -133,21 +164,23 @@ def _drawn(problems: Sequence[Problem], rng: np.random.Generator) -> list[Proble
     return [problems[j] for j in rng.integers(len(problems), size=len(problems))]
 
 
-def first_trials(data: Dataset, share: float) -> Dataset:
+@checked
+def first_trials(data: Dataset, share: Probability) -> Dataset:
     """The data set cut after the first `share` of each episode's steps (at least one)."""
     n_steps = np.maximum((share * data.n_steps).astype(np.int64), 1)
     kept = np.arange(data.choices.shape[1]) < n_steps[:, None]
     return replace(data, choices=np.where(kept, data.choices, -1), n_steps=n_steps, truth=None)
 
 
+@checked
 def held_out(
     data: Dataset,
-    model: str,
+    model: ModelName,
     runs: Runs,
-    share: float = 0.5,
-    folds: int = 5,
+    share: Share = 0.5,
+    folds: Annotated[int, Limits(2)] = 5,
     bounds: Bounds | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> pd.DataFrame:
     """How well each run (a method with settings) predicts trials it has not seen, of participants its population has not seen.
 
@@ -160,9 +193,7 @@ def held_out(
     where the fit failed). Raises InputError for a share outside (0, 1) or folds without participants.
     """
     bounds = bounds or data.bounds_of(get_model(model))
-    if not 0 < share < 1:
-        raise InputError(f"share is {share:g}, expected a number between 0 and 1")
-    if not 2 <= folds <= len(data):
+    if folds > len(data):
         raise InputError(f"folds is {folds}, expected 2 to {len(data)}, the number of participants")
     early = first_trials(data, share)
     problems, early_problems = _Participants(data, model, bounds), _Participants(early, model, bounds)
@@ -170,7 +201,8 @@ def held_out(
     values = {"chance": [np.zeros((one.n_steps, one.n_arms)) for one in problems]}
     if data.truth is not None:
         values["truth"] = [data.truth.values[row, : one.n_steps] for row, one in enumerate(problems)]
-    for run, (method, settings) in runs.items():
+    for run, (name, own) in runs.items():
+        method, settings = called(name, own)
         if method in POPULATION_METHODS:
             values[run] = [np.full((one.n_steps, one.n_arms), np.nan) for one in problems]
             for held in range(folds):
@@ -182,7 +214,7 @@ def held_out(
                     if is_found:
                         values[run][row] = problems[row].values(*problems[row].split(theta))
         else:
-            fits = fit(early, model, method, settings=dict(settings), bounds=bounds, seed=seed)
+            fits = fit(early, model, method, settings=settings, bounds=bounds, seed=seed)
             values[run] = [_values(one, row) for one, row in zip(problems, fits.itertuples(), strict=True)]
     rows = []
     for row, one in enumerate(problems):
@@ -202,7 +234,8 @@ def _values(one: Problem, row) -> np.ndarray:
     return one.kernel_values(np.pad(row.kernels, ((0, 0), (0, 0), (0, unseen))))
 
 
-def summarise_held_out(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+@checked
+def summarise_held_out(table: HeldOut, seed: Seed = 0) -> pd.DataFrame:
     """Per dataset and run: n participants with a prediction, their mean `nll` in nats per trial with `low` and `high`
     (95 % bootstrap over participants), and `gain`, `gain_low`, `gain_high`: the same of chance less the run, paired."""
     rng = np.random.default_rng(seed)
@@ -220,7 +253,8 @@ def summarise_held_out(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["dataset", "run", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])
 
 
-def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: str | None = None) -> pd.DataFrame:
+@checked
+def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str | None = None) -> pd.DataFrame:
     """Correlation of every recovered parameter (of `only` one, such as "beta[0,0]") with a criterion, a number per
     participant's id (as in a fit table).
 
@@ -256,7 +290,8 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: 
     return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
 
 
-def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None = None, seed: int = 0) -> pd.DataFrame:
+@checked
+def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, seed: Seed = 0) -> pd.DataFrame:
     """External validity of every run that gives parameters: of all of them, against the criterion in a file (`read_criterion`);
     or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
     parameter in units of its sd and normal noise of sd NOISE.
@@ -286,11 +321,15 @@ def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None =
     return table
 
 
-def read_criterion(path: str | Path, data: Dataset) -> dict[str, float]:
+@checked
+def read_criterion(path: FilePath, data: Dataset) -> dict[str, float]:
     """The criterion of each episode: a CSV file with the columns `episode` (as its owner calls it) and `criterion`, a number,
     or empty where it is not known. Raises InputError with the file, row, what was found and what is expected."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        lines = list(csv.reader(file))
+    text = read_text(path, "a CSV file with the columns 'episode' and 'criterion'")
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: found what is no table ({error}), expected cells separated by commas") from None
     if not lines or not {"episode", "criterion"} <= set(lines[0]):
         found = ", ".join(map(repr, lines[0])) if lines else "an empty file"
         raise InputError(f"{path}, row 1: found {found}, expected the columns 'episode' and 'criterion'")
@@ -315,7 +354,8 @@ def read_criterion(path: str | Path, data: Dataset) -> dict[str, float]:
     return criterion
 
 
-def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
+@checked
+def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
     """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
     `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Runs without intervals
     have no row, and without a truth of that model there is none. The dataset comes first."""

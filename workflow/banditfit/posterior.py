@@ -7,7 +7,8 @@ and `draws(data, row).to_netcdf(path)` keeps them.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,12 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from . import likelihood
+from .arguments import checked
 from .data import Dataset
 from .errors import InputError
-from .models import Bounds, get_model
-from .simulate import simulate
+from .kinds import Count, Number, Probability, Seed, Table
+from .models import Bounds, ModelName, Pairs, get_model
+from .simulate import Chances, simulate
 
 RANKS = 99  # draws, evenly spaced, among which calibration ranks the truth: nearly independent at the default length
 BINS = 20  # of a histogram of ranks; divides RANKS + 1
@@ -30,11 +33,20 @@ CHAINS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colours, repeated beyon
 DRAWS = ("chain", "draw", "divergent", "signal", "arm", "alpha", "beta")
 DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "draws_per_second")
 
+JUDGED = ("dataset", "run", "method", "episode", "status", "settings", "fallback", "diagnostics", "posterior", "alpha", "beta")
+Scores = Annotated[pd.DataFrame, Table("a table of scores, as bf.score returns it", JUDGED, empty=True)]
+Ranks = Annotated[pd.DataFrame, Table("a table as posterior.calibrate returns it", ("model", "parameter", "sound", "rank"))]
+Fit = Annotated[
+    pd.Series, Table("a row of a table of fits, such as fits.iloc[0]", ("method", "model", "episode", "settings", "seed"))
+]
+Drawn = Annotated[pd.DataFrame, Table("a table as posterior.draw_table returns it", DRAWS)]
+
 
 # Chains ----------------------------------------------------------------------------------------------------------------
 
 
-def diagnostics(scores: pd.DataFrame) -> pd.DataFrame:
+@checked
+def diagnostics(scores: Scores) -> pd.DataFrame:
     """The diagnostics of all Monte Carlo fits in judged scores: one row per dataset, run and diagnostic.
 
     Columns: dataset, run, diagnostic (of DIAGNOSTICS), n (fits that have it), min, q05, median, q95, max; bar (what a fit
@@ -79,7 +91,8 @@ def _complaints(found: Mapping[str, float], settings: str) -> dict[str, str]:
 # Against quadrature ----------------------------------------------------------------------------------------------------
 
 
-def errors(scores: pd.DataFrame) -> pd.DataFrame:
+@checked
+def errors(scores: Scores) -> pd.DataFrame:
     """The error of every Monte Carlo mean in judged scores, in its own standard errors: z = (mean - exact mean) / MCSE, for
     every converged fit of `mc` that has a counterpart by `quadrature` under the same priors.
 
@@ -106,7 +119,8 @@ def _priors(settings: str) -> tuple[str, str]:
     return read["prior_alpha"], read["prior_beta"]
 
 
-def agreement(scores: pd.DataFrame) -> pd.DataFrame:
+@checked
+def agreement(scores: Scores) -> pd.DataFrame:
     """How often Monte Carlo is off by more than its own error allows: one row per dataset, run, parameter and limit.
 
     Columns: dataset, run, parameter, limit (standard errors), n (fits), beyond (fits whose |z| of `errors` exceeds it),
@@ -128,16 +142,17 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
 # Calibration -----------------------------------------------------------------------------------------------------------
 
 
+@checked
 def calibrate(
-    model: str,
+    model: ModelName,
     *,
-    p_reward: Sequence[float],
-    p_switch: float,
-    beta: tuple[tuple[float, float], ...],
-    n_episodes: int,
-    n_steps: int,
-    seed: int,
-    episodes: Iterable[int] | None = None,
+    p_reward: Chances,
+    p_switch: Probability,
+    beta: Pairs,
+    n_episodes: Count,
+    n_steps: Count,
+    seed: Seed,
+    episodes: Iterable[Number] | None = None,
 ) -> pd.DataFrame:
     """Simulation-based calibration of `mc` at its defaults (Talts et al. 2018, arXiv 1804.06788): parameters are drawn from
     the prior and play (arguments as in `simulate`), and each is ranked among draws of its posterior. If sampler and
@@ -167,7 +182,8 @@ def calibrate(
     return table
 
 
-def uniformity(ranks: pd.DataFrame) -> pd.DataFrame:
+@checked
+def uniformity(ranks: Ranks) -> pd.DataFrame:
     """Whether ranks of `calibrate` are uniform: one row per model and parameter.
 
     Columns: model, parameter, n, unsound (episodes whose chains failed their diagnostics; they count), chi_square (of BINS
@@ -181,7 +197,8 @@ def uniformity(ranks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "parameter", "n", "unsound", "chi_square", "p_value", "mean_rank"])
 
 
-def plot_ranks(ranks: pd.DataFrame) -> Figure:
+@checked
+def plot_ranks(ranks: Ranks) -> Figure:
     """The histogram of ranks of every parameter in what `calibrate` returned, each with the band in which a bar lies with
     probability BAND if ranks are uniform."""
     parts = list(ranks.groupby(["model", "parameter"], sort=False))
@@ -209,7 +226,8 @@ def _greek(parameter: str) -> str:
 # Draws -----------------------------------------------------------------------------------------------------------------
 
 
-def draws(data: Dataset, row: pd.Series, bounds: Bounds | None = None):
+@checked
+def draws(data: Dataset, row: Fit, bounds: Bounds | None = None):
     """The draws behind one row of a table of `mc` fits, as an arviz.InferenceData; `bounds` as in that `fit`.
 
     Raises InputError if the row is of another method, or its episode is not in the data."""
@@ -223,7 +241,8 @@ def draws(data: Dataset, row: pd.Series, bounds: Bounds | None = None):
     return mc.sound_sample(problem, settings, np.random.default_rng(row["seed"]))[0][-1]
 
 
-def draw_table(inference, most: int | None = None) -> pd.DataFrame:
+@checked
+def draw_table(inference, most: Count | None = None) -> pd.DataFrame:
     """What `draws` returned as a table, at most `most` evenly spaced draws of each chain (all); columns as in DRAWS."""
     posterior = inference.posterior
     n = posterior.sizes["draw"]
@@ -233,7 +252,8 @@ def draw_table(inference, most: int | None = None) -> pd.DataFrame:
     return table[list(DRAWS)]
 
 
-def plot_draws(table: pd.DataFrame) -> Figure:
+@checked
+def plot_draws(table: Drawn) -> Figure:
     """Draws a `draw_table`, one line of panels for each signal and arm (and each `fit`, where it has that column): traces of
     alpha and beta by chain; how each chain's draws rank among all, as a share of those expected (near 1 if the chains agree;
     the band holds a bar of independent draws with probability BAND); and alpha against beta, divergent draws crossed in red.

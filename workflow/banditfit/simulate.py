@@ -8,16 +8,16 @@ comes from one stream, seeded as NumPy's legacy RandomState, in this order:
                  probability p_switch, p_reward is shuffled in place; it is not reset between episodes
 """
 
-import math
 from collections.abc import Sequence
-from numbers import Integral, Real
+from typing import Annotated, Literal
 
 import numpy as np
 from numba import njit
 
+from .arguments import checked
 from .data import Dataset, Truth
-from .errors import InputError
-from .models import Bounds, get_model
+from .kinds import Count, Items, Pair, Probability, Seed, Words
+from .models import Bounds, ModelName, Pairs, get_model
 
 # The study of arXiv 2511.04454 v1: its bandits in the order in which each family's stream plays them, and the range of
 # beta, one pair per signal. Its agents start at one although every fit assumes zero.
@@ -33,38 +33,21 @@ PUBLISHED_BETA = {
     "subrewards": {"2arm": ((0.0, 5.0), (0.0, 2.0)), "10arm": ((5.0, 10.0), (0.0, 5.0))},
 }
 
-# What each number of a simulation may be: type, least, most.
-LIMITS = {
-    "p_reward": (Real, 0, 1),
-    "p_switch": (Real, 0, 1),
-    "n_episodes": (Integral, 1, math.inf),
-    "n_steps": (Integral, 1, math.inf),
-    "seed": (Integral, 0, 2**32 - 1),
-    "initial_value": (Real, -math.inf, math.inf),
-}
+Chances = Annotated[Sequence[Probability], Items(2), Words("a probability from 0 to 1 for each of at least 2 arms")]
 
 
-def complaint(name: str, value) -> str | None:
-    """What is wrong with `value` as the number `name` of LIMITS: "found ..., expected ...", or None."""
-    kind, least, most = LIMITS[name]
-    if isinstance(value, kind) and math.isfinite(value) and least <= value <= most:
-        return None
-    noun = "an integer" if kind is Integral else "a finite number"
-    span = f" from {least} to {most}" if math.isfinite(most) else f" of at least {least}" if math.isfinite(least) else ""
-    return f"found {value!r}, expected {noun}{span}"
-
-
+@checked
 def simulate(
     name: str,
-    model: str,
+    model: ModelName,
     *,
-    p_reward: Sequence[float],
-    p_switch: float,
-    n_episodes: int,
-    n_steps: int,
-    seed: int,
-    beta: tuple[tuple[float, float], ...],
-    alpha: tuple[float, float] = (0.0, 1.0),
+    p_reward: Chances,
+    p_switch: Probability,
+    n_episodes: Count,
+    n_steps: Count,
+    seed: Seed,
+    beta: Pairs,
+    alpha: Pair = (0.0, 1.0),
     initial_value: float = 0.0,
 ) -> Dataset:
     """Episodes of agents of family `model` on a bandit with len(p_reward) arms; the same seed gives the same data.
@@ -80,14 +63,12 @@ def simulate(
     return _play(name, model, _stream(seed), p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value)
 
 
-def published_data(model: str, bandit: str) -> Dataset:
+@checked
+def published_data(model: ModelName, bandit: Literal["2arm", "10arm"]) -> Dataset:
     """One of the six published data sets (arXiv 2511.04454 v1), named "<model>_<bandit>": 1000 episodes of 200 steps.
 
     `bandit` is "2arm" or "10arm". Raises InputError for any other, and for an unknown model.
     """
-    get_model(model)
-    if bandit not in PUBLISHED_BANDITS:
-        raise InputError(f"bandit: found '{bandit}', expected one of {', '.join(PUBLISHED_BANDITS)}")
     rng = _stream(PUBLISHED_SEED)
     for name, arms in PUBLISHED_BANDITS.items():  # the stream runs on from one bandit to the next
         data = _play(f"{model}_{name}", model, rng, beta=PUBLISHED_BETA[model][name], **arms, **PUBLISHED)
@@ -98,24 +79,13 @@ def published_data(model: str, bandit: str) -> Dataset:
 
 def _stream(seed: int) -> np.random.Generator:
     """The bits of RandomState(seed), as a Generator because compiled code can draw only from one."""
-    _check("seed", seed)
     bits = np.random.MT19937()
     np.random.RandomState(bits).seed(seed)
     return np.random.Generator(bits)
 
 
-def _check(name: str, value) -> None:
-    if words := complaint(name, value):
-        raise InputError(f"{name}: {words}")
-
-
 def _play(name, model, rng, p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value) -> Dataset:
-    numbers = {"p_switch": p_switch, "n_episodes": n_episodes, "n_steps": n_steps, "initial_value": initial_value}
-    for argument, value in [*numbers.items(), *(("p_reward", probability) for probability in p_reward)]:
-        _check(argument, value)
     family, bounds, n_arms = get_model(model), Bounds(alpha, beta), len(p_reward)
-    if n_arms < 2:
-        raise InputError(f"p_reward: found {n_arms} probabilities, expected one for each of at least 2 arms")
     family.box(n_arms, bounds)  # raises InputError unless beta has one pair per signal
     n_signals, q = family.shape(n_arms)
     choices = np.empty((n_episodes, n_steps), dtype=np.int64)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from .data import Dataset
 from .entries import Run
+from .errors import InputError
 from .files import replacing
 from .methods import STATUSES, get_method
 
@@ -80,6 +81,22 @@ class Results:
     data: Mapping[str, Dataset]
 
 
+class Fits(pd.DataFrame):
+    """A table of fits or of scores: a DataFrame like any other, but that `to_parquet` keeps its arrays."""
+
+    @property
+    def _constructor(self) -> type:
+        return Fits
+
+    def to_parquet(self, path: str | Path, **options: Any) -> None:
+        """Writes the table as `bf.save_fits` does, and `bf.load_fits` reads it. pandas' other options have no use here."""
+        from .fits import save_fits
+
+        if options:
+            raise InputError(f"to_parquet: found {', '.join(options)}, expected a path alone")
+        save_fits(self, path)
+
+
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Writes a table as Parquet, arrays as nested lists; the file appears whole or not at all."""
     columns = {
@@ -90,7 +107,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path) -> Fits:
     """Reads what `write_table` wrote: arrays come back as NumPy arrays, starts as a dict of lists, what is absent as None."""
     stored = pq.read_table(path)
     table = stored.drop_columns([name for name in stored.column_names if name in OBJECTS]).to_pandas()
@@ -98,7 +115,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         if name in OBJECTS:
             values = [_restored(name, value) for value in stored[name].to_pylist(maps_as_pydicts="strict")]
             table.insert(place, name, pd.Series(values, index=table.index, dtype=object))
-    return table
+    return Fits(table)
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,9 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_type_hints
 
+from ..arguments import conform
 from ..errors import InputError
 from ..outcome import STATUSES, Outcome, Starts
 
@@ -41,16 +42,12 @@ class Method:
     def read_settings(self, name: str, given: dict[str, Any] | None) -> Any:
         """An instance of `settings`; raises InputError naming the first unknown key or wrong value."""
         given = dict(given or {})
-        known = {f.name: f for f in fields(self.settings)}
+        known, kinds = {f.name: f for f in fields(self.settings)}, get_type_hints(self.settings, include_extras=True)
         for key, value in given.items():
             if key not in known:
                 allowed = ", ".join(known) or "none"
                 raise InputError(f"settings of method '{name}': key '{key}' is not known; allowed: {allowed}")
-            if not _is_a(value, known[key].type):
-                wanted = getattr(known[key].type, "__name__", None) or str(known[key].type)
-                if get_origin(known[key].type) is Literal:
-                    wanted = "one of " + ", ".join(map(repr, get_args(known[key].type)))
-                raise InputError(f"settings of method '{name}': {key} is {value!r}, expected {wanted}")
+            given[key] = conform(value, kinds[key], f"settings of method '{name}', {key}")
         missing = [k for k, f in known.items() if k not in given and f.default is MISSING and f.default_factory is MISSING]
         if missing:
             raise InputError(f"settings of method '{name}': {missing[0]} is missing")
@@ -58,14 +55,6 @@ class Method:
             return self.settings(**given)
         except InputError as error:
             raise InputError(f"settings of method '{name}': {error}") from None
-
-
-def _is_a(value, kind) -> bool:
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
 def method_names() -> list[str]:
