@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
+from banditfit.tables import read_parquet
 
 ROOT = Path(__file__).parents[1]
 STUDY = "results/test"
@@ -15,7 +15,7 @@ TIMES = ["t_setup", "t_solve", "t_wall", "t_cpu", "t_published", "machine"]
 
 def timeless(path: Path) -> str:
     """A stored table without what no two runs share, as text in which NaN equals NaN."""
-    table = pq.read_table(path).drop_columns(TIMES)
+    table = read_parquet(path).drop_columns(TIMES)
     rows = table.to_pylist(maps_as_pydicts="strict")
     for row in rows:
         if row["diagnostics"]:
