@@ -176,8 +176,8 @@ def _fit_job(
     wall = (perf_counter() - begin) / len(data)
     cpu = (process_time() - cpu_begin) / len(data) if alone else np.nan
     return [
-        _row(outcome, one, original, len(data), wall, cpu, before)
-        for outcome, one, original, before in zip(outcomes, problems, originals, earlier, strict=True)
+        _row(outcome, original, unit, len(data), wall, cpu, before)
+        for outcome, original, unit, before in zip(outcomes, originals, units, earlier, strict=True)
     ]
 
 
@@ -208,20 +208,20 @@ def limited(seconds: float) -> Iterator[None]:
 def _row(
     outcome: Outcome,
     problem: Problem,
-    original: Problem,
+    unit: np.ndarray,
     n_shared: int,
     wall: float,
     cpu: float,
     earlier: tuple[Outcome, float, float] | None,
 ) -> dict:
-    """The row of one episode, whose fit (of `problem`, the `original` in units of its own) took `wall` seconds and `cpu`
-    processor seconds and shares the times in its outcome with n_shared - 1 others."""
+    """The row of one episode, whose fit (with signals in units of `unit`) took `wall` seconds and `cpu` processor seconds and
+    shares the times in its outcome with n_shared - 1 others."""
     if words := complaint(outcome, problem):
         outcome = Outcome("failed", message=f"malformed: {words}")
-    outcome = outcome.rescaled(1.0 / problem.unit)
+    outcome = outcome.rescaled(1.0 / unit)
     before, wall_before, cpu_before = earlier or (Outcome(""), 0.0, 0.0)
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
-    return _estimates(original, problem, outcome) | {
+    return _estimates(problem, outcome) | {
         "kernels": None if outcome.kernels is None else np.asarray(outcome.kernels, dtype=float),
         "nll": outcome.nll,
         "lower_bound": outcome.lower_bound,
@@ -239,30 +239,26 @@ def _row(
     }
 
 
-def _estimates(original: Problem, problem: Problem, outcome: Outcome) -> dict:
-    """What a row says of the parameters: estimates in the user's units, NaN where the choices tell nothing, with the names of
-    those and the method's own numbers for them; and the message, which names parameters outside the bounds."""
+def _estimates(problem: Problem, outcome: Outcome) -> dict:
+    """What a row says of the parameters: estimates, NaN where the choices tell nothing, with the names of those and the
+    method's own numbers for them; and the message, which names parameters outside the bounds."""
     nothing = np.full(problem.shape, np.nan)
     alpha, beta = (nothing if v is None else np.array(v, dtype=float) for v in (outcome.alpha, outcome.beta))
     row = {"alpha": alpha, "beta": beta, "not_identified": "", "fillers": None, "message": outcome.message}
-    untold = silent(problem)
-    if not (np.isfinite(alpha) & np.isfinite(beta) | untold).all():
+    absent = outcome.alpha is None or outcome.beta is None
+    if absent or not (np.isfinite(alpha) & np.isfinite(beta) | silent(problem)).all():
         return row | {"alpha": nothing, "beta": nothing}
-    middle = original.split((original.lower + original.upper) / 2)
-    alpha, beta = np.where(np.isnan(alpha), middle[0], alpha), np.where(np.isnan(beta), middle[1], beta)
-    scale = problem.unit[:, None]
-    told_alpha, told_beta, unidentified = settle(problem, alpha, beta * scale)
+    low, high = problem.split(problem.lower), problem.split(problem.upper)
+    alpha, beta = (np.where(np.isnan(v), (low[k] + high[k]) / 2, v) for k, v in enumerate((alpha, beta)))
+    told_alpha, told_beta, unidentified = settle(problem, alpha, beta)
     fillers = {"alpha": np.where(unidentified[0], alpha, np.nan), "beta": np.where(unidentified[1], beta, np.nan)}
-    alpha = np.where(unidentified[0], np.nan, told_alpha)
-    beta = np.where(unidentified[1], np.nan, np.where(told_beta == beta * scale, beta, told_beta / scale))
+    alpha, beta = np.where(unidentified[0], np.nan, told_alpha), np.where(unidentified[1], np.nan, told_beta)
     outside = [
-        f"{symbol} {low.min():g} to {high.max():g}"
-        for symbol, value, low, high in zip(
-            ("alpha", "beta"), (alpha, beta), original.split(original.lower), original.split(original.upper), strict=True
-        )
-        if ((value < low) | (value > high)).any()
+        f"{symbol} {low[k].min():g} to {high[k].max():g}"
+        for k, (symbol, value) in enumerate((("alpha", alpha), ("beta", beta)))
+        if ((value < low[k]) | (value > high[k])).any()
     ]
-    names = original.model.parameter_names(original.n_arms)
+    names = problem.model.parameter_names(problem.n_arms)
     return {
         "alpha": alpha,
         "beta": beta,

@@ -13,6 +13,8 @@ A parameter is not identified if every value of it gives the same likelihood:
 A parameter whose bounds coincide is given, and never counted as not identified.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .likelihood import Problem, _compiled
@@ -67,3 +69,31 @@ def settle(problem: Problem, alpha: np.ndarray, beta: np.ndarray) -> tuple[np.nd
     alpha = np.where(without_beta & ~given[0], 0.0, alpha)
     unidentified = np.stack([unseen | to_zero, unseen | without_beta])
     return alpha, beta, unidentified & ~given
+
+
+def numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """`value` as real numbers of this shape; None if it is anything else."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    return array if array.shape == shape else None
+
+
+def complete(problem: Problem, fit: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """alpha and beta of a fit, complete, and which of them are not identified. Where they are NaN they are the method's own
+    numbers (`fillers`); only what the choices do not tell may be NaN. None if there are no parameters of the model's shape."""
+    fillers = getattr(fit, "fillers", None) or {}
+    given = [numbers(getattr(fit, symbol), problem.shape) for symbol in ("alpha", "beta")]
+    if any(value is None for value in given):
+        return None
+    middle = problem.split((problem.lower + problem.upper) / 2)
+    full = []
+    for symbol, value, default in zip(("alpha", "beta"), given, middle, strict=True):
+        filler = numbers(fillers.get(symbol), problem.shape)
+        filler = default if filler is None else np.where(np.isfinite(filler), filler, default)
+        full.append(np.where(np.isnan(value), filler, value))
+    if not np.isfinite(full).all():
+        return None
+    _, _, unidentified = settle(problem, *full)
+    return None if (np.isnan(given) & ~unidentified).any() else (*full, unidentified)
