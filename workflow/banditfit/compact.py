@@ -3,6 +3,7 @@
 The tables are made of these rows and not of fuller ones, so a clone that holds only them makes the same tables anew.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from .entries import Run, main_runs
-from .files import replacing
-from .tables import write_table
+from .tables import as_arrow, write_parquet
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
@@ -81,13 +81,11 @@ _SHORTER: dict[str, Callable[[Any], Any]] = {
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
     """Writes scores as `tables.write_table` does, for `tables.read_table` to read, with the bytes of the floats sorted by
     place: those of rounded numbers, most of them zero, then take next to no room."""
-    with replacing(path) as temporary:
-        write_table(scores, temporary)
-        stored = pq.read_table(temporary)
-        leaves = list(pq.ParquetFile(temporary).schema)
-        # What repeats within an episode is better off in a dictionary.
-        kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
-        split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
-        pq.write_table(
-            stored, temporary, compression="zstd", compression_level=15, use_dictionary=others, use_byte_stream_split=split
-        )
+    table = as_arrow(scores)
+    empty = io.BytesIO()
+    pq.write_table(table.schema.empty_table(), empty)
+    # What repeats within an episode is better off in a dictionary.
+    leaves = list(pq.ParquetFile(empty).schema)
+    kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
+    split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
+    write_parquet(table, path, compression_level=15, use_dictionary=others, use_byte_stream_split=split)

@@ -1,6 +1,7 @@
 """What a data set is: padded arrays of choices, rewards and session starts, with checks that name what is wrong."""
 
 import re
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -14,6 +15,7 @@ from .errors import InputError
 from .files import replacing
 from .kinds import Number
 from .models import Bounds, Model
+from .stored import UNSEALED, check_seal, seal
 
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
@@ -272,12 +274,17 @@ def save(data: Dataset, path: str | Path) -> None:
         arrays |= {f"true_{f}": getattr(data.truth, f) for f in Truth.__dataclass_fields__}
     if data.bounds is not None:
         arrays |= {"bounds_alpha": np.array(data.bounds.alpha), "bounds_beta": np.array(data.bounds.beta)}
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez_compressed(file, name=data.name, n_arms=data.n_arms, model=data.model or "", **arrays)
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, name=data.name, n_arms=data.n_arms, model=data.model or "", **arrays)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = UNSEALED
+        seal(temporary)
 
 
 def load(path: str | Path) -> Dataset:
-    """Reads what `save` wrote."""
+    """Reads what `save` wrote. Raises ValueError, or what NumPy raises, at damage."""
+    check_seal(path)
     with np.load(path) as file:
         held = dict(file)
     truth = Truth(**{f: held[f"true_{f}"] for f in Truth.__dataclass_fields__}) if "true_alpha" in held else None

@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from .errors import InputError
 from .guide import NEEDS, Need, recommend
 from .population_study import winners
+from .programs import one_sentence, read_arguments
 from .published import JUDGED
 from .report.words import listed, sig, span
-from .study import Study, read_study
+from .stored import intact
+from .study import Study, load_study
 from .tables import read_csv
 
 # The runs of the table: those of them that the study has, each with its first local solver.
@@ -25,8 +26,15 @@ SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "
 def headline(study: Study, folder: Path) -> list[str]:
     """The lines, from the study's tables in `folder`: summary, comparison, reproduction, outcomes, guide, population_study."""
     names = ("summary", "comparison", "reproduction", "outcomes", "guide")
-    summary, comparison, *others = (read_csv(folder / f"{name}.csv") for name in names)
+    summary, comparison, *others = (_read(folder / f"{name}.csv") for name in names)
     return [*_table(study, summary, comparison), "", *_sentences(study, folder, *others)]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
@@ -73,7 +81,7 @@ def _sentences(
         " admissible fit."
     )
     if study.populations.get("study"):
-        cells = winners(read_csv(folder / "population_study.csv"))
+        cells = winners(_read(folder / "population_study.csv"))
         lines.append(
             f"* **A population informs its members:** of {len(cells)} kinds of simulated populations, {cells['size'].min()} to"
             f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
@@ -92,12 +100,10 @@ def _picks(guide: pd.DataFrame, datasets: Iterable[str], need: Need) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0] if arguments else "config/paper.yaml")
-    try:
-        study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
+    with one_sentence():
+        (path,) = read_arguments(arguments, {"CONFIG": "config/paper.yaml"})
+        study = load_study(path, Path.cwd())
         print("\n".join(headline(study, Path("results") / study.config["study"] / "tables")))
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

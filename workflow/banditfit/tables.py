@@ -1,6 +1,8 @@
 """Tables on disk and their summaries: from one row per fit to one row per data set, run and metric."""
 
+import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from .entries import Run
 from .errors import InputError
 from .files import replacing
 from .methods import STATUSES, get_method
+from .stored import UNSEALED, check_seal, seal
 
 
 @dataclass(frozen=True)
@@ -99,17 +102,36 @@ class Fits(pd.DataFrame):
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Writes a table as Parquet, arrays as nested lists; the file appears whole or not at all."""
+    write_parquet(as_arrow(table), path)
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Table:
+    """A table as Parquet holds it, arrays as nested lists."""
     columns = {
         name: pa.array(map(_plain, table[name]), type=OBJECTS[name]) if name in OBJECTS else pa.array(table[name])
         for name in table.columns
     }
+    return pa.table(columns)
+
+
+def write_parquet(table: pa.Table, path: str | Path, **how: Any) -> None:
+    """Writes an Arrow table, sealed; `how` as `pyarrow.parquet.write_table` takes it."""
+    marked = table.replace_schema_metadata({"sum": UNSEALED})
     with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+        # The pages have their sums too, for whoever reads the file by other means.
+        pq.write_table(marked, temporary, write_page_checksum=True, **({"compression": "zstd"} | how))
+        seal(temporary)
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None, **how: Any) -> pa.Table:
+    """Reads what `write_parquet` wrote, or these columns of it. Raises ValueError, or what pyarrow raises, at damage."""
+    check_seal(path)
+    return pq.read_table(path, columns=columns, page_checksum_verification=True, **how).replace_schema_metadata(None)
 
 
 def read_table(path: str | Path) -> Fits:
     """Reads what `write_table` wrote: arrays come back as NumPy arrays, starts as a dict of lists, what is absent as None."""
-    stored = pq.read_table(path)
+    stored = read_parquet(path)
     table = stored.drop_columns([name for name in stored.column_names if name in OBJECTS]).to_pandas()
     for place, name in enumerate(stored.column_names):
         if name in OBJECTS:
@@ -141,8 +163,16 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Reads what `write_csv` wrote; empty text stays text."""
-    return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+    """Reads what `write_csv` wrote; empty text stays text. Raises ValueError for a table that ends, or has a row that ends,
+    before its last cell."""
+    text = Path(path).read_bytes().decode()
+    if not text.endswith("\n"):
+        raise ValueError("its last line has no end")
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} cells, the first {len(header)}")
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=["nan"])
 
 
 def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ rule report:
         tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         library=sources("report", "tables", "stored"),
-        templates=sorted((ROOT / "workflow/banditfit/report").glob("*.j2")),
+        templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
     log:

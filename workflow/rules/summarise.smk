@@ -5,7 +5,7 @@ rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         coverage="results/{study}/tables/coverage.csv",
-        published=ROOT / "config/published/published_tables.csv",
+        published=PROJECT / "config/published/published_tables.csv",
         library=sources("tables", "published", "guide", "stored"),
     output:
         expand(

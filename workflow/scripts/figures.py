@@ -1,15 +1,15 @@
 """Draws every figure from the stored tables."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from banditfit import data, figures
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import Results, read_csv, read_table
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 results = Results(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),

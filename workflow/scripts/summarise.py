@@ -1,16 +1,16 @@
 """Summarises the scores: medians and quartiles, counts of what happened, and the comparison with the published figures."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from banditfit import guide
+from banditfit.programs import log_to
 from banditfit.published import compare, read_published, reproduce
 from banditfit.stored import intact
 from banditfit.tables import attribute, outcomes, read_csv, read_table, summarise, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)

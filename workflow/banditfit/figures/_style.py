@@ -32,7 +32,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.formatter.use_mathtext": True,
+    "text.parse_math": False,  # a dollar sign in somebody's label is a dollar sign
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.6,
     "xtick.color": FAINT,
@@ -167,7 +167,10 @@ def log_axis(axis: Axis) -> None:
 
 
 def _log_label(x: float, _) -> str:
-    return f"{x:g}" if 1e-3 <= x < 1e5 else rf"$10^{{{round(np.log10(x))}}}$" if f"{x:e}"[0] == "1" else ""
+    if 1e-3 <= x < 1e5:
+        return f"{x:g}"
+    power = str(round(np.log10(x))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{power}" if f"{x:e}"[0] == "1" else ""
 
 
 def x_label(panels: dict[str, Axes], text: str) -> None:

@@ -98,8 +98,9 @@ def _validity(results: Results) -> Figure:
         if "truth" in set(found["run"]):
             ax.axvline(1.0 / np.sqrt(1.0 + NOISE**2), color=FAINT, linewidth=0.8)
         for y, (run, _, colour) in enumerate(names[dataset]):
-            rows = found[found["run"] == run]
-            shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else [0.0]
+            # A panel has the lines of its whole row: a run, or the truth, may be that of a neighbour alone.
+            rows = found[(found["run"] == run) & found["r"].notna()]
+            shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else np.zeros(len(rows))
             for shift, row in zip(shifts, rows.itertuples(), strict=True):
                 _interval(ax, y + shift, (row.r, row.low, row.high), colour, PARAMETERS[row.parameter.split("[")[0]][0])
     x_label(panels, "Pearson correlation with the criterion")
