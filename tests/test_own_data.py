@@ -100,7 +100,8 @@ def test_everybody_has_a_row_of_every_run(project):
     scores = read_table(project / STUDY / "scores/mine.parquet")
     assert sorted(zip(scores["run"], scores["id"], strict=True)) == sorted((run, id_) for run in RUNS for id_ in IDS[:6])
     fitted = scores[scores["run"] != "cvx_fast"].set_index("id")
-    assert (fitted.loc[UNREWARDED, "not_identified"] == "alpha[reward,all] beta[reward,all]").all()
+    unknown = fitted.loc[UNREWARDED, "not_identified"]
+    assert len(unknown) == 3 and unknown.str.contains("alpha").all() and unknown.str.contains("beta").all()
     validity = read_csv(project / STUDY / "tables/validity.csv")
     assert set(validity["dataset"]) == {"mine", "tiny_2arm"} and "truth" not in set(validity["run"])
 
