@@ -147,9 +147,26 @@ def _inner(choices, x, r):
 
 
 @_compiled
-def _rounding(ep, J, magnitude, r, mass_high, extra):
+def _sizes(ep):
+    """Per block, shape (blocks, 3): how many signals it has that are not zero, the largest, and the sum of squares."""
+    sizes = np.zeros((ep.blocks, 3))
+    for k in range(ep.blocks):
+        s, first, count = _arms_of(ep, k)
+        for i in range(first, first + count):
+            for t in range(ep.u.shape[2]):
+                u = abs(ep.u[s, i, t])
+                if u != 0.0:
+                    sizes[k, 0] += 1.0
+                    sizes[k, 1] = max(sizes[k, 1], u)
+                    sizes[k, 2] += u * u
+    return sizes
+
+
+@_compiled
+def _rounding(ep, sizes, J, magnitude, r, mass_high, extra):
     """How far rounding may have lifted a bound that is made of J, of the product of `_inner` whose terms have this
-    `magnitude`, and of masses of at most mass_high times phi; `extra` is how many terms are summed on top of c's.
+    `magnitude`, and of masses of at most mass_high times phi, `sizes` as above; `extra` is how many terms are summed on top of
+    c's.
 
     J is a sum over steps, c[k, j] one over the steps with a signal. Errors in the residuals themselves only count squared:
     the bound holds at whatever residuals, and is at its highest at those of x (the dual of J, see Boyd & Vandenberghe,
@@ -157,21 +174,19 @@ def _rounding(ep, J, magnitude, r, mass_high, extra):
     """
     m, n_steps = r.shape
     slack = (n_steps + m + 4.0) * (J + magnitude) + n_steps * (m + 4.0)
+    largest, squares = np.zeros(m), np.zeros(m)
+    for i in range(m):
+        for t in range(n_steps):
+            largest[i] += abs(r[i, t])
+            squares[i] += r[i, t] * r[i, t]
     for k in range(mass_high.size):
-        s, first, count = _arms_of(ep, k)
-        terms = 0
-        largest = squares = sizes = residuals = 0.0
-        for i in range(first, first + count):
-            for t in range(n_steps):
-                u = abs(ep.u[s, i, t])
-                if u != 0.0:
-                    terms += 1
-                    largest = max(largest, u)
-                    squares += u * u
-                sizes += abs(r[i, t])
-                residuals += r[i, t] * r[i, t]
+        _, first, count = _arms_of(ep, k)
         # By Hoelder's and by Cauchy and Schwarz's inequality.
-        slack += mass_high[k] * (terms + m + extra + 4.0) * min(largest * sizes, np.sqrt(squares * residuals))
+        most = min(
+            sizes[k, 1] * largest[first : first + count].sum(),
+            np.sqrt(sizes[k, 2] * squares[first : first + count].sum()),
+        )
+        slack += mass_high[k] * (sizes[k, 0] + m + extra + 4.0) * most
     return _EPS * slack
 
 
@@ -332,18 +347,17 @@ def _is_positive(matrix):
 def _solution(system, right, size):
     """The solution of a symmetric system, `size` rows of curvature and then those of constraints. Where rounding has made it
     singular the curvature gets ever more of a ridge; zeros if that does not help either, as where it is not finite."""
-    if np.isfinite(system).all() and np.isfinite(right).all():
-        ridge = 0.0
-        for _ in range(6):
-            try:
-                found = np.linalg.solve(system, right)
-                if np.isfinite(found).all():
-                    return found
-            except Exception:  # numba knows no narrower one: the matrix was singular to the last bit
-                pass
-            ridge = max(100.0 * ridge, 1e-10)
-            for a in range(size):
-                system[a, a] += ridge * max(abs(system[a, a]), 1e-12)
+    ridge = 0.0
+    for _ in range(6):
+        try:
+            found = np.linalg.solve(system, right)
+            if np.isfinite(found.sum()):
+                return found
+        except Exception:  # numba knows no narrower one: singular to the last bit, or not finite
+            pass
+        ridge = max(100.0 * ridge, 1e-10)
+        for a in range(size):
+            system[a, a] += ridge * max(abs(system[a, a]), 1e-12)
     return np.zeros(right.size)
 
 
@@ -641,6 +655,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
     x = np.zeros((m, n_steps))
     J = _likelihood(ep.choices, x, p, r)
     n_eval = 1
+    sizes = _sizes(ep)
     bound = -np.inf
     gap = np.inf
     drift = 0.0
@@ -683,7 +698,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
                         new_length[n_new] = j + 1
                         n_new += 1
                         count += 1
-        bound = max(bound, lower - _rounding(ep, J, magnitude, r, mass_high, ep.lags))
+        bound = max(bound, lower - _rounding(ep, sizes, J, magnitude, r, mass_high, ep.lags))
         old = w.size
         block = np.append(block, new_block[:n_new])
         length = np.append(length, new_length[:n_new])
@@ -714,7 +729,8 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         tau = 1.0
         moved = False
         for _ in range(40):
-            trial = x + tau * direction
+            w_trial = np.maximum(w + tau * d, 0.0)
+            trial = _values(ep, columns, block, w_trial)
             J_trial = _likelihood(ep.choices, trial, p, r)
             n_eval += 1
             if J_trial <= J + 1e-4 * tau * slope + 1e-14 * J:
@@ -724,12 +740,10 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         if not moved:
             J = _likelihood(ep.choices, x, p, r)
             break
-        w = np.maximum(w + tau * d, 0.0)
-        kept = np.flatnonzero(w > 0.0)
-        block, length, w = block[kept], length[kept], w[kept]
+        kept = np.flatnonzero(w_trial > 0.0)
+        block, length, w = block[kept], length[kept], w_trial[kept]
         columns = columns[kept]
-        x = _values(ep, columns, block, w)
-        J = _likelihood(ep.choices, x, p, r)
+        x, J = trial, J_trial
     return block, length, w, J, bound, gap, n_eval, drift, margin
 
 
@@ -800,7 +814,9 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
     phi_new = np.empty(n_blocks)
     left = np.inf
     rounding = 0.0
-    tiny = 0  # steps so small that J no longer shows them; Newton's convergence makes a few of them enough
+    sizes = _sizes(ep)
+    tiny = 0  # steps so small that J no longer shows them; Newton's convergence makes a few of them enough,
+    enough = 40 if grow and wide else 4  # unless masses are so large that a bound shows what J does not
     stalled = False
     for turn in range(max_rounds):
         size = a.size
@@ -831,7 +847,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
                     lower += share[k]
                     magnitude += abs(share[k])
                     error += mass_high[k] * _error(0.0, _jet(e[k], 1.0 - a_new[k]))
-                given_up = _rounding(ep, J, magnitude, r, mass_high, n_blocks)
+                given_up = _rounding(ep, sizes, J, magnitude, r, mass_high, n_blocks)
                 if lower - given_up > bound:
                     bound = lower - given_up
                     rounding = given_up + 3.0 * error
@@ -909,7 +925,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
         tau = 1.0
         stalled = True
         tiny += slope > -1e-14 * max(J, 1.0)
-        if tiny < 4 and slope < 0.0:
+        if tiny < enough and slope < 0.0:
             for _ in range(30):
                 w_trial = np.maximum(w + tau * d[:size], 0.0)
                 a_trial = a.copy()
