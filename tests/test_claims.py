@@ -44,7 +44,15 @@ def fits(run, rng, **columns):
     }
     rest = {"dataset": "forgetting_2arm", "run": run, "episode": np.arange(N), "model": "forgetting", "status": "converged"}
     table = pd.DataFrame(
-        {**errors, **rest, "fallback": "", "admissible": True, "bound_holds": pd.Series([None] * N, dtype=object)}
+        {
+            **errors,
+            **rest,
+            "fallback": "",
+            "admissible": True,
+            "outside": False,
+            "claim_held": True,
+            "bound_holds": pd.Series([None] * N, dtype=object),
+        }
     )
     return table.assign(posterior=pd.Series([None] * N, dtype=object))
 
@@ -71,7 +79,7 @@ def evidence(runs):
         "comparison": comparison,
         "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
         "attribution": tables.attribute(scores, runs),
-        "guide": guide.table(scores, summary, runs, COVERAGE),
+        "guide": guide.table(scores, tables.compare(scores, runs), runs, COVERAGE),
     }
     data = bf.simulate(
         "forgetting_2arm",
@@ -185,7 +193,7 @@ def test_only_a_learned_prior_pools_and_only_true_intervals_count():
     known = entries.read_entries(CONFIG / "methods.tsv")
     runs = entries.expand(known, ["mc", "gem", "gem_map", "gem_shared"], ["L-BFGS-B"])
     scores = pd.concat([fits(run, np.random.default_rng(3)) for run in ("mc", "gem", "gem_map", "gem_shared")])
-    table = guide.table(scores, tables.summarise(scores, runs), runs, COVERAGE).set_index("run")
+    table = guide.table(scores, tables.compare(scores, runs), runs, COVERAGE).set_index("run")
     assert table["pools"].to_dict() == {"mc": False, "gem": True, "gem_map": False, "gem_shared": True}
     group = next(need for need in guide.NEEDS if "group" in need.words)
     alone = next(need for need in guide.NEEDS if "alone" in need.words)

@@ -59,20 +59,23 @@ def study(datasets, runs, how):
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
     coverage = pd.concat([population.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
+    compared = tables.compare(scores, runs)
+    held = {data.name: data for data in datasets}
     results = tables.Results(
         scores=scores,
         tables={
             "summary": summary,
-            "outcomes": tables.outcomes(scores, runs),
+            "compared": compared,
+            "outcomes": tables.outcomes(scores, runs, held),
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
-            "guide": guide.table(scores, summary, runs, coverage),
+            "guide": guide.table(scores, compared, runs, coverage),
         },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,
         catalogue=how,
-        data={data.name: data for data in datasets},
+        data=held,
     )
     return results, fits
 
@@ -227,7 +230,7 @@ def test_outcomes_count_every_fit_once(known):
     scores = results.scores.copy()
     scores["fallback"] = np.where(scores["run"] == "cvx", "looser tolerances", "")
     scores.loc[(scores["run"] == "cvx") & (scores["episode"] == 0), "bound_holds"] = False
-    counts = tables.outcomes(scores, results.runs)
+    counts = tables.outcomes(scores, results.runs, results.data)
     assert counts["n"].sum() == len(scores) == counts[list(STATUSES)].to_numpy().sum()
     convex = counts[counts["run"] == "cvx"]
     assert convex["bounds"].tolist() == [3, 3] and convex["bounds_beaten"].tolist() == [1, 1]
@@ -398,7 +401,13 @@ def rendered(results, path, scores=None):
     scores = results.scores if scores is None else scores
     picture = path.with_suffix(".svg")
     picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    made_anew = {"outcomes": tables.outcomes(scores, results.runs), "attribution": tables.attribute(scores, results.runs)}
+    compared = tables.compare(scores, results.runs)
+    made_anew = {
+        "compared": compared,
+        "outcomes": tables.outcomes(scores, results.runs, results.data),
+        "attribution": tables.attribute(scores, results.runs),
+        "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "run", "coverage"])),
+    }
     found = {**results.tables, **made_anew}
     for name, table in found.items():  # as a workflow hands them over
         tables.write_csv(table, path.with_name(f"{name}.csv"))

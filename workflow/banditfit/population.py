@@ -25,6 +25,7 @@ from .methods import get_method
 from .methods._population import Z_95, Population, begin, estimate, expect, standard_errors
 from .methods._population import learn as _learn
 from .models import Bounds, get_model
+from .tables import complete
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
@@ -196,10 +197,19 @@ def held_out(
 
 def _values(one: Problem, row) -> np.ndarray:
     """x(t) of a fit to an episode's first trials, over all of its trials."""
-    if np.isfinite(row.alpha).all() or row.kernels is None:
-        return one.values(row.alpha, row.beta)
+    alpha, beta = whole_parameters(row)
+    if np.isfinite(alpha).all() or row.kernels is None:
+        return one.values(alpha, beta)
     unseen = one.n_steps - row.kernels.shape[-1]  # lags longer than what was fitted have no weight
     return one.kernel_values(np.pad(row.kernels, ((0, 0), (0, 0), (0, unseen))))
+
+
+def whole_parameters(row) -> tuple[np.ndarray, np.ndarray]:
+    """alpha and beta of a row of a fit table, for its policy: where the choices say nothing of a parameter, what the method
+    itself had there. NaN where a fit has no parameters at all."""
+    fillers = getattr(row, "fillers", None) or {}
+    whole = lambda name, held: np.where(np.isfinite(held), held, fillers.get(name, np.nan))  # noqa: E731
+    return whole("alpha", row.alpha), whole("beta", row.beta)
 
 
 def summarise_held_out(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -226,12 +236,23 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: 
 
     One row per run, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
     scale, with standard error sqrt(1 / (n - 3)) for Pearson and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman (Bonett & Wright
-    2000, Psychometrika 65). Failed fits and participants without the criterion are left out. Raises InputError with fewer
-    than four participants or a criterion that does not vary; a parameter that does not vary has r NaN.
+    2000, Psychometrika 65). Failed fits, fits outside the box (where the table says so), participants without the criterion
+    and those whose choices do not identify the parameter are left out. Raises InputError with fewer than four participants or
+    a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
+    participants identify.
     """
     rows = []
+    if "outside" in fits:
+        fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()
+        fitted = [bool(np.isfinite(a).any() or np.isfinite(b).any()) for a, b in zip(part["alpha"], part["beta"], strict=True)]
+        known = wanted[np.isfinite(wanted) & np.array(fitted, dtype=bool)]
+        if len(known) < 4 or np.ptp(known) == 0:
+            raise InputError(
+                f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
+                " expected at least 4 participants and a criterion that varies"
+            )
         for symbol in ("alpha", "beta"):
             found = np.stack(part[symbol].to_list())
             for s, j in np.ndindex(found.shape[1:]):
@@ -241,16 +262,12 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: 
                 x = found[:, s, j]
                 kept = np.isfinite(x) & np.isfinite(wanted)
                 n = int(kept.sum())
-                if n < 4 or np.ptp(wanted[kept]) == 0:
-                    raise InputError(
-                        f"criterion: found {n} participants with a fit of '{run}' and {len(np.unique(wanted[kept]))} values,"
-                        " expected at least 4 participants and a criterion that varies"
-                    )
+                told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
                 for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
-                    r = float(correlate(x[kept], wanted[kept]).statistic) if np.ptp(x[kept]) > 0 else np.nan
+                    r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
                     variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
                     # A perfect correlation has no z; the clip leaves it an interval that ends at one.
-                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / (n - 3))
+                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
                     ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
                     rows.append((run, parameter, coefficient, n, r, *ends))
     return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
@@ -263,7 +280,9 @@ def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None =
 
     Columns of `external_validity`, with the dataset first. No rows where there is neither, or for runs with fewer than four
     participants; raises InputError as `read_criterion` and `external_validity` do."""
-    given = scores[[a is not None and np.isfinite(a).all() for a in scores["alpha"]]]
+    scores = complete(scores)
+    held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool)
+    given = scores[held.astype(bool)]
     given = given[given.groupby("run")["run"].transform("size") > 3]
     tables = []
     if criterion is not None and len(given):
@@ -317,8 +336,9 @@ def read_criterion(path: str | Path, data: Dataset) -> dict[str, float]:
 
 def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
     """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
-    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Runs without intervals
-    have no row, and without a truth of that model there is none. The dataset comes first."""
+    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Intervals of parameters that
+    the choices do not identify (NaN in `fits`) are left out: they say what the prior says. Runs without intervals have no row,
+    and without a truth of that model there is none. The dataset comes first."""
     columns = ["dataset", "run", "parameter", "n", "coverage", "low", "high", "ms"]
     if data.truth is None or set(fits["model"]) != {data.model}:
         return pd.DataFrame(columns=columns)
@@ -327,10 +347,11 @@ def coverage(data: Dataset, fits: pd.DataFrame) -> pd.DataFrame:
     fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
-            inside = [
-                (p[f"{symbol}_lower"] <= truth[row_of[e]]) & (truth[row_of[e]] <= p[f"{symbol}_upper"])
-                for e, p in zip(part["episode"], part["posterior"], strict=True)
-            ]
+            true, found = (np.stack(held) for held in ([truth[row_of[e]] for e in part["episode"]], part[symbol].to_list()))
+            lower, upper = (np.stack([p[f"{symbol}_{end}"] for p in part["posterior"]]) for end in ("lower", "upper"))
+            inside = ((lower <= true) & (true <= upper))[np.isfinite(found)]
+            if inside.size == 0:
+                continue
             n, c = int(np.size(inside)), float(np.mean(inside))
             centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
             half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))

@@ -4,13 +4,14 @@
 rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         coverage="results/{study}/tables/coverage.csv",
         published=ROOT / "config/published/published_tables.csv",
-        library=sources("tables", "published", "guide", "stored"),
+        library=sources("tables", "published", "guide", "data", "stored"),
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",
-            table=["summary", "outcomes", "comparison", "reproduction", "attribution", "guide"],
+            table=["summary", "compared", "outcomes", "comparison", "reproduction", "attribution", "guide"],
         ),
     log:
         "logs/{study}/summarise.log",

@@ -5,25 +5,27 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit import guide
-from banditfit.published import compare, read_published, reproduce
+from banditfit import data, guide, published
 from banditfit.stored import intact
-from banditfit.tables import attribute, outcomes, read_csv, read_table, summarise, write_csv
+from banditfit.tables import attribute, compare, outcomes, read_csv, read_table, summarise, write_csv
 
 sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
 
 runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 summary = summarise(scores, runs)
-published = read_published(snakemake.input.published)
-comparison = compare(summary, runs, published, catalogue)
+compared = compare(scores, runs)
+theirs = published.read_published(snakemake.input.published)
+comparison = published.compare(summary, runs, theirs, catalogue)
+held = {dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)}
 tables = {
     "summary": summary,
-    "outcomes": outcomes(scores, runs),
+    "compared": compared,
+    "outcomes": outcomes(scores, runs, held),
     "comparison": comparison,
-    "reproduction": reproduce(comparison, summary, runs, published, catalogue),
+    "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
     "attribution": attribute(scores, runs),
-    "guide": guide.table(scores, summary, runs, read_csv(snakemake.input.coverage)),
+    "guide": guide.table(scores, compared, runs, read_csv(snakemake.input.coverage)),
 }
 for path in snakemake.output:
     write_csv(tables[Path(path).stem], path)

@@ -14,14 +14,16 @@ from ._style import (
     PUBLISHED_MARK,
     WIDTH,
     FigureSpec,
+    Nothing,
+    broken,
     datasets_of,
-    dot,
     grid,
     label_of,
     legend,
     log_axis,
+    marker_of,
+    method_dot,
     method_panels,
-    nothing,
     panel_rows,
     published_median,
     runs_of,
@@ -70,7 +72,7 @@ def _solvers(results: Results) -> Figure:
     if "kl" in columns:
         columns.remove("nll")
     if len(solvers) < 2:
-        return nothing("this study runs its local methods with one solver only")
+        return Nothing("this study runs its local methods with one solver only")
     datasets, most = datasets_of(results, table), table.groupby("dataset")["n"].max()
     figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(datasets) * 1.25), layout="constrained")
     axes = figure.subplots(len(datasets), len(columns), squeeze=False, sharey=True)
@@ -84,7 +86,8 @@ def _solvers(results: Results) -> Figure:
                     continue
                 ax.hlines(y, found["q25"], found["q75"], color=run.entry.colour, linewidth=1.0, alpha=0.7)
                 few = found["n"].iloc[0] < ENOUGH * most[dataset]
-                ax.plot(found["median"], y, "o", color=run.entry.colour, markersize=3.4, fillstyle="none" if few else "full")
+                look = {"color": run.entry.colour, "markersize": 3.6, "fillstyle": "none" if few else "full"}
+                ax.plot(found["median"], y, marker_of(run.entry), **look)
             log_axis(ax.xaxis)
             ax.grid(axis="x")
             ax.set_yticks(range(len(solvers)), solvers)
@@ -93,14 +96,14 @@ def _solvers(results: Results) -> Figure:
             if row == len(datasets) - 1:
                 ax.set_xlabel(f"{METRICS[metric].label} ({METRICS[metric].unit})")
         axes[row, 0].set_title(label_of(results, dataset))
-    legend(figure, [dot(entry.colour, entry.label) for entry in entries])
+    legend(figure, [method_dot(entry) for entry in entries])
     return figure
 
 
 def _starts(results: Results) -> Figure:
     starts = start_table(results.scores)
     if starts.empty:
-        return nothing("no method of this study keeps several starts")
+        return Nothing("no method of this study keeps several starts")
     levels = {
         "the best, within 0.001 nats": (1e-3, "#08306B"),
         "within 0.1 nats": (0.1, "#4A90C4"),
@@ -117,7 +120,7 @@ def _starts(results: Results) -> Figure:
                 share = np.mean(excess <= limit) if len(excess) else 0.0
                 ax.barh(y, share - left, left=left, height=0.72, color=colour, linewidth=0)
                 left = share
-        ax.set_yticks(range(len(shown)), [run.label for run in shown])
+        ax.set_yticks(range(len(shown)), [broken(run.label, 30) for run in shown])
         ax.set_ylim(len(shown) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.set_xlim(0, 1)

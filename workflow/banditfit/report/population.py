@@ -61,10 +61,16 @@ def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Ma
     cells = {(row.dataset, row.run, row.parameter): row for row in table.itertuples()}
     shown = [run for run in runs.values() if run.id in set(table["run"])]
     rows = [
-        {"label": catalogue[dataset].label, "run": run, **{p: cells[dataset, run.id, p] for p in SYMBOLS}}
+        {
+            "label": catalogue[dataset].label,
+            "run": run,
+            **{p: cells.get((dataset, run.id, p)) for p in SYMBOLS},
+            "ms": held[0].ms,
+            "n": sum(cell.n for cell in held),
+        }
         for dataset in catalogue
         for run in shown
-        if (dataset, run.id, "alpha") in cells
+        if (held := [cells[dataset, run.id, p] for p in SYMBOLS if (dataset, run.id, p) in cells])
     ]
     said = []
     for run in shown:
