@@ -27,12 +27,15 @@ def test_the_contract_of_a_method(name, small, tmp_path):
     assert set(fits["status"]) <= set(bf.STATUSES) and "failed" not in set(fits["status"])
     assert {a.shape for a in [*fits["alpha"], *fits["beta"]]} == {bf.get_model(small.model).shape(small.n_arms)}
     assert (fits["t_wall"] >= fits["t_solve"] + fits["t_setup"] - 1e-9).all() and (fits["t_solve"] > 0).all()
-    for alpha, kernels, message in zip(fits["alpha"], fits["kernels"], fits["message"], strict=True):
-        assert np.isfinite(alpha).all() or (kernels is not None and "not identified" in message)
-
     table = bf.score(small, fits)
     assert table["claim_held"].all()
-    assert table.loc[np.isfinite(np.stack(fits["alpha"])).all(axis=(1, 2)), "admissible"].all()
+    assert (table["not_identified"] == fits["not_identified"]).all()
+    for row, fit in zip(table.itertuples(), fits.itertuples(), strict=True):
+        assert row.has_parameters or (fit.kernels is not None and "not identified" in fit.message)
+        if row.has_parameters:
+            absent = np.isnan(np.concatenate([fit.alpha.ravel(), fit.beta.ravel()]))
+            names = np.array(bf.get_model(small.model).parameter_names(small.n_arms))
+            assert row.admissible and " ".join(names[absent]) == row.not_identified
 
     write_table(fits, tmp_path / "fits.parquet")
     pd.testing.assert_frame_equal(read_table(tmp_path / "fits.parquet")[SAME], fits[SAME])

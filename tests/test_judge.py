@@ -6,6 +6,7 @@ import pytest
 
 import banditfit as bf
 from banditfit import likelihood
+from banditfit.identification import complete
 from conftest import make
 
 
@@ -19,11 +20,16 @@ def fits(data):
     return pd.concat([bf.fit(data, "per_arm", name) for name in ("d_loc", "d_loc_published")], ignore_index=True)
 
 
+def problem_of(episode):
+    return likelihood.problem(episode, 0, bf.get_model("per_arm"), episode.bounds)
+
+
 def test_scores_agree_with_the_definitions(data, fits):
     table = bf.score(data, fits)
     for row in table.itertuples():
         episode = data.select([row.episode])
         choices, rewards = episode.choices[0], episode.rewards[0]
+        alpha, beta, unidentified = complete(problem_of(episode), row)
         trace, nll, kl = np.zeros(3), 0.0, 0.0
         for t, choice in enumerate(choices):
             policy = np.exp(trace) / np.exp(trace).sum()
@@ -31,9 +37,11 @@ def test_scores_agree_with_the_definitions(data, fits):
             nll -= np.log(policy[choice])
             kl += (true * np.log(true / policy)).sum() / len(choices)
             signal = np.where(np.arange(3) == choice, rewards[t], 0.0)
-            trace = (1 - row.alpha[0]) * trace + row.alpha[0] * row.beta[0] * signal
+            trace = (1 - alpha[0]) * trace + alpha[0] * beta[0] * signal
         assert row.nll == pytest.approx(nll, rel=1e-12) and row.kl == pytest.approx(kl, rel=1e-9)
-        assert row.alpha_error == pytest.approx(np.sqrt(((row.alpha - episode.truth.alpha[0]) ** 2).sum()))
+        off = (alpha - episode.truth.alpha[0]) ** 2
+        assert row.alpha_error == pytest.approx(np.sqrt(off.sum()))
+        assert row.alpha_error_identified == pytest.approx(np.sqrt(off[~unidentified[0]].sum()))
     assert (table["regret"] >= 0).all() and table.groupby("episode")["regret"].min().eq(0).all()
     assert table["claim_held"].all()
 
@@ -51,10 +59,10 @@ def test_the_true_parameters_have_no_error(data, fits):
 def test_the_mean_policy_of_a_posterior_is_judged_beside_the_plug_in_one(data, fits):
     assert bf.score(data, fits)["kl_mean_policy"].isna().all()
     told = fits.head(2).copy()
-    problem = likelihood.problem(data, 0, bf.get_model("per_arm"), data.bounds)
+    problem = problem_of(data)
     policies = [
         np.exp(likelihood.log_policy(data.truth.values[0])),
-        np.exp(likelihood.log_policy(problem.values(fits["alpha"][0], fits["beta"][0]))),
+        np.exp(likelihood.log_policy(problem.values(*complete(problem, fits.loc[0])[:2]))),
     ]
     for policy in policies:
         told.at[0, "posterior"] = {"policy": policy}
@@ -89,9 +97,9 @@ def test_parameters_outside_the_box_set_no_standard(data, fits):
 
 def test_parameters_at_a_bound_are_named(data, fits):
     edge = fits.copy()
-    edge.at[0, "alpha"] = np.array([[0.0, 0.5, 1.0]])
+    edge.at[0, "alpha"] = np.array([[0.0, 1.0, 0.5]])
     edge.at[0, "beta"] = np.array([[1.0, 4.0, 2.0]])
-    assert bf.score(data, edge).loc[0, "at_bound"] == "alpha[reward,0]=0 alpha[reward,2]=1 beta[reward,1]=4"
+    assert bf.score(data, edge).loc[0, "at_bound"] == "alpha[reward,0]=0 alpha[reward,1]=1 beta[reward,1]=4"
 
 
 def test_without_truth_there_is_no_error_but_a_likelihood(data, fits):
@@ -105,3 +113,51 @@ def test_strangers_are_refused(data, fits):
         bf.score(bf.Dataset("other", data.choices, data.rewards, 3), fits)
     with pytest.raises(bf.InputError, match="found models forgetting, per_arm"):
         bf.score(data, pd.concat([fits, fits.assign(model="forgetting")]))
+
+
+def test_a_fit_is_held_to_its_own_bounds(data):
+    wide = bf.fit(data, "per_arm", "d_loc", bounds=bf.Bounds((0.0, 1.0), ((0.0, 50.0),)))
+    table = bf.score(data, pd.concat([bf.fit(data, "per_arm", "d_loc"), wide], ignore_index=True))
+    assert table["admissible"].all()
+    # Those with the same bounds alone are compared: a wider box holds lower likelihoods.
+    assert (table["regret"] == 0).all() and (table["best_nll"][3:].to_numpy() <= table["best_nll"][:3].to_numpy() + 1e-9).all()
+    held = bf.score(data, wide, bounds=bf.Bounds((0.0, 1.0), ((0.0, 1e-3),)))
+    assert not held["admissible"].any() and not held["claim_held"].any()
+
+
+@pytest.mark.parametrize(
+    "alpha", [None, "much", [0.5], np.full((1, 2), 0.5), np.full((3, 1), 0.5), [[0.5, None, 0.5]], [[0.5, np.inf, 0.5]]]
+)
+def test_parameters_of_another_shape_are_none(data, fits, alpha):
+    odd = fits.copy()
+    odd.at[0, "alpha"] = alpha
+    row = bf.score(data, odd).loc[0]
+    assert not row["has_parameters"] and not row["admissible"] and np.isnan(row["nll"])
+
+
+def test_what_the_choices_do_not_tell_is_no_estimate():
+    """Arm 0 is rewarded and chosen again, arm 1 is never rewarded, arm 2 is rewarded on the last step alone."""
+    choices, rewards = np.array([[0, 1, 0, 1, 0, 1, 0, 2]]), np.array([[1.0, 0, 1, 0, 0, 0, 1, 1]])
+    data = bf.Dataset("told", choices, rewards, n_arms=3)
+    fits = pd.concat([bf.fit(data, "per_arm", name) for name in ("d_loc", "profile", "certified", "gem", "mc")])
+    untold = "alpha[reward,1] alpha[reward,2] beta[reward,1] beta[reward,2]"
+    for row in fits.itertuples():
+        assert row.not_identified == untold
+        assert np.isnan(row.alpha[0, 1:]).all() and np.isnan(row.beta[0, 1:]).all() and np.isfinite(row.beta[0, 0])
+        assert np.isfinite(row.fillers["alpha"][0, 1:]).all()
+    table = bf.score(data, fits)
+    assert (
+        table["has_parameters"].all()
+        and table["claim_held"].all()
+        and table["not_identified"].str.contains(untold, regex=False).all()
+    )
+    # A number in the place of what is not identified changes nothing, and is none either.
+    told = fits.copy()
+    told["alpha"] = [np.where(np.isnan(alpha), 0.3, alpha) for alpha in told["alpha"]]
+    assert (bf.score(data, told)["not_identified"] == table["not_identified"]).all()
+
+
+def test_a_parameter_that_the_choices_tell_may_not_be_absent(data, fits):
+    absent = fits.copy()
+    absent.at[0, "alpha"] = np.full((1, 3), np.nan)
+    assert not bf.score(data, absent).loc[0, "has_parameters"]

@@ -33,6 +33,7 @@ class Dataset:
     n_steps  (episodes,) int: the number of steps before the padding.
     episodes (episodes,) int: each episode's number in its data set; seeds derive from it, so it survives `select`.
     ids      (episodes,) str: what its owner calls the episode.
+    reward_scale  the largest absolute outcome of a made choice (1 where all are 0), also of the whole that `select` picks from.
     model    the family that made the data, or None; `bounds` and `truth` are in its terms.
     """
 
@@ -47,6 +48,7 @@ class Dataset:
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
+    reward_scale: float | None = None
 
     def __post_init__(self):
         choices = np.asarray(self.choices)
@@ -94,6 +96,8 @@ class Dataset:
         self._refuse(padding & (numbers != -1), "choice", numbers, "-1 in the padding after the last step")
         rewards = np.asarray(self.rewards, dtype=float)
         self._refuse((numbers >= 0) & ~np.isfinite(rewards), "reward", rewards, "a finite number wherever a choice was made")
+        if self.reward_scale is None:
+            set_field("reward_scale", float(np.abs(rewards[numbers >= 0]).max(initial=0.0)) or 1.0)
         starts = np.array(self.starts, dtype=bool)
         starts[:, 0] = True
         set_field("choices", np.ascontiguousarray(numbers, dtype=np.int64))
@@ -115,8 +119,11 @@ class Dataset:
         return len(self.choices)
 
     def bounds_of(self, model: Model) -> Bounds:
-        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's."""
-        return self.bounds if self.bounds is not None and self.model == model.name else model.default_bounds
+        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's for
+        rewards of this scale."""
+        if self.bounds is not None and self.model == model.name:
+            return self.bounds
+        return model.default_box(self.reward_scale)
 
     def select(self, episodes) -> "Dataset":
         """The episodes with these numbers (an iterable of int, or a slice of positions), in this order."""

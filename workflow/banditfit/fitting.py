@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import signal
+import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from time import perf_counter, process_time
 from typing import Any
@@ -16,8 +19,16 @@ import pandas as pd
 from . import likelihood
 from .data import Dataset
 from .errors import InputError
-from .methods import STATUSES, Method, Outcome, get_method
+from .identification import settle, silent
+from .likelihood import Problem
+from .methods import Method, get_method
 from .models import Bounds, Model, get_model
+from .outcome import Outcome, complaint
+
+# Seconds that a fit of an episode may take; a population has as many for each of its episodes.
+TIME_LIMIT = 1800.0
+# The nll of a fit that another starts from may differ from that of its kernels by this share.
+SAME_NLL = 1e-6
 
 
 def derive_seed(dataset: str, episode: int | None, method: str, seed: int) -> int:
@@ -37,17 +48,21 @@ def fit(
     seed: int = 0,
     n_jobs: int = 1,
     given: pd.DataFrame | None = None,
+    time_limit: float = TIME_LIMIT,
 ) -> pd.DataFrame:
     """Fits `model` with `method` to each episode on its own, or to all of them at once if it is a population method; one
     row per episode, in the order of `episodes`.
 
     Bounds are `bounds`, or the data set's own if it was made by this model, or the model's defaults. `given` is the fit
     table of the method that this one needs (`cvx_loc` needs `cvx`); without it that method is fitted first, with its
-    defaults. Its time counts as part of this fit. A population method's times are shared evenly over its rows. Raises
-    InputError for an unknown model, method, setting or episode.
+    defaults. Its time counts as part of this fit. A population method's times are shared evenly over its rows. A fit that
+    takes more than `time_limit` seconds (times the number of episodes, for a population) is stopped and has failed. Raises
+    InputError for an unknown model, method, setting or episode, and for `given` fits of anything else.
 
-    Columns: dataset, episode, id, model, method, settings (JSON), seed; alpha, beta (arrays in the model's shape,
-    signals x q), kernels (signals x q x steps, or None); nll, lower_bound (nats; the method's claims), status, message,
+    Columns: dataset, episode, id, model, method, settings, bounds (JSON), seed; alpha, beta (arrays in the model's shape,
+    signals x q; NaN where a parameter is not identified), not_identified (the names of those, such as "alpha[reward,3]"),
+    fillers (the method's own numbers in their places, by which its policy and the published errors are computed; or None),
+    kernels (signals x q x steps, or None); nll, lower_bound (nats; the method's claims), status, message,
     fallback, n_eval; t_setup, t_solve, t_wall, t_published (seconds), t_cpu (processor seconds of the whole fit, which other
     work on the machine hardly changes; NaN where threads shared a process); starts (dict of every start, or None);
     diagnostics (dict of numbers, or None) and posterior (dict of arrays, or None), see `methods.Outcome`.
@@ -60,13 +75,13 @@ def fit(
     family.box(data.n_arms, bounds)
     data = data if episodes is None else data.select(episodes)
     if how.needs and given is None:
-        given = fit(data, model, how.needs, bounds=bounds, seed=seed, n_jobs=n_jobs)
-    earlier = _outcomes(data, how, given)
+        given = fit(data, model, how.needs, bounds=bounds, seed=seed, n_jobs=n_jobs, time_limit=time_limit)
+    earlier = _outcomes(data, family, bounds, how, given)
     seeds = [derive_seed(data.name, None if how.population else number, method, seed) for number in data.episodes]
 
     size = max(len(data), 1) if how.population else 1
     parts = [slice(row, row + size) for row in range(0, len(data), size)]
-    jobs = [(data.select(part), family, bounds, how, options, seeds[part.start], earlier[part]) for part in parts]
+    jobs = [(data.select(part), family, bounds, how, options, seeds[part.start], earlier[part], time_limit) for part in parts]
     if n_jobs == 1 or len(jobs) < 2:
         how.warm_up()
         done = [_fit_job(*job) for job in jobs]
@@ -87,6 +102,7 @@ def fit(
         "model": model,
         "method": method,
         "settings": json.dumps(asdict(options), sort_keys=True),
+        "bounds": bounds.text(),
         "seed": np.array(seeds, dtype=np.int64),
     }
     body = {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in ROW_TYPES.items()}
@@ -97,6 +113,8 @@ def fit(
 ROW_TYPES = {
     "alpha": object,
     "beta": object,
+    "not_identified": "str",
+    "fillers": object,
     "kernels": object,
     "nll": float,
     "lower_bound": float,
@@ -128,52 +146,86 @@ def _fit_job(
     options: Any,
     seed: int,
     earlier: list[tuple[Outcome, float, float] | None],
+    time_limit: float,
     alone: bool = True,
 ) -> list[dict]:
     """The rows of `data`: one episode, or all the episodes of a population method; `alone` if nothing else runs in the
-    process meanwhile."""
-    given = [before and before[0] for before in earlier]
+    process meanwhile.
+
+    A method sees signals in units of their own size (`Problem.in_units`), whatever the user counts rewards in, and arrays of
+    its own; what it returns is checked, and told in the user's units.
+    """
     rng = np.random.default_rng(seed)
     begin, cpu_begin = perf_counter(), process_time()
+    originals = [likelihood.problem(data, row, model, bounds) for row in range(len(data))]
+    units = [model.units(data.reward_scale) if method.population else one.own_unit() for one in originals]
+    problems = [one.in_units(unit) for one, unit in zip(originals, units, strict=True)]
+    given = [before and before[0].rescaled(one.unit) for before, one in zip(earlier, problems, strict=True)]
     try:
-        problems = [likelihood.problem(data, row, model, bounds) for row in range(len(data))]
-        if method.population:
-            outcomes = method.fit(problems, options, rng, given)
-        else:
-            outcomes = [method.fit(problems[0], options, rng, given[0])]
-    except Exception as error:  # one bad episode never stops a batch: its row says what happened
+        with limited(time_limit * len(data)):
+            outcomes = method.fit(
+                *((problems, options, rng, given) if method.population else (problems[0], options, rng, given[0]))
+            )
+        outcomes = outcomes if method.population else [outcomes]
+        if not isinstance(outcomes, list) or len(outcomes) != len(data):
+            raise TypeError(f"the method returned {type(outcomes).__name__}, expected a list of {len(data)} Outcomes")
+    except (Exception, SystemExit) as error:  # one bad episode never stops a batch: its row says what happened
         where = traceback.extract_tb(error.__traceback__)[-1]
         words = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        outcomes = [Outcome("failed", message=words) for _ in earlier]
+        outcomes = [Outcome("failed", message=words.encode(errors="backslashreplace").decode()) for _ in earlier]
     wall = (perf_counter() - begin) / len(data)
     cpu = (process_time() - cpu_begin) / len(data) if alone else np.nan
-    shape = model.shape(data.n_arms)
-    return [_row(outcome, len(data), wall, cpu, shape, before) for outcome, before in zip(outcomes, earlier, strict=True)]
+    return [
+        _row(outcome, original, unit, len(data), wall, cpu, before)
+        for outcome, original, unit, before in zip(outcomes, originals, units, earlier, strict=True)
+    ]
+
+
+class TimeLimit(Exception):
+    """A fit took longer than it may."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Raises TimeLimit in a block that runs longer, as soon as it is back in Python. Only the main thread of a process can be
+    stopped so; where fits share threads, they are compiled and have limits of their own."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise TimeLimit(f"stopped after {seconds:g} s, the time limit")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _row(
     outcome: Outcome,
+    problem: Problem,
+    unit: np.ndarray,
     n_shared: int,
     wall: float,
     cpu: float,
-    shape: tuple[int, int],
     earlier: tuple[Outcome, float, float] | None,
 ) -> dict:
-    """The row of one episode, whose fit took `wall` seconds and `cpu` processor seconds and shares the times in its outcome
-    with n_shared - 1 others."""
-    if outcome.status not in STATUSES:
-        raise InputError(f"a method returned status '{outcome.status}', expected one of {', '.join(STATUSES)}")
+    """The row of one episode, whose fit (with signals in units of `unit`) took `wall` seconds and `cpu` processor seconds and
+    shares the times in its outcome with n_shared - 1 others."""
+    if words := complaint(outcome, problem):
+        outcome = Outcome("failed", message=f"malformed: {words}")
+    outcome = outcome.rescaled(1.0 / unit)
     before, wall_before, cpu_before = earlier or (Outcome(""), 0.0, 0.0)
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
-    nothing = np.full(shape, np.nan)
-    return {
-        "alpha": nothing if outcome.alpha is None else np.asarray(outcome.alpha, dtype=float),
-        "beta": nothing if outcome.beta is None else np.asarray(outcome.beta, dtype=float),
-        "kernels": outcome.kernels,
+    return _estimates(problem, outcome) | {
+        "kernels": None if outcome.kernels is None else np.asarray(outcome.kernels, dtype=float),
         "nll": outcome.nll,
         "lower_bound": outcome.lower_bound,
         "status": outcome.status,
-        "message": outcome.message,
         "fallback": outcome.fallback,
         "n_eval": outcome.n_eval,
         "t_setup": outcome.t_setup / n_shared + before.t_setup,
@@ -187,14 +239,72 @@ def _row(
     }
 
 
-def _outcomes(data: Dataset, method: Method, given: pd.DataFrame | None) -> list[tuple[Outcome, float, float] | None]:
-    """The fits that `method` starts from, in the order of the data, each with its wall and its processor time."""
+def _estimates(problem: Problem, outcome: Outcome) -> dict:
+    """What a row says of the parameters: estimates, NaN where the choices tell nothing, with the names of those and the
+    method's own numbers for them; and the message, which names parameters outside the bounds."""
+    nothing = np.full(problem.shape, np.nan)
+    alpha, beta = (nothing if v is None else np.array(v, dtype=float) for v in (outcome.alpha, outcome.beta))
+    row = {"alpha": alpha, "beta": beta, "not_identified": "", "fillers": None, "message": outcome.message}
+    absent = outcome.alpha is None or outcome.beta is None
+    if absent or not (np.isfinite(alpha) & np.isfinite(beta) | silent(problem)).all():
+        return row | {"alpha": nothing, "beta": nothing}
+    low, high = problem.split(problem.lower), problem.split(problem.upper)
+    alpha, beta = (np.where(np.isnan(v), (low[k] + high[k]) / 2, v) for k, v in enumerate((alpha, beta)))
+    told_alpha, told_beta, unidentified = settle(problem, alpha, beta)
+    fillers = {"alpha": np.where(unidentified[0], alpha, np.nan), "beta": np.where(unidentified[1], beta, np.nan)}
+    alpha, beta = np.where(unidentified[0], np.nan, told_alpha), np.where(unidentified[1], np.nan, told_beta)
+    outside = [
+        f"{symbol} {low[k].min():g} to {high[k].max():g}"
+        for k, (symbol, value) in enumerate((("alpha", alpha), ("beta", beta)))
+        if ((value < low[k]) | (value > high[k])).any()
+    ]
+    names = problem.model.parameter_names(problem.n_arms)
+    return {
+        "alpha": alpha,
+        "beta": beta,
+        "not_identified": " ".join(name for name, flag in zip(names, unidentified.ravel(), strict=True) if flag),
+        "fillers": fillers if unidentified.any() else None,
+        "message": "; ".join([*filter(None, [outcome.message]), *(f"outside the bounds of {words}" for words in outside)]),
+    }
+
+
+def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given: pd.DataFrame | None) -> list:
+    """The fits that `method` starts from, in the order of the data, each with its wall and its processor time.
+
+    Raises InputError for fits that are not those of this data, model, bounds and of the method that is needed, once for
+    every episode.
+    """
     if method.needs is None:
         return [None] * len(data)
+    for column, expected in (
+        ("dataset", data.name),
+        ("model", model.name),
+        ("method", method.needs),
+        ("bounds", bounds.text()),
+    ):
+        strange = [value for value in given.get(column, [None]) if value != expected]
+        if strange:
+            raise InputError(f"given: found fits of {column} {strange[0]!r}, expected those of {column} {expected!r} alone")
+    twice = given["episode"][given["episode"].duplicated()]
+    if len(twice):
+        raise InputError(f"given: found two fits of episode {twice.iloc[0]}, expected one of each")
     rows = given.set_index("episode")
     absent = [int(number) for number in data.episodes if number not in rows.index]
     if absent:
         raise InputError(f"given: no fit of episode {absent[0]}, expected a row of method '{method.needs}' for each episode")
     kept = [f for f in Outcome.__dataclass_fields__ if f != "starts"]
-    found = rows.loc[data.episodes]
-    return [(Outcome(**{f: row[f] for f in kept}), row["t_wall"], row["t_cpu"]) for _, row in found.iterrows()]
+    found = []
+    for place, (number, row) in enumerate(rows.loc[data.episodes].iterrows()):
+        outcome = Outcome(**{f: row[f] for f in kept})
+        one = likelihood.problem(data, place, model, bounds)
+        words = complaint(outcome, one)
+        if not words and outcome.kernels is not None:
+            nll = one.nll_of_values(one.kernel_values(outcome.kernels))
+            if np.isfinite(outcome.nll) and abs(nll - outcome.nll) > SAME_NLL * max(abs(nll), 1.0):
+                words = (
+                    f"its nll is {outcome.nll:.6g}, that of its kernels on these choices {nll:.6g}; expected a fit of this data"
+                )
+        if words:
+            raise InputError(f"given: the fit of episode {number} is no such fit: {words}")
+        found.append((outcome, row["t_wall"], row["t_cpu"]))
+    return found

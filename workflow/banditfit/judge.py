@@ -9,6 +9,7 @@ from scipy.special import rel_entr
 from . import likelihood
 from .data import Dataset
 from .errors import InputError
+from .identification import complete, numbers
 from .likelihood import Problem, log_policy
 from .models import Bounds, get_model
 
@@ -21,22 +22,29 @@ CLAIM_TOLERANCE = 1e-6
 def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd.DataFrame:
     """Judges fits of one data set by one model; one row per fit, in the order given.
 
-    All fits of an episode are judged together: pass every method's fits in one table. `bounds` as in `fit`. Raises
-    InputError if the fits are of another data set or of several models.
+    All fits of an episode are judged together: pass every method's fits in one table. Each is held to the bounds that it was
+    made with (column `bounds`), or to `bounds` where that is given; only fits with the same bounds are compared with one
+    another. Raises InputError if the fits are of another data set or of several models.
 
     Columns beside those that identify the fit and its times:
     nll_claimed, nll     nats, the method's word and the recomputed value (both of the aligned likelihood)
     kl                   mean over steps of KL(true policy || fitted policy), nats; NaN without truth
     kl_mean_policy       likewise, of the mean policy of the posterior; NaN where the method gives none
-    alpha_error          Euclidean norm of the error, all arms and signals stacked; NaN without truth or parameters
+    alpha_error          Euclidean norm of the error, all arms and signals stacked, with the method's own numbers also for what
+                         is not identified, as published; NaN without truth or parameters
     beta_error           likewise
-    admissible           the fit has finite parameters inside the bounds; `outside`: it has finite parameters outside them
+    alpha_error_identified, beta_error_identified  the same over the identified parameters alone; NaN where none is
+    has_parameters       the fit has a finite number for every parameter that the choices tell, in the model's shape
+    not_identified       the names of the parameters that they do not tell (`identification`), such as "alpha[reward,3]"
+    admissible           the fit has parameters, all inside the bounds; `outside`: it has parameters, and some are not
     lower_bound          the method's bound on the nll of every admissible parameter; NaN where it has none
     bound_holds          that bound is at most the nll of every admissible fit of the episode; None without a bound
     best_nll, best_bound the lowest nll of an admissible fit, and the highest bound that holds, in this episode
     regret, gap          nll - best_nll and nll - best_bound, for admissible fits
+    guessing             the nll of equal probabilities for every arm, nats
     at_bound             the parameters that ended at a bound of non-zero width, such as "alpha[reward,0]=0"
-    claim_held           the claimed nll is the recomputed one, and the bound holds; None where nothing was claimed
+    claim_held           the claimed nll is the recomputed one, the bound holds, and the parameters are inside the bounds; None
+                         where nothing was claimed
     start_excess         what each start ended above the best one, nats of the likelihood that the method itself minimised,
                          shape (starts,); None where a fit has no starts
     """
@@ -47,16 +55,19 @@ def score(data: Dataset, fits: pd.DataFrame, bounds: Bounds | None = None) -> pd
     if strangers:
         raise InputError(f"fits to judge: found data set '{sorted(strangers)[0]}', expected '{data.name}'")
     model = get_model(names[0])
-    bounds = bounds or data.bounds_of(model)
+    if bounds is not None or "bounds" not in fits:
+        fits = fits.assign(bounds=(bounds or data.bounds_of(model)).text())
     data = data.select(fits["episode"].unique())
-    problems = {int(number): likelihood.problem(data, row, model, bounds) for row, number in enumerate(data.episodes)}
     truths = _truths(data, model.name)
-
-    judged = pd.DataFrame(
-        [_judge_one(problems[row.episode], truths.get(row.episode), row) for row in fits.itertuples()], index=fits.index
-    )
-    kept = fits.drop(columns="kernels", errors="ignore").rename(columns={"nll": "nll_claimed"})
-    table = pd.concat([kept, judged], axis=1)
+    position = {int(number): row for row, number in enumerate(data.episodes)}
+    boxes = {text: Bounds.read(text) for text in fits["bounds"].unique()}
+    problems = {
+        (number, text): likelihood.problem(data, position[number], model, boxes[text])
+        for number, text in fits[["episode", "bounds"]].drop_duplicates().itertuples(index=False)
+    }
+    judged = [_judge_one(problems[row.episode, row.bounds], truths.get(row.episode), row) for row in fits.itertuples()]
+    kept = fits.drop(columns=["kernels", "not_identified"], errors="ignore").rename(columns={"nll": "nll_claimed"})
+    table = pd.concat([kept, pd.DataFrame(judged, index=fits.index)], axis=1)
     if "run" not in table:
         table.insert(table.columns.get_loc("method") + 1, "run", table["method"])
     return _judge_together(table)
@@ -78,47 +89,57 @@ def _truths(data: Dataset, model: str) -> dict[int, tuple]:
 
 
 def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
-    has_parameters = bool(np.isfinite(fit.alpha).all() and np.isfinite(fit.beta).all())
-    row = dict.fromkeys(("nll", "kl", "kl_mean_policy", "alpha_error", "beta_error"), np.nan)
-    row |= {"admissible": False, "outside": False, "at_bound": ""}
+    row = dict.fromkeys(("nll", "kl", "kl_mean_policy"), np.nan)
+    row |= {f"{symbol}_error{which}": np.nan for which in ("", "_identified") for symbol in ("alpha", "beta")}
+    row |= {"has_parameters": False, "not_identified": "", "admissible": False, "outside": False, "at_bound": ""}
+    row["guessing"] = float((problem.choices >= 0).sum() * np.log(problem.n_arms))
     row["start_excess"] = None if fit.starts is None else np.array(fit.starts["nll"]) - min(fit.starts["nll"])
-    if has_parameters:
-        x = problem.values(fit.alpha, fit.beta)
-        theta = np.concatenate([np.ravel(fit.alpha), np.ravel(fit.beta)])
-        row["admissible"] = bool((theta >= problem.lower).all() and (theta <= problem.upper).all())
-        row["outside"] = not row["admissible"]
-        row["at_bound"] = _at_bound(problem, theta)
-    elif fit.kernels is not None:
-        x = problem.kernel_values(fit.kernels)
+    parameters = complete(problem, fit)
+    kernels = numbers(fit.kernels, (*problem.shape, problem.n_steps))
+    if parameters is not None:
+        alpha, beta, unidentified = parameters
+        theta = np.concatenate([alpha.ravel(), beta.ravel()])
+        inside = bool((theta >= problem.lower).all() and (theta <= problem.upper).all())
+        row |= {"has_parameters": True, "admissible": inside, "outside": not inside}
+        names = np.array(problem.model.parameter_names(problem.n_arms))
+        row["not_identified"] = " ".join(names[unidentified.ravel()])
+        row["at_bound"] = _at_bound(problem, theta, unidentified.ravel(), names)
+        x = problem.values(alpha, beta)
+    elif kernels is not None and np.isfinite(kernels).all():
+        x = problem.kernel_values(kernels)
     else:
         return row
     row["nll"] = problem.nll_of_values(x)
     if truth is not None:
-        true_log_policy, alpha, beta = truth
+        true_log_policy, *true = truth
         row["kl"] = float((np.exp(true_log_policy) * (true_log_policy - log_policy(x))).sum(axis=1).mean())
         if fit.posterior is not None and "policy" in fit.posterior:
             row["kl_mean_policy"] = float(rel_entr(np.exp(true_log_policy), fit.posterior["policy"]).sum(axis=1).mean())
-        row["alpha_error"] = float(np.linalg.norm(fit.alpha - alpha))
-        row["beta_error"] = float(np.linalg.norm(fit.beta - beta))
+        if parameters is not None:
+            for symbol, value, right, unknown in zip(("alpha", "beta"), (alpha, beta), true, unidentified, strict=True):
+                off = np.where(unknown, np.nan, value - right)
+                row[f"{symbol}_error"] = float(np.linalg.norm(value - right))
+                if not unknown.all():
+                    row[f"{symbol}_error_identified"] = (
+                        float(np.sqrt(np.nansum(off**2))) if np.isfinite(right).all() else np.nan
+                    )
     return row
 
 
-def _at_bound(problem: Problem, theta: np.ndarray) -> str:
-    width = problem.upper - problem.lower
-    near = 1e-6 * width
-    hit = (width > 0) & ((theta <= problem.lower + near) | (theta >= problem.upper - near))
-    names = [
-        f"{parameter}[{signal}]" if problem.model.shared else f"{parameter}[{signal},{arm}]"
-        for parameter in ("alpha", "beta")
-        for signal in problem.model.signals
-        for arm in range(problem.shape[1])
-    ]
+def _at_bound(problem: Problem, theta: np.ndarray, unidentified: np.ndarray, names: np.ndarray) -> str:
+    """The identified parameters at a bound: within a millionth of the width of the box, or of a sensitivity of one in the
+    signals' own units where the box is wider."""
+    own = problem.in_units(problem.own_unit())
+    scale = np.concatenate([np.ones(len(theta) // 2), np.repeat(own.unit, problem.shape[1])])
+    width = own.upper - own.lower
+    near = 1e-6 * np.minimum(width, 1.0)
+    hit = (width > 0) & ~unidentified & ((theta * scale <= own.lower + near) | (theta * scale >= own.upper - near))
     return " ".join(f"{names[k]}={theta[k]:.3g}" for k in np.flatnonzero(hit))
 
 
 def _judge_together(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that compare the fits of an episode with one another."""
-    episode = table["episode"]
+    episode = [table["episode"], table["bounds"]]
     best = table["nll"].where(table["admissible"]).groupby(episode).transform("min")
     slack = ROUNDING * best.abs().clip(lower=1.0)
     bounded = table["lower_bound"].notna()
@@ -130,5 +151,6 @@ def _judge_together(table: pd.DataFrame) -> pd.DataFrame:
     table["gap"] = (table["nll"] - table["best_bound"]).where(table["admissible"])
     claimed = table["nll_claimed"].notna() & table["nll"].notna()
     told = (table["nll_claimed"] - table["nll"]).abs() <= CLAIM_TOLERANCE * table["nll"].abs().clip(lower=1.0)
-    table["claim_held"] = (told & (holds | ~bounded)).astype(object).where(claimed | bounded, None)
+    sound = told & (holds | ~bounded) & ~table["outside"]
+    table["claim_held"] = sound.astype(object).where(claimed | bounded, None)
     return table

@@ -31,6 +31,8 @@ _TAYLOR = tuple(1.0 / math.factorial(n) for n in range(14))
 _ROUND = 1.5 * 2.0**52
 # Where a product of softmax denominators is turned into a logarithm: far below overflow for any number of arms.
 _FLUSH = 1e250
+# Sensitivities beyond this are as good as infinite, and their products with signals must not overflow.
+_LARGEST = 1e200
 
 
 @_compiled
@@ -261,7 +263,8 @@ class Problem:
     """One episode with a model and bounds: what every method minimises over.
 
     choices (steps,), starts (steps,), arms (steps,): the arm on which each step's signals fall (-1: none);
-    signals (signals, steps); lower, upper: the box of theta = (alpha.ravel(), beta.ravel()).
+    signals (signals, steps); lower, upper: the box of theta = (alpha.ravel(), beta.ravel()); unit (signals,): how many of the
+    user's units make one of each signal's here (`in_units`).
     """
 
     model: Model
@@ -272,10 +275,13 @@ class Problem:
     signals: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    unit: np.ndarray = None
     shape: tuple[int, int] = field(init=False)
 
     def __post_init__(self):
         object.__setattr__(self, "shape", self.model.shape(self.n_arms))
+        if self.unit is None:
+            object.__setattr__(self, "unit", np.ones(self.model.n_signals))
 
     @property
     def n_steps(self) -> int:
@@ -291,6 +297,17 @@ class Problem:
         this: its code scores the choice of step t + 1 with the value from before the signals of step t."""
         arms = np.where(self.starts, -1, np.roll(self.arms, 1))
         return replace(self, arms=arms, signals=np.roll(self.signals, 1, axis=1))
+
+    def in_units(self, unit: np.ndarray) -> "Problem":
+        """The same episode with signal s counted in units of unit[s], so that its sensitivities are unit[s] times as large.
+        Exact where `unit` holds powers of two."""
+        scale = np.concatenate([np.ones(len(self.lower) // 2), np.repeat(unit, self.shape[1])])
+        lower, upper = np.minimum(self.lower * scale, _LARGEST), np.minimum(self.upper * scale, _LARGEST)
+        return replace(self, signals=self.signals / unit[:, None], lower=lower, upper=upper, unit=self.unit * unit)
+
+    def own_unit(self) -> np.ndarray:
+        """The power of two nearest to the largest absolute value of each signal (signals,); 1 for a signal that is all zero."""
+        return power_of_two(np.abs(self.signals).max(axis=1))
 
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta, in the model's shape, of a theta vector."""
@@ -336,6 +353,11 @@ class Problem:
         return float(-log_policy(x[scored])[np.arange(len(scored)), self.choices[scored]].sum())
 
 
+def power_of_two(size: np.ndarray) -> np.ndarray:
+    """The powers of two nearest (by ratio) to sizes; 1 for a size of 0."""
+    return np.exp2(np.round(np.log2(np.where(size > 0.0, size, 1.0))))
+
+
 def log_policy(x: np.ndarray) -> np.ndarray:
     """Log choice probabilities log softmax(x) over the last axis."""
     shifted = x - x.max(axis=-1, keepdims=True)
@@ -345,7 +367,8 @@ def log_policy(x: np.ndarray) -> np.ndarray:
 def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
     """The fitting problem of the episode in position `row`, without its padding."""
     n_steps = data.n_steps[row]
-    choices, rewards, starts = (getattr(data, f)[row, :n_steps] for f in ("choices", "rewards", "starts"))
+    # Copies, so that no method can change the data.
+    choices, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
     lower, upper = model.box(data.n_arms, bounds)
     signals = model.signal_values(choices, rewards)
     return Problem(model, data.n_arms, choices, starts, choices, signals, lower, upper)

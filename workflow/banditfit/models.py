@@ -8,6 +8,7 @@ values are x(t) = sum_s z_s(t), and arm i is chosen with probability softmax(x(t
 arm but the chosen one, so one number per step describes it.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,6 +43,16 @@ class Bounds:
                     + (f" <= {most:g}" if np.isfinite(most) else ", both finite")
                 )
 
+    def text(self) -> str:
+        """The bounds as JSON, as a table of fits holds them; `read` reads it."""
+        return json.dumps({"alpha": list(map(float, self.alpha)), "beta": [list(map(float, pair)) for pair in self.beta]})
+
+    @classmethod
+    def read(cls, text: str) -> "Bounds":
+        """The bounds that `text` wrote."""
+        held = json.loads(text)
+        return cls(tuple(held["alpha"]), tuple(map(tuple, held["beta"])))
+
 
 @dataclass(frozen=True)
 class Model:
@@ -64,6 +75,23 @@ class Model:
     def signal_values(self, choices: np.ndarray, rewards: np.ndarray) -> np.ndarray:
         """The signals at the chosen arm, shape (signals, steps)."""
         return np.stack([SIGNALS[name](choices, rewards) for name in self.signals])
+
+    def units(self, reward_scale: float) -> np.ndarray:
+        """The power of two nearest to the size of each signal (signals,), for rewards of size `reward_scale`."""
+        return np.array([np.exp2(np.round(np.log2(reward_scale))) if name == "reward" else 1.0 for name in self.signals])
+
+    def default_box(self, reward_scale: float) -> Bounds:
+        """The default bounds for rewards of this size: `default_bounds`, which are for rewards up to 1, in units of it."""
+        scaled = [
+            (low / reward_scale, high / reward_scale) if name == "reward" else (low, high)
+            for name, (low, high) in zip(self.signals, self.default_bounds.beta, strict=True)
+        ]
+        return Bounds(self.default_bounds.alpha, tuple(scaled))
+
+    def parameter_names(self, n_arms: int) -> list[str]:
+        """The parameters in the order of theta, such as "alpha[reward]", or "beta[choice,0]" where arms have their own."""
+        arms = [""] if self.shared else [f",{arm}" for arm in range(n_arms)]
+        return [f"{symbol}[{signal}{arm}]" for symbol in SYMBOLS for signal in self.signals for arm in arms]
 
     def box(self, n_arms: int, bounds: Bounds) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds of theta = (alpha.ravel(), beta.ravel()), each of shape (2 * signals * q,)."""

@@ -61,6 +61,7 @@ OBJECTS = {
     "starts": pa.struct([(name, pa.list_(kind)) for name, kind in _STARTS.items()]),
     "diagnostics": pa.map_(pa.string(), pa.float64()),
     "posterior": pa.map_(pa.string(), _ARRAY),
+    "fillers": pa.map_(pa.string(), _ARRAY),
     "bound_holds": pa.bool_(),
     "claim_held": pa.bool_(),
 }
@@ -119,7 +120,7 @@ def _plain(value: Any) -> Any:
 def _restored(name: str, value: Any) -> Any:
     if name == "starts" and value is not None:
         return {key: [np.array(v) for v in items] if key in ("alpha", "beta") else items for key, items in value.items()}
-    if name == "posterior" and value is not None:
+    if name in ("posterior", "fillers") and value is not None:
         return {key: np.array(items) for key, items in value.items()}
     return np.array(value) if isinstance(value, list) else value
 

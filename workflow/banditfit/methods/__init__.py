@@ -4,62 +4,14 @@ to be told of it. Modules whose name starts with an underscore hold what several
 
 import pkgutil
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib import import_module
 from typing import Any, Literal, get_args, get_origin
 
-import numpy as np
-
 from ..errors import InputError
+from ..outcome import STATUSES, Outcome, Starts
 
-# The closed set of outcomes. Every fit ends in one of them, and its row is always written.
-STATUSES = {
-    "converged": "the method's own test of convergence was met",
-    "inaccurate": "the solver stopped at a point it calls inaccurate",
-    "limit": "an iteration, evaluation, node or time limit ended the fit",
-    "separable": "the likelihood has no finite optimum: some kernel separates the choices",
-    "not_converged": "the chains failed a diagnostic twice, the second time at greater length",
-    "failed": "no parameters came out; the message holds the solver's word",
-}
-
-
-@dataclass
-class Outcome:
-    """What a method returns for one episode. `alpha` and `beta` have the model's shape (NaN where the method does not
-    identify them), `kernels` (signals, q, steps) are free kernels where the method has them, `lower_bound` a bound on the
-    nll of every admissible parameter. `nll` is the method's own claim; the judge recomputes it.
-    Times are in seconds: `t_setup` building the problem, `t_solve` solving it, `t_published` what the published study
-    would have counted (where that differs from the wall clock). `diagnostics` are named numbers of the fit; `posterior`
-    holds arrays where the method describes a posterior: alpha_NAME and beta_NAME in the model's shape for each NAME of
-    median, lower, upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
-
-    status: str
-    alpha: np.ndarray | None = None
-    beta: np.ndarray | None = None
-    kernels: np.ndarray | None = None
-    nll: float = np.nan
-    lower_bound: float = np.nan
-    message: str = ""
-    fallback: str = ""
-    n_eval: int = 0
-    t_setup: float = 0.0
-    t_solve: float = 0.0
-    t_published: float | None = None
-    starts: "Starts | None" = None
-    diagnostics: dict[str, float] | None = None
-    posterior: dict[str, np.ndarray] | None = None
-
-
-@dataclass
-class Starts:
-    """Every start of a multi-start fit: `nll` (starts,), end points `alpha`, `beta` (starts, signals, q), evaluations
-    `n_eval` (starts,) and the solver's own words `message` (starts,)."""
-
-    nll: list[float] = field(default_factory=list)
-    alpha: list[np.ndarray] = field(default_factory=list)
-    beta: list[np.ndarray] = field(default_factory=list)
-    n_eval: list[int] = field(default_factory=list)
-    message: list[str] = field(default_factory=list)
+__all__ = ["STATUSES", "Method", "Outcome", "Starts", "get_method", "method_names"]
 
 
 @dataclass(frozen=True)
