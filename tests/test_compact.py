@@ -17,14 +17,10 @@ def runs():
 
 
 @pytest.fixture(scope="module")
-def data():
-    return bf.simulate(
+def scores(runs):
+    data = bf.simulate(
         "tiny", "forgetting", p_reward=(0.8, 0.3), p_switch=0.05, n_episodes=4, n_steps=40, seed=3, beta=((0.0, 5.0),)
     )
-
-
-@pytest.fixture(scope="module")
-def scores(data, runs):
     fits = []
     for run in runs:
         fitted = bf.fit(data, "forgetting", run.entry.method, settings=run.settings)
@@ -32,10 +28,9 @@ def scores(data, runs):
     return bf.score(data, pd.concat(fits, ignore_index=True))
 
 
-def test_tables_of_compact_scores_say_the_same(data, scores, runs):
+def test_tables_of_compact_scores_say_the_same(scores, runs):
     kept = compact.compact(scores, runs)
-    counted = lambda scores, runs: tables.outcomes(scores, runs, {"tiny": data})  # noqa: E731
-    for make in (tables.summarise, tables.attribute, tables.compare, counted):
+    for make in (tables.summarise, tables.attribute, tables.compare, tables.outcomes):
         pd.testing.assert_frame_equal(make(kept, runs), make(scores, runs), rtol=4e-3, atol=1e-8)
     fine = lambda t: tables.summarise(t, runs).query("metric in ('kl', 'alpha_error', 'beta_error', 'regret', 'nll')")  # noqa: E731
     pd.testing.assert_frame_equal(fine(kept), fine(scores), rtol=3e-4, atol=1e-8)

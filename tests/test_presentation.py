@@ -66,7 +66,7 @@ def study(datasets, runs, how):
         tables={
             "summary": summary,
             "compared": compared,
-            "outcomes": tables.outcomes(scores, runs, held),
+            "outcomes": tables.outcomes(scores, runs),
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
@@ -230,7 +230,7 @@ def test_outcomes_count_every_fit_once(known):
     scores = results.scores.copy()
     scores["fallback"] = np.where(scores["run"] == "cvx", "looser tolerances", "")
     scores.loc[(scores["run"] == "cvx") & (scores["episode"] == 0), "bound_holds"] = False
-    counts = tables.outcomes(scores, results.runs, results.data)
+    counts = tables.outcomes(scores, results.runs)
     assert counts["n"].sum() == len(scores) == counts[list(STATUSES)].to_numpy().sum()
     convex = counts[counts["run"] == "cvx"]
     assert convex["bounds"].tolist() == [3, 3] and convex["bounds_beaten"].tolist() == [1, 1]
@@ -404,7 +404,7 @@ def rendered(results, path, scores=None):
     compared = tables.compare(scores, results.runs)
     made_anew = {
         "compared": compared,
-        "outcomes": tables.outcomes(scores, results.runs, results.data),
+        "outcomes": tables.outcomes(scores, results.runs),
         "attribution": tables.attribute(scores, results.runs),
         "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "run", "coverage"])),
     }

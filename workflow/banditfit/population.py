@@ -20,12 +20,13 @@ from . import likelihood
 from .data import Dataset
 from .errors import InputError
 from .fitting import derive_seed, fit
+from .identification import complete
 from .likelihood import Problem, log_policy
 from .methods import get_method
 from .methods._population import Z_95, Population, begin, estimate, expect, standard_errors
 from .methods._population import learn as _learn
 from .models import Bounds, get_model
-from .tables import complete
+from .tables import complete as complete_scores
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
@@ -72,13 +73,6 @@ class _Participants(Sequence):
         return likelihood.problem(self.data, row, self.model, self.bounds)
 
 
-def parameter_names(model: str, n_arms: int) -> list[str]:
-    """The parameters in the order of theta, such as "alpha[reward]", or "beta[choice,0]" where arms have their own."""
-    family = get_model(model)
-    arms = [""] if family.shared else [f",{arm}" for arm in range(n_arms)]
-    return [f"{symbol}[{signal}{arm}]" for symbol in ("alpha", "beta") for signal in family.signals for arm in arms]
-
-
 def parameters(
     data: Dataset,
     model: str,
@@ -105,7 +99,7 @@ def parameters(
     mean, sd = _moments(found)
     table = pd.DataFrame(
         {
-            "parameter": parameter_names(model, data.n_arms),
+            "parameter": get_model(model).parameter_names(data.n_arms),
             "participants": len(data),
             "mean": mean,
             "mean_se": mean_se,
@@ -184,7 +178,7 @@ def held_out(
                         values[run][row] = problems[row].values(*problems[row].split(theta))
         else:
             fits = fit(early, model, method, settings=dict(settings), bounds=bounds, seed=seed)
-            values[run] = [_values(one, row) for one, row in zip(problems, fits.itertuples(), strict=True)]
+            values[run] = [_values(*three) for three in zip(problems, early_problems, fits.itertuples(), strict=True)]
     rows = []
     for row, one in enumerate(problems):
         late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (one.choices >= 0))
@@ -195,21 +189,16 @@ def held_out(
     return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "run", "n_scored", "nll"])
 
 
-def _values(one: Problem, row) -> np.ndarray:
-    """x(t) of a fit to an episode's first trials, over all of its trials."""
-    alpha, beta = whole_parameters(row)
-    if np.isfinite(alpha).all() or row.kernels is None:
+def _values(one: Problem, early: Problem, row) -> np.ndarray:
+    """x(t) of a fit to an episode's first trials, `early`, over all of its trials; NaN where the fit failed. A parameter that
+    the first trials do not identify has the value that the method itself had."""
+    if (parameters := complete(early, row)) is not None:
+        alpha, beta, _ = parameters
         return one.values(alpha, beta)
+    if row.kernels is None:
+        return np.full((one.n_steps, one.n_arms), np.nan)
     unseen = one.n_steps - row.kernels.shape[-1]  # lags longer than what was fitted have no weight
     return one.kernel_values(np.pad(row.kernels, ((0, 0), (0, 0), (0, unseen))))
-
-
-def whole_parameters(row) -> tuple[np.ndarray, np.ndarray]:
-    """alpha and beta of a row of a fit table, for its policy: where the choices say nothing of a parameter, what the method
-    itself had there. NaN where a fit has no parameters at all."""
-    fillers = getattr(row, "fillers", None) or {}
-    whole = lambda name, held: np.where(np.isfinite(held), held, fillers.get(name, np.nan))  # noqa: E731
-    return whole("alpha", row.alpha), whole("beta", row.beta)
 
 
 def summarise_held_out(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -280,7 +269,7 @@ def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None =
 
     Columns of `external_validity`, with the dataset first. No rows where there is neither, or for runs with fewer than four
     participants; raises InputError as `read_criterion` and `external_validity` do."""
-    scores = complete(scores)
+    scores = complete_scores(scores)
     held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool)
     given = scores[held.astype(bool)]
     given = given[given.groupby("run")["run"].transform("size") > 3]

@@ -138,13 +138,15 @@ def read_csv(path: str | Path) -> pd.DataFrame:
 
 def complete(scores: pd.DataFrame) -> pd.DataFrame:
     """Judged scores as all tables and figures take them. Columns that scores stored by an earlier version lack are filled in:
-    `has_parameters` by what the judge said of the box, `not_identified` by "" and the errors over identified parameters by
-    NaN. A fit outside the box has no metric of accuracy (JUDGED): it stays out of every median, and is counted as outside."""
+    `has_parameters` by what the judge said of the box, `not_identified` by "", and by NaN the errors over identified
+    parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of every
+    median, and is counted as outside."""
     filled = {
         "has_parameters": scores["admissible"].astype(bool) | scores["outside"].astype(bool),
         "not_identified": "",
         "alpha_error_identified": np.nan,
         "beta_error_identified": np.nan,
+        "guessing": np.nan,
     }
     scores = scores.assign(**{name: value for name, value in filled.items() if name not in scores})
     within = ~scores["outside"].astype(bool)
@@ -219,7 +221,7 @@ def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return (at(lower) + at(upper)) / 2
 
 
-def outcomes(scores: pd.DataFrame, runs: Iterable[Run], data: Mapping[str, Dataset]) -> pd.DataFrame:
+def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
     method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
     admissible fit; fits `at_bound` of the box and which (`at_bound_names`, such as "beta[reward]=20 (35)"); fits `outside` it
@@ -227,12 +229,11 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run], data: Mapping[str, Datas
     them on.
 
     Of the fits with admissible parameters, `estimates`: those `above` the best fit known of the episode by more than CERTIFIED
-    nats, those `guessing` (an nll no lower than that of choosing at random) and those of them for which a better fit is
-    known, `guessing_above`. Of all fits: those with a parameter `unidentified`, and how many `unidentified_parameters`
-    there are. `data` are the data sets by name, of which the scored choices are counted."""
+    nats, those no better than `guessing` (an nll no lower than that of choosing at random) and those of them for which a
+    better fit is known, `guessing_above` (both NaN for scores that lack the nll of guessing). Of all fits: those with a
+    parameter `unidentified`, and how many `unidentified_parameters` there are."""
     runs, rows = list(runs), []
     hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
-    chance = {name: dict(zip(held.episodes, _guessing(held), strict=True)) for name, held in data.items()}
     for dataset, run, fits in groups(complete(scores), runs):
         own = run not in hand_on
         named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
@@ -241,7 +242,8 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run], data: Mapping[str, Datas
         edges = pd.Series([name for text in fits["at_bound"] for name in edges_of(text)], dtype=object)
         fitted = fits[fits["admissible"].astype(bool)]
         above = fitted["regret"] > CERTIFIED
-        guessing = fitted["nll"] >= (1.0 - GUESS) * fitted["episode"].map(chance[dataset])
+        guessing = fitted["nll"] >= (1.0 - GUESS) * fitted["guessing"]
+        told = fits["guessing"].notna().all()
         unidentified = fits["not_identified"].str.split().str.len()
         rows.append(
             {
@@ -262,18 +264,13 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run], data: Mapping[str, Datas
                 "outside": int(fits["outside"].sum()),
                 "estimates": len(fitted),
                 "above": int(above.sum()),
-                "guessing": int(guessing.sum()),
-                "guessing_above": int((guessing & above).sum()),
+                "guessing": int(guessing.sum()) if told else np.nan,
+                "guessing_above": int((guessing & above).sum()) if told else np.nan,
                 "unidentified": int((unidentified > 0).sum()),
                 "unidentified_parameters": int(unidentified.sum()),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _guessing(data: Dataset) -> np.ndarray:
-    """The nll of choosing at random, per episode."""
-    return (data.choices >= 0).sum(axis=1) * np.log(data.n_arms)
 
 
 def _counted(names: pd.Series) -> str:

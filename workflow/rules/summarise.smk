@@ -4,10 +4,9 @@
 rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
-        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         coverage="results/{study}/tables/coverage.csv",
         published=ROOT / "config/published/published_tables.csv",
-        library=sources("tables", "published", "guide", "data", "stored"),
+        library=sources("tables", "published", "guide", "stored"),
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",

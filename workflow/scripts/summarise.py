@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit import data, guide, published
+from banditfit import guide, published
 from banditfit.stored import intact
 from banditfit.tables import attribute, compare, outcomes, read_csv, read_table, summarise, write_csv
 
@@ -17,11 +17,10 @@ summary = summarise(scores, runs)
 compared = compare(scores, runs)
 theirs = published.read_published(snakemake.input.published)
 comparison = published.compare(summary, runs, theirs, catalogue)
-held = {dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)}
 tables = {
     "summary": summary,
     "compared": compared,
-    "outcomes": outcomes(scores, runs, held),
+    "outcomes": outcomes(scores, runs),
     "comparison": comparison,
     "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
     "attribution": attribute(scores, runs),

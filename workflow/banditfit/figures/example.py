@@ -6,9 +6,9 @@ from matplotlib.lines import Line2D
 
 from .. import likelihood
 from ..entries import main_runs
+from ..identification import complete
 from ..likelihood import log_policy
 from ..models import get_model
-from ..population import whole_parameters
 from ..tables import Results
 from ._style import INK, WIDTH, FigureSpec, Nothing, datasets_of, label_of, legend, line_of, run_handles, widths
 
@@ -42,8 +42,9 @@ def _example(results: Results) -> Figure:
     drawn, candidates = [], main_runs(results.runs)
     for run, width in zip(candidates, widths(candidates) / 1.6, strict=True):
         for fit in fits[fits["run"] == run.id].itertuples():
-            alpha, beta = whole_parameters(fit)
-            if np.isfinite(alpha).all() and np.isfinite(beta).all():
+            parameters = complete(problem, fit)
+            if parameters is not None:
+                alpha, beta, _ = parameters
                 fitted = policy(problem.values(alpha, beta))
             elif fit.kernels is not None:
                 fitted = policy(problem.kernel_values(fit.kernels))

@@ -297,8 +297,8 @@ class Page:
             worst = unknown.loc[(unknown["unidentified"] / unknown["n"]).idxmax()]
             said.append(
                 f"Parameters that the scored choices say nothing of are not estimated: in up to {count(worst['unidentified'])}"
-                f" of {counted(int(worst['n']), 'fit')} of a method. They are left out of intervals, correlations, figures and the"
-                " errors over identified parameters."
+                f" of {counted(int(worst['n']), 'fit')} of a method. They are left out of intervals, correlations, figures and"
+                " the errors over identified parameters."
             )
         return said
 
