@@ -340,6 +340,8 @@ def _profile_best(evidence: Evidence) -> list[Case]:
             value, low, high = _median(fits["kl"].dropna().to_numpy()) / theirs.min()
             what = "median policy KL of profile to the lowest published median but MC's"
             cases.append(Case(dataset, what, value, low, high, len(fits), _side(low, high, 1.0, below=True)))
+    if not cases:
+        raise NotTested("this study has no published data set of that model to hold its accuracy against")
     for other in ("cvx", "cvx_t", "cvx_loc", "cvx_loc_t", "d_loc"):
         try:
             cases += _times(evidence, "profile", other, 1.0, model="forgetting")

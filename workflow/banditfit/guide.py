@@ -62,7 +62,7 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
             "maxima": estimates & (fits["regret"] <= CERTIFIED),
             "intervals": estimates
             & fits["posterior"].map(lambda held: held is not None and "alpha_lower" in held).astype(bool),
-            "proofs": estimates & proved(fits),
+            "proofs": proved(fits),
         }
         rows.append(
             {
@@ -91,9 +91,9 @@ def ended_well(fits: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def proved(fits: pd.DataFrame) -> "pd.Series[bool]":
-    """Which of these scores are admissible fits within PROVED nats of their own bound, where that bound holds."""
+    """Which of these scores are admissible fits that ended well, within PROVED nats of their own bound, where that holds."""
     gap = fits["regret"] + (fits["best_nll"] - fits["lower_bound"])
-    return fits["bound_holds"].eq(True) & fits["admissible"].astype(bool) & (gap <= PROVED + 1e-9)
+    return ended_well(fits) & fits["bound_holds"].eq(True) & fits["admissible"].astype(bool) & (gap <= PROVED + 1e-9)
 
 
 def call(run: Run) -> str:

@@ -27,6 +27,7 @@ from .methods._population import Z_95, Population, begin, estimate, expect, stan
 from .methods._population import learn as _learn
 from .models import Bounds, get_model
 from .tables import complete as complete_scores
+from .tables import whole
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
@@ -267,10 +268,11 @@ def validity(data: Dataset, scores: pd.DataFrame, criterion: str | Path | None =
     or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
     parameter in units of its sd and normal noise of sd NOISE.
 
-    Columns of `external_validity`, with the dataset first. No rows where there is neither, or for runs with fewer than four
+    Columns of `external_validity`, with the dataset first. Runs of fewer participants than others are left out, as they would
+    be compared over other people. No rows where there is neither, or for runs with fewer than four
     participants; raises InputError as `read_criterion` and `external_validity` do."""
     scores = complete_scores(scores)
-    held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool)
+    held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool) & whole(scores)
     given = scores[held.astype(bool)]
     given = given[given.groupby("run")["run"].transform("size") > 3]
     tables = []

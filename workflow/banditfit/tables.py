@@ -166,6 +166,13 @@ def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def whole(scores: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a fit is of a run that fitted every episode of its data set that any run fitted: others are of other people,
+    and are compared with none."""
+    every = scores.groupby("dataset")["episode"].transform("nunique")
+    return scores.groupby(["dataset", "run"])["episode"].transform("nunique") == every
+
+
 def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The medians that may be held against one another: per dataset and metric those of the main runs that fitted every
     episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
@@ -177,7 +184,8 @@ def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     rows = []
     for dataset, fits in scores.groupby("dataset", sort=False):
         every = fits["episode"].nunique()
-        held = {run: part.set_index("episode") for _, run, part in groups(fits, main_runs(runs)) if len(part) == every}
+        shown = groups(fits[whole(fits)], main_runs(runs))
+        held = {run: part.set_index("episode") for _, run, part in shown}
         for name, metric in METRICS.items():
             values = pd.DataFrame({run: part[name].astype(float) for run, part in held.items()})
             values = values.where(np.isfinite(values))
@@ -290,8 +298,10 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
 
         total = nll - bound = poor_fit (nll - best_nll) + undecided (best_nll - best_bound) + loose (best_bound - bound)
 
-    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run."""
+    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run, nor for runs
+    of fewer episodes than others (`whole`)."""
     runs, scores = list(runs), complete(scores)
+    scores = scores[whole(scores)]
     bounding = [run.id for run in runs if run.entry.published == "CVX"]
     source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
     fits = scores[scores["admissible"].astype(bool)].merge(

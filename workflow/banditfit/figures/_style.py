@@ -90,9 +90,14 @@ def broken(label: str, width: int = LABEL) -> str:
     return "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 1], lines[LINES - 1][: width - 1] + "…"])
 
 
+def short(label: str, width: int = 34) -> str:
+    """A label in one line of at most `width` letters, cut in the middle: what tells two apart stands at either end."""
+    return label if len(label) <= width else f"{label[: width // 2]}…{label[-width // 2 + 1 :]}"
+
+
 def name_of(run: Run) -> str:
-    """The label of a run's method, on the axis where methods stand."""
-    return broken(run.entry.label, 30)
+    """The label of a run's method, on the axis where methods stand, a line each."""
+    return short(run.entry.label)
 
 
 def marker_of(entry: Entry) -> str:
@@ -214,14 +219,17 @@ def method_dot(entry: Entry) -> Line2D:
 def legend(figure: Figure, handles: list, columns: int = 5) -> None:
     """A legend below the figure, with as many columns as its labels leave room for."""
     for handle in handles:
-        label = broken(handle.get_label())
+        label = broken(handle.get_label(), 36)
         # matplotlib leaves out labels that begin with an underscore; a space of no width makes it one like any other.
         handle.set_label(f"\u200b{label}" if label.startswith("_") else label)
     longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
     fitting = int(figure.get_figwidth() * 16 / (longest + 6))  # letters to an inch, and what a handle takes
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=max(1, min(len(handles), columns, fitting)), handlelength=1.6
-    )
+    ncols = max(1, min(len(handles), columns, fitting))
+    # Rows beyond the first two would be taken from the panels.
+    lines = max(len(handle.get_label().splitlines()) for handle in handles)
+    rows = -(-len(handles) // ncols) + (lines - 1)
+    figure.set_figheight(figure.get_figheight() + 0.15 * max(rows - 2, 0))
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, handlelength=1.6)
 
 
 def widths(runs: list[Run]) -> np.ndarray:

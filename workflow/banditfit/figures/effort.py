@@ -7,7 +7,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..methods._local import SOLVERS
-from ..published import ENOUGH
 from ..tables import METRICS, Results, start_table
 from ._style import (
     FAINT,
@@ -15,7 +14,6 @@ from ._style import (
     WIDTH,
     FigureSpec,
     Nothing,
-    broken,
     datasets_of,
     grid,
     label_of,
@@ -27,6 +25,7 @@ from ._style import (
     panel_rows,
     published_median,
     runs_of,
+    short,
     values_of,
     x_label,
 )
@@ -85,8 +84,13 @@ def _solvers(results: Results) -> Figure:
                 if len(found) == 0 or found["n"].iloc[0] == 0:
                     continue
                 ax.hlines(y, found["q25"], found["q75"], color=run.entry.colour, linewidth=1.0, alpha=0.7)
-                few = found["n"].iloc[0] < ENOUGH * most[dataset]
-                look = {"color": run.entry.colour, "markersize": 3.6, "fillstyle": "none" if few else "full"}
+                few = found["n"].iloc[0] < most[dataset]
+                look = {
+                    "color": run.entry.colour,
+                    "markersize": 4.2,
+                    "fillstyle": "none" if few else "full",
+                    "markeredgewidth": 0.7,
+                }
                 ax.plot(found["median"], y, marker_of(run.entry), **look)
             log_axis(ax.xaxis)
             ax.grid(axis="x")
@@ -120,7 +124,7 @@ def _starts(results: Results) -> Figure:
                 share = np.mean(excess <= limit) if len(excess) else 0.0
                 ax.barh(y, share - left, left=left, height=0.72, color=colour, linewidth=0)
                 left = share
-        ax.set_yticks(range(len(shown)), [broken(run.label, 30) for run in shown])
+        ax.set_yticks(range(len(shown)), [short(run.label) for run in shown])
         ax.set_ylim(len(shown) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.set_xlim(0, 1)

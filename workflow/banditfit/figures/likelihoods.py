@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..entries import main_runs
-from ..tables import CERTIFIED, Results, attribute
+from ..tables import CERTIFIED, Results, attribute, whole
 from ._style import (
     FAINT,
     FLOOR,
@@ -58,7 +58,7 @@ STEP = 1 / 30  # decades: distribution functions step no finer than a dot on a s
 
 
 def _regrets(results: Results) -> Figure:
-    scores = results.scores[np.isfinite(results.scores["regret"])]
+    scores = results.scores[np.isfinite(results.scores["regret"]) & whole(results.scores)]
     if scores.empty:
         return Nothing("no fit of this study has admissible parameters")
     datasets = datasets_of(results, scores)

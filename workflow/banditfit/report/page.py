@@ -154,13 +154,13 @@ class Page:
             )
         labels = {run.id: run.label for run in self.runs}
         whole = self.counts["dataset"].map(self.counts.groupby("dataset")["n"].max())
-        short = self.counts[self.counts["n"] < whole].assign(whole=whole)
+        short = self.counts.assign(whole=whole)[self.counts["n"] < whole]
         if len(short):
             solvers = {run.id: run.local_solver or run.label for run in self.runs}
             said.append(
                 "Some runs fit the first episodes of a data set alone, and their medians are of those:"
-                f" {listed(_shortened(part, self.label) for part in _by(short, solvers))}. They are compared with no other run,"
-                " and held against no published figure if they are fewer than half."
+                f" {listed(_shortened(part, self.label) for part in _by(short, solvers))}. They are compared with no other run"
+                f"{', and held against no published figure if they are fewer than half' if len(self.comparison) else ''}."
             )
         lost = self.counts.groupby("run", sort=False)["failed"].sum()
         lost = lost[lost > 0]
