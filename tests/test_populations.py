@@ -102,18 +102,18 @@ def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
 
 
 def test_what_is_not_identified_is_left_out_of_intervals_and_correlations(results, tmp_path):
-    data, scores = results.data["mine"], results.scores.copy()
+    data, scores = results.data["mine"], results.scores.reset_index(drop=True)
     whole = population.coverage(data, scores).set_index(["run", "parameter"])["n"]
-    for row in (0, 1):  # by gem, of the first two participants
-        place = scores.index[(scores["method"] == "gem") & (scores["episode"] == row)][0]
-        scores.at[place, "alpha"] = np.full((1, 1), np.nan)
+    untold = (scores["method"] == "gem") & (scores["episode"] < 2)
+    alphas = [np.full((1, 1), np.nan) if blank else alpha for blank, alpha in zip(untold, scores["alpha"], strict=True)]
+    scores["alpha"] = pd.Series(alphas, index=scores.index, dtype=object)
     part = population.coverage(data, scores).set_index(["run", "parameter"])["n"]
     assert part["gem", "alpha"] == whole["gem", "alpha"] - 2 and part["gem", "beta"] == whole["gem", "beta"]
     path = tmp_path / "traits.csv"
     path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
     n = population.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])["n"]
     assert n["gem", "alpha[0,0]", "pearson"] == len(data) - 2 and n["gem", "beta[0,0]", "pearson"] == len(data)
-    scores["alpha"] = [np.full((1, 1), np.nan)] * len(scores)
+    scores["alpha"] = pd.Series([np.full((1, 1), np.nan)] * len(scores), index=scores.index, dtype=object)
     table = population.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])
     assert np.isnan(table.loc[("gem", "alpha[0,0]", "pearson"), "r"]) and np.isfinite(
         table.loc[("gem", "beta[0,0]", "pearson"), "r"]

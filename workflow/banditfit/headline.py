@@ -88,7 +88,10 @@ def _sentences(
             f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
             f" least mean policy KL in {(cells['winner'] == 'gem').sum()}."
         )
-    lines.append("* **What to use**, by what you want; the report says on which data, and at which cost:")
+    lines.append(
+        "* **What to use**, by what you want, of the methods whose fits ended well by the judge's count in nine of ten, with"
+        " the name that `bf.fit` knows it by; the report says on which data, and at which cost:"
+    )
     lines += [f"  * {need.words}: {_picks(guide, study.catalogue, need)}" for need in NEEDS]
     return lines
 
@@ -96,11 +99,12 @@ def _sentences(
 def _picks(guide: pd.DataFrame, catalogue: Mapping[str, Any], need: Need) -> str:
     """The methods that serve a need best on one of the data sets or more, and the data sets where none does."""
     picks = {entry.label: recommend(guide, dataset, need) for dataset, entry in catalogue.items()}
-    labels = list(dict.fromkeys(pick["label"] for pick in picks.values() if pick is not None))
+    named = [f"{pick['label']} (`{pick['run'].split('.')[0]}`)" for pick in picks.values() if pick is not None]
+    labels = list(dict.fromkeys(named))
     lacking = [label for label, pick in picks.items() if pick is None]
     if not labels:
         return "none here"
-    return listed(labels) + (f" (none on {listed(lacking)})" if lacking else "")
+    return listed(labels) + (f"; none on {listed(lacking)}" if lacking else "")
 
 
 def main(arguments: list[str]) -> None:
