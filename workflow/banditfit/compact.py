@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from .entries import Run, main_runs
-from .tables import as_arrow, write_parquet
+from .tables import as_arrow, edges_of, write_parquet
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
@@ -28,14 +28,15 @@ POSTERIOR = ("_sd", "_lower", "_upper")
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
-    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` says only whether.
+    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
+    not arms.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
     table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
     for column in ("regret", "gap"):
         table[column] = np.round(table[column] / LEAST) * LEAST
-    table["at_bound"] = table["at_bound"].astype(bool)
+    table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
     for column in table.select_dtypes("float").columns.difference(WHOLE):
         bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
         table[column] = rounded(table[column].to_numpy(), bits)

@@ -25,6 +25,7 @@ rule report:
         manifest="results/{study}/manifest.json",
         tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
+        empty="results/{study}/figures/empty.json",
         library=sources("report", "tables", "stored"),
         templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
     output:

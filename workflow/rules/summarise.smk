@@ -10,7 +10,7 @@ rule summarise:
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",
-            table=["summary", "outcomes", "comparison", "reproduction", "attribution", "guide"],
+            table=["summary", "compared", "outcomes", "comparison", "reproduction", "attribution", "guide"],
         ),
     log:
         "logs/{study}/summarise.log",

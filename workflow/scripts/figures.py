@@ -1,5 +1,6 @@
 """Draws every figure from the stored tables."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -19,5 +20,10 @@ results = Results(
     catalogue=snakemake.params.catalogue,
     data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
 )
+folder, empty = Path(snakemake.output.empty).parent, []
 for name in figures.FIGURES:
-    figures.save(figures.draw(name, results), Path(snakemake.output[0]).with_name(name))
+    figure = figures.draw(name, results)
+    figures.save(figure, folder / name)
+    if isinstance(figure, figures.Nothing):
+        empty.append(name)
+Path(snakemake.output.empty).write_text(json.dumps(empty) + "\n")

@@ -1,5 +1,6 @@
 """Writes the report."""
 
+import json
 from pathlib import Path
 
 from banditfit.programs import log_to
@@ -10,6 +11,7 @@ from banditfit.tables import read_csv
 
 log_to(snakemake.log[0])
 
+empty = intact(lambda path: json.loads(Path(path).read_text()), snakemake.input.empty)
 render(
     snakemake.output[0],
     title=snakemake.params.title,
@@ -17,5 +19,5 @@ render(
     tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
     runs=snakemake.params.runs,
     catalogue=snakemake.params.catalogue,
-    figures={Path(path).stem: path for path in snakemake.input.figures},
+    figures={Path(path).stem: path for path in snakemake.input.figures if Path(path).stem not in empty},
 )

@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ._columns import (
+    _EPS,
     Box,
     Episode,
-    _EPS,
     _cell_bound,
     _compiled,
     _geometric_column,
