@@ -23,14 +23,12 @@ Solver = Literal["Nelder-Mead", "L-BFGS-B", "TNC", "SLSQP", "Powell", "trust-con
 
 # How often one start may leave a point that is no minimum, and how often the solver may go on from an end of its own.
 _ESCAPES = 10
-_RESTARTS = 3
+_RESTARTS = 5
 # Ends whose values differ by less than this share of what counts as nothing are one end.
 _SAME = 0.01
 # Random starts lie at most this far above a lower bound. Sensitivities of signals of size one are below 20 in people; a start
 # far beyond makes every choice certain, and the gradient vanishes.
 _START_WIDTH = 20.0
-# Where curvature is negative, the quadratic model is trusted for this distance, in units of the parameters.
-_TRUSTED = 0.1
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ class Search:
                 after = self._leave(verdict.ways_out)
             elif not verdict.ways_out and restarts < _RESTARTS:
                 restarts += 1
-                after = self._minimise(end.theta, verdict.scale)
+                after = self._go_on(end, verdict.scale)
             else:
                 break
             n_eval += after.n_eval
@@ -168,19 +166,29 @@ class Search:
             words.append(f"went on from the solver's own end, {restarts} time{'s'[: restarts > 1]}")
         return replace(end, n_eval=n_eval, message="; ".join(words))
 
-    def _minimise(self, start: np.ndarray, scale: np.ndarray | None = None) -> Found:
-        """One run of the solver, which sees the parameters in units of `scale`, if given."""
+    def _minimise(self, start: np.ndarray) -> Found:
         o = self.objective
-        if scale is None:
-            return minimise(o.value, o.value_and_gradient, o.lower, o.upper, start, self.solver)
+        return minimise(o.value, o.value_and_gradient, o.lower, o.upper, start, self.solver)
 
-        def scaled(theta):
-            value, gradient = o.value_and_gradient(theta * scale)
-            return value, gradient * scale
+    def _go_on(self, end: Found, scale: np.ndarray) -> Found:
+        """The solver's next end, if it starts at `end` and sees parameters in units of `scale` and values above that of `end`:
+        its tolerances, made for numbers around one, then ask for more."""
+        o = self.objective
 
-        end = minimise(lambda theta: o.value(theta * scale), scaled, o.lower / scale, o.upper / scale, start / scale, self.solver)
-        theta = np.clip(end.theta * scale, o.lower, o.upper)
-        return replace(end, theta=theta, value=float(o.value(theta)))
+        def value_and_gradient(scaled):
+            value, gradient = o.value_and_gradient(scaled * scale)
+            return value - end.value, gradient * scale
+
+        after = minimise(
+            lambda scaled: o.value(scaled * scale) - end.value,
+            value_and_gradient,
+            o.lower / scale,
+            o.upper / scale,
+            end.theta / scale,
+            self.solver,
+        )
+        theta = np.clip(after.theta * scale, o.lower, o.upper)
+        return replace(after, theta=theta, value=float(o.value(theta)))
 
     def _leave(self, ways_out: list[np.ndarray]) -> Found:
         """The end of a search from the way out that no earlier start took; where all are taken, the lowest of theirs, at no
@@ -210,33 +218,31 @@ def ways_from_zero(
     return rates[places], best[places], gain[places]
 
 
-def curved(hessian: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """How far a step in each parameter alone goes until curvature makes it cost 1/2, at most across the box."""
-    width = np.where(upper > lower, upper - lower, 1.0)
-    curvature = np.abs(np.diag(hessian))
-    return 1.0 / np.sqrt(np.maximum(curvature, 1.0 / width**2))
-
-
 def remaining(
     theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, lower: np.ndarray, upper: np.ndarray, enough: float
-) -> float:
-    """What the quadratic model at theta still promises within the bounds: 0 at a minimum, infinite where it is no number.
+) -> tuple[float, np.ndarray]:
+    """What the quadratic model at theta still promises within the bounds: 0 at a minimum, infinite where it is no number. And
+    how far a step in each parameter alone goes until curvature makes it cost 1/2, at most across the box.
 
     A parameter that the gradient pushes against a bound, with next to nothing to gain on the way, stays where it is. The
     others follow each direction of curvature to the model's least value or to the bounds; where it curves down, no further
-    than it is to be trusted.
+    than such a step.
     """
+    width = np.where(upper > lower, upper - lower, 1.0)
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1.0 / width**2))
     if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-        return np.inf
+        return np.inf, width
     room = np.where(gradient > 0.0, theta - lower, upper - theta)
     push = np.abs(gradient) * room
     held = (push <= 0.1 * enough) & (np.diag(hessian) * room <= np.abs(gradient))
     free = ~(held | (lower == upper))
-    curvature, directions = np.linalg.eigh(hessian[np.ix_(free, free)])
-    slope = gradient[free] @ directions
+    unit = scale[free]
+    curvature, directions = np.linalg.eigh(hessian[np.ix_(free, free)] * unit * unit[:, None])
+    slope = (gradient[free] * unit) @ directions
     directions = np.where(slope > 0.0, -directions, directions)
+    ahead = np.where(directions > 0.0, (upper - theta)[free, None], (theta - lower)[free, None]) / unit[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ahead = np.where(directions > 0.0, (upper - theta)[free, None], (theta - lower)[free, None]) / np.abs(directions)
-        reach = np.min(np.where(directions == 0.0, np.inf, ahead), axis=0, initial=np.inf)
-        step = np.where(curvature > 0.0, np.minimum(np.abs(slope) / curvature, reach), np.minimum(_TRUSTED, reach))
-    return float(np.sum(np.abs(slope) * step - 0.5 * curvature * step**2) + push[held].sum())
+        reach = np.min(np.where(directions == 0.0, np.inf, ahead / np.abs(directions)), axis=0, initial=np.inf)
+        step = np.minimum(np.where(curvature > 0.0, np.abs(slope) / curvature, 1.0), reach)
+    left = np.sum(np.abs(slope) * step - 0.5 * curvature * step**2) + push[held].sum()
+    return float(left), scale

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..likelihood import Problem, _compiled, _dot, _dot3, _nll_hessian, _policy, _residuals, _spread, _trace, _unit_traces
 from . import Method, Outcome, Starts
-from ._local import Found, Search, Solver, Verdict, curved, lowest, near_starts, remaining, ways_from_zero
+from ._local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
 from ._scan import rates
 
 # Nats that a minimum may still promise.
@@ -95,9 +95,10 @@ class _Likelihood:
                 return Verdict(ways_out, np.inf, None, n_eval)
         _, gradient, hessian, _ = _nll_hessian(*self.arrays, np.ascontiguousarray(theta))
         # Of the traces that are off it is known by now that nothing is to be gained.
-        on = np.concatenate([~off, ~off])
-        left = remaining(theta[on], gradient[on], hessian[np.ix_(on, on)], self.lower[on], self.upper[on], self.enough)
-        return Verdict([], left, curved(hessian, self.lower, self.upper), n_eval + 1)
+        gone = np.concatenate([off, off])
+        gradient[gone], hessian[gone], hessian[:, gone] = 0.0, 0.0, 0.0
+        left, scale = remaining(theta, gradient, hessian, self.lower, self.upper, self.enough)
+        return Verdict([], left, scale, n_eval + 1)
 
     def off(self, theta: np.ndarray, value: float) -> tuple[np.ndarray, int]:
         """The blocks (a mask) that are off in theta, or so nearly that the nll is no higher without them; and evaluations."""
