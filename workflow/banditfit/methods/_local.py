@@ -26,9 +26,9 @@ _ESCAPES = 10
 _RESTARTS = 5
 # Ends whose values differ by less than this share of what counts as nothing are one end.
 _SAME = 0.01
-# Random starts lie at most this far above a lower bound. Sensitivities of signals of size one are below 20 in people; a start
-# far beyond makes every choice certain, and the gradient vanishes.
-_START_WIDTH = 20.0
+# Random starts have beta at most this far above its lower bound, and let a signal of size one move a value (log-odds) by at most
+# this. Far beyond, every choice is certain and the gradient vanishes. Boxes of beta up to [0, 20] are not affected.
+_LOUDEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,12 @@ def random_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.G
 
 
 def near_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """As `random_starts`, but in boxes wider than any that means something, near their lower ends."""
-    return random_starts(lower, np.minimum(upper, lower + _START_WIDTH), n, rng)
+    """As `random_starts`, but near the lower ends of boxes of alpha and beta that are wider than anything that matters."""
+    starts = random_starts(lower, np.minimum(upper, lower + _LOUDEST), n, rng)
+    alpha, beta = np.split(starts, 2, axis=1)  # views
+    low = np.split(lower, 2)[0]
+    alpha[:] = low + (alpha - low) * np.minimum(1.0, _LOUDEST / np.maximum(beta, 1.0))
+    return starts
 
 
 def lowest(ends: list[Found]) -> Found:

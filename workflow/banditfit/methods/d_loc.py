@@ -84,7 +84,7 @@ class _Likelihood:
 
     def without(self, theta: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         """theta with the traces of `blocks` (a mask) off."""
-        return np.where(np.concatenate([blocks, blocks]), self.lower, theta)
+        return np.where(np.tile(blocks, 2), self.lower, theta)
 
     def examine(self, theta: np.ndarray, value: float) -> Verdict:
         off, n_eval = self.off(theta, value)
@@ -94,8 +94,8 @@ class _Likelihood:
             if ways_out:
                 return Verdict(ways_out, np.inf, None, n_eval)
         _, gradient, hessian, _ = _nll_hessian(*self.arrays, np.ascontiguousarray(theta))
-        # Of the traces that are off it is known by now that nothing is to be gained.
-        gone = np.concatenate([off, off])
+        # Where beta = 0 it is known by now, for any rate, that nothing is to be gained.
+        gone = np.tile(off & (self.beta_low <= 0.0), 2)
         gradient[gone], hessian[gone], hessian[:, gone] = 0.0, 0.0, 0.0
         left, scale = remaining(theta, gradient, hessian, self.lower, self.upper, self.enough)
         return Verdict([], left, scale, n_eval + 1)
@@ -128,7 +128,8 @@ class _Likelihood:
     def ways_out(self, theta: np.ndarray, blocks: np.ndarray, value: float) -> tuple[list[np.ndarray], int]:
         """Points of an nll below `value` with `blocks`, off in theta, switched on where that helps; and evaluations.
 
-        The first takes for each block the rate at which most is to be gained, the second the next valley, and so on.
+        The first takes for each block the rate at which most is to be gained, the second the next valley, and so on. Where none
+        helps, theta itself may: an end can lie above guessing.
         """
         grid = np.stack([rates(self.alpha_low[k], self.alpha_high[k], _RATES) for k in blocks])
         slope, curve = _slopes(*self.arrays, theta, blocks, grid)
@@ -150,6 +151,8 @@ class _Likelihood:
                     found.append(there)
                     break
                 beta[blocks] = 0.5 * (self.beta_low[blocks] + beta[blocks])
+        if not found and self.value(theta) < value - self.enough:
+            found.append(theta)
         return found, n_eval
 
 
