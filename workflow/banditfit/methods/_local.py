@@ -26,8 +26,8 @@ _ESCAPES = 10
 _RESTARTS = 5
 # Ends whose values differ by less than this share of what counts as nothing are one end.
 _SAME = 0.01
-# Random starts have beta at most this far above its lower bound, and let a signal of size one move a value (log-odds) by at most
-# this. Far beyond, every choice is certain and the gradient vanishes. Boxes of beta up to [0, 20] are not affected.
+# A signal of size one that moves a value (log-odds) by more than this makes choices certain, and the gradient vanishes. Random
+# starts have beta at most this far above its lower bound, so boxes up to [0, 20] are used whole.
 _LOUDEST = 20.0
 
 
@@ -76,11 +76,16 @@ def random_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.G
 
 
 def near_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """As `random_starts`, but near the lower ends of boxes of alpha and beta that are wider than anything that matters."""
+    """As `random_starts`, but near the lower ends of boxes of alpha and beta that are wider than anything that matters.
+
+    Where beta is large all the same, as its lower bound is, what matters lies at rates that are small in proportion, or not; so
+    the starts go from rates as drawn to ever smaller ones.
+    """
     starts = random_starts(lower, np.minimum(upper, lower + _LOUDEST), n, rng)
     alpha, beta = np.split(starts, 2, axis=1)  # views
     low = np.split(lower, 2)[0]
-    alpha[:] = low + (alpha - low) * np.minimum(1.0, _LOUDEST / np.maximum(beta, 1.0))
+    shrink = _LOUDEST / np.maximum(beta, _LOUDEST)
+    alpha[:] = low + (alpha - low) * shrink ** np.linspace(0.0, 2.0, n)[:, None]
     return starts
 
 

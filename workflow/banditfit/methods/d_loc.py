@@ -80,7 +80,7 @@ class _Likelihood:
         # Blocks that the bounds allow to be off and on.
         self.optional = ((self.alpha_low <= 0.0) | (self.beta_low <= 0.0)) & (self.alpha_high > 0.0) & (self.beta_high > 0.0)
         self.guessing = np.count_nonzero(problem.choices >= 0) * np.log(problem.n_arms) if self.optional.all() else np.inf
-        self.known_ways: dict[bytes, list[np.ndarray]] = {}
+        self.known_ways: dict[bytes, list[np.ndarray]] = {}  # out of each flat point so far
 
     def without(self, theta: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         """theta with the traces of `blocks` (a mask) off."""
@@ -104,6 +104,8 @@ class _Likelihood:
         """The blocks (a mask) that are off in theta, or so nearly that the nll is no higher without them; and evaluations."""
         if value >= self.guessing - self.enough:
             return self.optional, 0
+        if self.optional.size == 1 and np.isfinite(self.guessing):
+            return np.zeros(1, dtype=bool), 0
         alpha, beta = np.split(theta, 2)
         faint = self.optional & (self.sum > 0.0) & (beta * np.minimum(self.largest, alpha * self.sum) <= _FAINT)
         off = np.zeros_like(faint)
@@ -131,6 +133,8 @@ class _Likelihood:
         The first takes for each block the rate at which most is to be gained, the second the next valley, and so on. Where none
         helps, theta itself may: an end can lie above guessing.
         """
+        if theta.tobytes() in self.known_ways:
+            return self.known_ways[theta.tobytes()], 0
         grid = np.stack([rates(self.alpha_low[k], self.alpha_high[k], _RATES) for k in blocks])
         slope, curve = _slopes(*self.arrays, theta, blocks, grid)
         valleys = []
@@ -153,6 +157,7 @@ class _Likelihood:
                 beta[blocks] = 0.5 * (self.beta_low[blocks] + beta[blocks])
         if not found and self.value(theta) < value - self.enough:
             found.append(theta)
+        self.known_ways[theta.tobytes()] = found
         return found, n_eval
 
 
