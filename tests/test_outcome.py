@@ -265,3 +265,18 @@ def test_a_flat_likelihood_gives_no_estimate(name, kind):
     assert np.isnan(fits["alpha"][0]).all() and np.isnan(fits["beta"][0]).all()
     assert row["status"] == "failed" or row["not_identified"] == "alpha[reward] beta[reward]"
     assert np.isnan(row["nll"]) or row["nll"] == pytest.approx(row["guessing"], abs=1e-9)
+
+
+@pytest.mark.parametrize("prior", ["gamma(2, 1)", "lognormal(0.3, 0.7)"])
+def test_a_prior_is_in_the_users_units(data, prior):
+    """The same data in units of a quarter, with the prior of a parameter four times as large."""
+    wide = {"gamma(2, 1)": "gamma(2, 4)", "lognormal(0.3, 0.7)": f"lognormal({0.3 + np.log(4.0)!r}, 0.7)"}[prior]
+    quarter = bf.Dataset(data.name, data.choices, data.rewards * 0.25, n_arms=3)
+    boxes = [bf.Bounds((0.0, 1.0), ((0.0, upper),)) for upper in (4.0, 16.0)]
+    one, two = (
+        bf.fit(who, "forgetting", "quadrature", settings={"prior_beta": text}, bounds=box)
+        for who, text, box in zip((data, quarter), (prior, wide), boxes, strict=True)
+    )
+    for a, b in zip(one.itertuples(), two.itertuples(), strict=True):
+        np.testing.assert_allclose(b.beta, 4 * a.beta, rtol=1e-6)
+        assert b.diagnostics["log_evidence"] == pytest.approx(a.diagnostics["log_evidence"], abs=1e-6)

@@ -69,8 +69,14 @@ def read_priors(prior_alpha: str, prior_beta: str) -> np.ndarray:
 
 
 def coefficients(problem: Problem, prior_alpha: str, prior_beta: str) -> np.ndarray:
-    """The prior of every parameter, shape (parameters, 4)."""
-    return np.repeat(read_priors(prior_alpha, prior_beta), len(problem.lower) // 2, axis=0)
+    """The prior of every parameter, shape (parameters, 4). Priors are in the user's units, of which `problem.unit` make one of
+    the problem's: the prior of b' = unit b is that of b at b' / unit."""
+    prior = np.repeat(read_priors(prior_alpha, prior_beta), len(problem.lower) // 2, axis=0)
+    unit = np.repeat(problem.unit, problem.shape[1])
+    beta = prior[len(unit) :]
+    beta[:, 0] -= 2.0 * beta[:, 3] * np.log(unit)
+    beta[:, 2] /= unit
+    return prior
 
 
 def theta_of(problem: Problem, u: np.ndarray) -> np.ndarray:
