@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-if "study" not in config:
+if not workflow.configfiles:
 
     configfile: Path(workflow.basedir) / "config/config.yaml"
 
@@ -25,5 +25,4 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"results/{STUDY.config['study']}/report.html",
-        f"results/{STUDY.config['study']}/manifest.json",
+        everything_stored(),

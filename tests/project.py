@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow.parquet as pq
+from banditfit.tables import read_parquet
 
 ROOT = Path(__file__).parents[1]
 STUDY = "results/test"
@@ -15,7 +15,7 @@ TIMES = ["t_setup", "t_solve", "t_wall", "t_cpu", "t_published", "machine"]
 
 def timeless(path: Path) -> str:
     """A stored table without what no two runs share, as text in which NaN equals NaN."""
-    table = pq.read_table(path).drop_columns(TIMES)
+    table = read_parquet(path).drop_columns(TIMES)
     rows = table.to_pylist(maps_as_pydicts="strict")
     for row in rows:
         if row["diagnostics"]:
@@ -34,14 +34,15 @@ def copy_project(target: Path) -> Path:
     return target
 
 
-def command(*arguments: str, cores: int | None = 2) -> list[str]:
+def command(*arguments: str, cores: int | None = 2, python: str | Path = sys.executable) -> list[str]:
     """Snakemake on the smallest study; `cores` is None where a profile says how many."""
     limit = [] if cores is None else ["--cores", str(cores)]
-    return [sys.executable, "-m", "snakemake", "--configfile", "config/test.yaml", *limit, *arguments]
+    return [str(python), "-m", "snakemake", "--configfile", "config/test.yaml", *limit, *arguments]
 
 
-def snakemake(project: Path, *arguments: str, check: bool = True, cores: int | None = 2) -> subprocess.CompletedProcess:
-    done = subprocess.run(command(*arguments, cores=cores), cwd=project, capture_output=True, text=True)
+def snakemake(project: Path, *arguments: str, check: bool = True, **how) -> subprocess.CompletedProcess:
+    """Runs `command` in a copy of the project."""
+    done = subprocess.run(command(*arguments, **how), cwd=project, capture_output=True, text=True)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 

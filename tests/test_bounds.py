@@ -133,7 +133,8 @@ def test_step_kernels_agree_with_a_general_solver(small):
 def test_hull_agrees_with_a_general_solver_on_a_grid_of_rates(small):
     """SLSQP over the weights of 30 fixed rates is an upper bound that the continuous optimum meets from below."""
     problem = likelihood.problem(small, 1, bf.get_model(small.model), small.bounds)
-    ep, box = _columns.episode(problem), _columns.Box.of(problem)
+    ep = _columns.episode(problem)
+    box = _columns.Box.of(problem, ep)
     hull = run("hull", problem)
     grid = np.append(0.0, np.geomspace(0.005, 1.0, 29))
     block, a = np.repeat(np.arange(ep.blocks), 30), np.tile(grid, ep.blocks)

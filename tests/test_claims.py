@@ -44,7 +44,15 @@ def fits(run, rng, **columns):
     }
     rest = {"dataset": "forgetting_2arm", "run": run, "episode": np.arange(N), "model": "forgetting", "status": "converged"}
     table = pd.DataFrame(
-        {**errors, **rest, "fallback": "", "admissible": True, "bound_holds": pd.Series([None] * N, dtype=object)}
+        {
+            **errors,
+            **rest,
+            "fallback": "",
+            "admissible": True,
+            "outside": False,
+            "claim_held": True,
+            "bound_holds": pd.Series([None] * N, dtype=object),
+        }
     )
     return table.assign(posterior=pd.Series([None] * N, dtype=object))
 
@@ -71,7 +79,7 @@ def evidence(runs):
         "comparison": comparison,
         "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
         "attribution": tables.attribute(scores, runs),
-        "guide": guide.table(scores, summary, runs, COVERAGE),
+        "guide": guide.table(scores, tables.compare(scores, runs), runs, COVERAGE),
     }
     data = bf.simulate(
         "forgetting_2arm",
@@ -185,7 +193,7 @@ def test_only_a_learned_prior_pools_and_only_true_intervals_count():
     known = entries.read_entries(CONFIG / "methods.tsv")
     runs = entries.expand(known, ["mc", "gem", "gem_map", "gem_shared"], ["L-BFGS-B"])
     scores = pd.concat([fits(run, np.random.default_rng(3)) for run in ("mc", "gem", "gem_map", "gem_shared")])
-    table = guide.table(scores, tables.summarise(scores, runs), runs, COVERAGE).set_index("run")
+    table = guide.table(scores, tables.compare(scores, runs), runs, COVERAGE).set_index("run")
     assert table["pools"].to_dict() == {"mc": False, "gem": True, "gem_map": False, "gem_shared": True}
     group = next(need for need in guide.NEEDS if "group" in need.words)
     alone = next(need for need in guide.NEEDS if "alone" in need.words)
@@ -196,3 +204,134 @@ def test_only_a_learned_prior_pools_and_only_true_intervals_count():
         "mc",
         "gem_map",
     }
+
+
+# Liars: what a method claims counts for nothing ---------------------------------------------------------------------------
+
+BEST = {
+    "nll": 100.0,
+    "best_nll": 100.0,
+    "regret": 0.0,
+    "lower_bound": 100.0 - 1e-7,
+    "kl": 0.1,
+    "t_wall": 1e-4,
+    "bound_holds": True,
+}
+LIES = {
+    "a bound above the likelihood": {"lower_bound": 105.0, "bound_holds": False, "claim_held": False},
+    "never converged": {"status": "limit"},
+    "a claim that was not upheld": {"claim_held": False},
+    "parameters outside the box": {"admissible": False, "outside": True, "regret": np.nan, "nll": 90.0},
+    "converged without parameters": {"admissible": False, "regret": np.nan, "nll": np.nan, "kl": np.nan},
+    "converged without parameters, claiming nothing": {
+        "admissible": False,
+        "regret": np.nan,
+        "nll": np.nan,
+        "kl": np.nan,
+        "claim_held": None,
+    },
+}
+
+
+def judged(run, **columns):
+    table = fits(run, np.random.default_rng(5))
+    for name, value in columns.items():
+        table[name] = pd.Series([value] * N, dtype=object) if name in ("bound_holds", "claim_held") else value
+    return table
+
+
+def run_list(*ids):
+    return entries.expand(entries.read_entries(CONFIG / "methods.tsv"), list(ids), ["L-BFGS-B"])
+
+
+def advice(*scores):
+    """The guide's table of these runs of scores, and what it recommends, by need."""
+    scores = pd.concat(scores, ignore_index=True)
+    listed = run_list(*dict.fromkeys(scores["run"]))
+    coverage = COVERAGE.assign(run=COVERAGE["run"].replace("gem", "certified"), coverage=0.95)
+    table = guide.table(scores, tables.compare(scores, listed), listed, coverage)
+    return table, [guide.recommend(table, "forgetting_2arm", need) for need in guide.NEEDS]
+
+
+def with_intervals(table):
+    ends = {"alpha_lower": np.zeros((1, 1)), "alpha_upper": np.ones((1, 1))}
+    return table.assign(posterior=pd.Series([ends] * N, dtype=object))
+
+
+def test_an_honest_method_of_that_kind_is_recommended():
+    table, picks = advice(with_intervals(judged("certified", **BEST)))
+    assert [pick is not None for pick in picks] == [True, True, False, True, True]  # it pools nobody
+    assert table["proofs"].tolist() == [1.0] and table["call"].tolist() == ['bf.fit(data, model, method="certified")']
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_liar_is_never_recommended_and_proves_nothing(lie):
+    honest = with_intervals(judged("profile", **BEST | {"lower_bound": np.nan, "bound_holds": None, "kl": 9.0, "t_wall": 9.0}))
+    liar = with_intervals(judged("certified", **BEST | LIES[lie]))
+    pooling = judged("gem", **BEST | LIES[lie])
+    table, picks = advice(honest, liar, pooling)
+    assert not {"certified", "gem"} & {pick["run"] for pick in picks if pick is not None}
+    assert table["proofs"].tolist() == [0.0, 0.0, 0.0] and table["run"].tolist() == ["profile", "certified", "gem"]
+    evidence = claims.Evidence(liar, {}, run_list("certified"), {})
+    proved = next(case for case in claims._branch_and_bound(evidence) if "proved" in case.quantity)
+    assert proved.value == 0.0 and proved.held == "no"
+
+
+def test_a_bound_that_the_judge_beat_is_no_proof_whatever_was_claimed():
+    table, picks = advice(judged("certified", **BEST | {"lower_bound": 105.0, "bound_holds": False}))
+    assert table["proofs"].tolist() == [0.0] and picks[4] is None
+
+
+def test_nine_tenths_of_the_fits_must_end_well():
+    for failing, served in ((N // 10, True), (N // 10 + 1, False)):
+        table = judged("certified", **BEST)
+        table.loc[: failing - 1, "status"] = "limit"
+        assert (advice(table)[1][4] is not None) is served
+
+
+def test_a_run_of_fewer_people_is_compared_with_no_other():
+    few = judged("certified", **BEST | {"kl": 1e-6}).iloc[:5]
+    everybody = judged("profile", **BEST | {"kl": 2.0, "lower_bound": np.nan, "bound_holds": None})
+    compared = tables.compare(pd.concat([few, everybody]), run_list("certified", "profile"))
+    assert set(compared["run"]) == {"profile"}
+    table, picks = advice(few, everybody)
+    assert np.isnan(table.set_index("run").at["certified", "kl"])
+    assert picks[0]["run"] == picks[1]["run"] == "profile" and picks[4] is None
+
+
+def test_medians_are_compared_over_the_episodes_that_all_have():
+    """Whoever fails on the hardest three of forty is not flattered by it."""
+    hard = np.where(np.arange(N) < 3, 1e3, np.linspace(1.0, 2.0, N))
+    whole, failing = judged("profile", **BEST), judged("certified", **BEST)
+    whole["kl"], failing["kl"] = hard, hard.copy()
+    failing.loc[:2, "kl"] = np.nan
+    runs = run_list("certified", "profile")
+    compared = tables.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")
+    assert compared["n"].tolist() == [N - 3] * 2 and compared["median"].nunique() == 1
+    failing.loc[:4, "kl"] = np.nan  # more than a tenth: not compared at all
+    assert tables.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")["run"].tolist() == ["profile"]
+
+
+def test_free_kernels_are_not_the_best_likelihood():
+    """CVX relaxes what parameters can do, so its nll is below all of theirs."""
+    relaxed = judged("cvx", **BEST | {"nll": 90.0, "regret": np.nan, "admissible": False, "lower_bound": 90.0})
+    runs = run_list("cvx", "profile")
+    compared = tables.compare(pd.concat([relaxed, judged("profile", **BEST)]), runs)
+    assert compared.query("metric == 'nll'")["run"].tolist() == ["profile"]
+
+
+def test_without_a_truth_the_guide_names_the_fastest_and_leaves_accuracy_open():
+    blind = {"kl": np.nan, "alpha_error": np.nan, "beta_error": np.nan}
+    unbounded = {"lower_bound": np.nan, "bound_holds": None}
+    _, picks = advice(judged("certified", **BEST | blind | {"t_wall": 2.0}), judged("profile", **BEST | blind | unbounded))
+    assert [None if pick is None else pick["run"] for pick in picks] == ["profile", None, None, None, "certified"]
+
+
+def test_the_call_of_a_run_names_its_entry_and_its_solver_where_that_is_not_the_default():
+    known = entries.read_entries(CONFIG / "methods.tsv")
+    calls = [guide.call(run) for run in entries.expand(known, ["gem_map", "d_loc"], ["L-BFGS-B", "Powell"])]
+    assert calls == [
+        'bf.fit(data, model, method="d_loc")',
+        'bf.fit(data, model, method="d_loc", settings={"solver": "Powell"})',
+        'bf.fit(data, model, method="gem_map")',
+    ]

@@ -30,7 +30,7 @@ def scores(runs):
 
 def test_tables_of_compact_scores_say_the_same(scores, runs):
     kept = compact.compact(scores, runs)
-    for make in (tables.summarise, tables.attribute, tables.outcomes):
+    for make in (tables.summarise, tables.attribute, tables.compare, tables.outcomes):
         pd.testing.assert_frame_equal(make(kept, runs), make(scores, runs), rtol=4e-3, atol=1e-8)
     fine = lambda t: tables.summarise(t, runs).query("metric in ('kl', 'alpha_error', 'beta_error', 'regret', 'nll')")  # noqa: E731
     pd.testing.assert_frame_equal(fine(kept), fine(scores), rtol=3e-4, atol=1e-8)

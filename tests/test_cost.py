@@ -69,6 +69,9 @@ def test_time_memory_and_what_a_million_takes(study, tmp_path):
 def test_what_cannot_be_told_is_said(study, tmp_path, capsys, monkeypatch):
     assert "has left a record" in describe(cost(study, tmp_path), study, 10, 1)
     monkeypatch.chdir(ROOT)
-    for arguments, words in ((["config/none.yaml"], "No such file"), (["config/test.yaml", "many"], "found many, expected")):
+    for arguments, words in (
+        (["config/none.yaml"], "found no readable file"),
+        (["config/test.yaml", "many"], "found many, expected"),
+    ):
         with pytest.raises(SystemExit, match=words):
             main(arguments)

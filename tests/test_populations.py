@@ -78,3 +78,43 @@ def test_the_section_says_what_each_part_found(results):
 def test_a_study_without_populations_has_no_section(results):
     empty = {name: table.head(0) for name, table in results.tables.items() if name in ("coverage", "validity")}
     assert section.section(empty, results.runs, results.catalogue) is None
+
+
+def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
+    """One data set is held against a trait of its owner's, its neighbour, of another size, against its truth."""
+    data = results.data["mine"]
+    path = tmp_path / "traits.csv"
+    path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
+    theirs = population.validity(data, results.scores, path).assign(dataset="theirs")
+    assert "truth" not in set(theirs["run"])
+    lone = results.tables["validity"].query("run != 'gem'")  # nor has the neighbour every run
+    entry = results.catalogue["mine"]
+    both = Results(
+        results.scores,
+        {"validity": pd.concat([theirs, lone])},
+        results.examples,
+        runs,
+        {"theirs": entry, "mine": entry},
+        {"theirs": data, "mine": data},
+    )
+    assert figures.draw("validity", both).axes
+    assert section.section(both.tables, runs, both.catalogue)["validity"]["rows"]
+
+
+def test_what_is_not_identified_is_left_out_of_intervals_and_correlations(results, tmp_path):
+    data, scores = results.data["mine"], results.scores.reset_index(drop=True)
+    whole = population.coverage(data, scores).set_index(["run", "parameter"])["n"]
+    untold = (scores["method"] == "gem") & (scores["episode"] < 2)
+    alphas = [np.full((1, 1), np.nan) if blank else alpha for blank, alpha in zip(untold, scores["alpha"], strict=True)]
+    scores["alpha"] = pd.Series(alphas, index=scores.index, dtype=object)
+    part = population.coverage(data, scores).set_index(["run", "parameter"])["n"]
+    assert part["gem", "alpha"] == whole["gem", "alpha"] - 2 and part["gem", "beta"] == whole["gem", "beta"]
+    path = tmp_path / "traits.csv"
+    path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
+    n = population.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])["n"]
+    assert n["gem", "alpha[0,0]", "pearson"] == len(data) - 2 and n["gem", "beta[0,0]", "pearson"] == len(data)
+    scores["alpha"] = pd.Series([np.full((1, 1), np.nan)] * len(scores), index=scores.index, dtype=object)
+    table = population.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])
+    assert np.isnan(table.loc[("gem", "alpha[0,0]", "pearson"), "r"]) and np.isfinite(
+        table.loc[("gem", "beta[0,0]", "pearson"), "r"]
+    )

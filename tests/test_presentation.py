@@ -1,6 +1,9 @@
 """Tables, comparison, figures and report, on a small judged study."""
 
+import base64
 import hashlib
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,9 +11,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
 
 import banditfit as bf
 from banditfit import catalogue, entries, figures, guide, population, posterior, published, report, tables
+from banditfit.figures import _files, _style
 from banditfit.methods import STATUSES
 from banditfit.models import MODELS
 from banditfit.report import words
@@ -42,7 +49,7 @@ def fitted(data, runs):
             lags = np.arange(data.choices.shape[1])
             free = [
                 a[..., None] * b[..., None] * (1 - a[..., None]) ** lags
-                for a, b in zip(fits["alpha"], fits["beta"], strict=True)
+                for a, b in zip(map(np.nan_to_num, fits["alpha"]), map(np.nan_to_num, fits["beta"]), strict=True)
             ]
             fits["kernels"] = pd.Series(free, dtype=object)
             fits["lower_bound"] = fits["nll"] - 0.5
@@ -59,20 +66,23 @@ def study(datasets, runs, how):
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
     coverage = pd.concat([population.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
+    compared = tables.compare(scores, runs)
+    held = {data.name: data for data in datasets}
     results = tables.Results(
         scores=scores,
         tables={
             "summary": summary,
+            "compared": compared,
             "outcomes": tables.outcomes(scores, runs),
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
             "attribution": tables.attribute(scores, runs),
-            "guide": guide.table(scores, summary, runs, coverage),
+            "guide": guide.table(scores, compared, runs, coverage),
         },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,
         catalogue=how,
-        data={data.name: data for data in datasets},
+        data=held,
     )
     return results, fits
 
@@ -394,11 +404,17 @@ def with_posteriors(results):
     return replace(results, tables=found, scores=results.scores.assign(kl_mean_policy=results.scores["kl"] / 2))
 
 
-def rendered(results, path, scores=None):
+def rendered(results, path, scores=None, pictures=None):
     scores = results.scores if scores is None else scores
     picture = path.with_suffix(".svg")
     picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    made_anew = {"outcomes": tables.outcomes(scores, results.runs), "attribution": tables.attribute(scores, results.runs)}
+    compared = tables.compare(scores, results.runs)
+    made_anew = {
+        "compared": compared,
+        "outcomes": tables.outcomes(scores, results.runs),
+        "attribution": tables.attribute(scores, results.runs),
+        "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "run", "coverage"])),
+    }
     found = {**results.tables, **made_anew}
     for name, table in found.items():  # as a workflow hands them over
         tables.write_csv(table, path.with_name(f"{name}.csv"))
@@ -421,7 +437,7 @@ def rendered(results, path, scores=None):
         tables={name: tables.read_csv(path.with_name(f"{name}.csv")) for name in found},
         runs=results.runs,
         catalogue=results.catalogue,
-        figures=dict.fromkeys(figures.FIGURES, picture),
+        figures=dict.fromkeys(pictures or figures.FIGURES, picture),
     )
     return path.read_text()
 
@@ -470,10 +486,18 @@ def test_a_beaten_bound_is_flagged(known, tmp_path):
 
 
 def test_the_report_of_a_study_without_truth_bounds_or_published_figures(unknown, tmp_path):
-    page = rendered(unknown[0], tmp_path / "report.html")
-    assert "No truth is known for" in page and "policy KL" not in page.split('id="results"')[1].split('id="figures"')[0]
+    """Nothing stands there that needs what the study lacks: no heading without a figure, and no word of published figures."""
+    drawn = {name: figures.draw(name, unknown[0]) for name in figures.FIGURES}
+    shown = [name for name, figure in drawn.items() if not isinstance(figure, figures.Nothing)]
+    assert set(shown) == {"regret", "times", "starts"}
+    page = rendered(unknown[0], tmp_path / "report.html", pictures=shown)
+    assert "No truth is known for" in page and "policy KL" not in page
     assert "No run gave a lower bound." in page
-    assert "it has no figures to show for it" in page
+    assert page.count("<figure ") == 3 and "Nothing to draw" not in page and 'id="corrections"' not in page
+    assert "published median" not in page.split("<h2")[0] and "<th>published" not in page
+    # Every link leads to a part that is there.
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r' id="([^"]+)"', page))
+    assert "most accurate" not in page.split('id="identity"')[0]
 
 
 @pytest.mark.parametrize(
@@ -492,3 +516,171 @@ def test_the_report_of_a_study_without_truth_bounds_or_published_figures(unknown
 )
 def test_numbers_have_three_significant_digits(number, text):
     assert words.sig(number) == text
+
+
+# A study of one's own data ---------------------------------------------------------------------------------------------
+
+ODD = "$5_x^2 \\alpha\\frac{} 100 % <b>&amp; {x} ~ # a_b"
+
+
+def own_label(results, label):
+    how = {name: replace(entry, label=label, source="mine.csv") for name, entry in results.catalogue.items()}
+    runs = [replace(run, entry=replace(run.entry, label=f"_{label}"), label=f"_{label}") for run in results.runs]
+    named = {name: t.assign(label=f"_{label}") if "label" in t else t for name, t in results.tables.items()}
+    return replace(results, catalogue=how, runs=runs, tables=named)
+
+
+def test_a_relaxation_is_not_called_best_where_no_truth_is_known(runs, tmp_path):
+    """Its kernels are not those of any parameters, and its nll lies below all of theirs."""
+    how = {"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]}
+    data = small("tiny_3arm", "subrewards", 3, truth=None)
+    results, fits = study([data], [run for run in runs if run.id in ("cvx", "d_loc.L-BFGS-B")], how)
+    scores = results.scores.copy()
+    scores.loc[scores["run"] == "cvx", "nll"] -= 30
+    results = replace(results, scores=scores, tables=results.tables | {"summary": tables.summarise(scores, results.runs)})
+    page = rendered(results, tmp_path / "report.html", scores)
+    opening = page.split('id="identity"')[0].split("At a glance")[1]
+    assert '100.0 %</span> <span class="unit">of episodes at the best likelihood known</span><br>D-LOC<' in opening
+    table = page.split('id="data-tiny_3arm"')[1].split("</table>")[0]
+    cvx = next(row for row in table.split("<tr>") if "CVX" in row)
+    assert " ‡" in cvx and "best" not in cvx and "‡ Free kernels" in page
+
+
+def test_a_data_set_with_few_people_is_not_called_cut(known, tmp_path):
+    results, _ = known
+    few = results.scores[(results.scores["dataset"] == "forgetting_2arm") | (results.scores["episode"] == 0)]
+    assert "Some runs fit the first episodes" not in rendered(results, tmp_path / "few.html", few)
+    cut = few[~((few["run"] == "d_loc.SLSQP") & (few["dataset"] == "forgetting_2arm") & (few["episode"] > 0))]
+    page = rendered(results, tmp_path / "cut.html", cut)
+    assert "their medians are of those: SLSQP 1 of 3 of forgetting, 2 arms." in page
+
+
+def test_parameters_at_a_bound_or_not_identified_are_told_and_so_is_what_to_do(unknown, tmp_path):
+    scores = unknown[0].scores.assign(
+        at_bound="beta[reward,0]=20 beta[reward,2]=20", not_identified="alpha[reward,1] beta[reward,1]"
+    )
+    results = own_label(unknown[0], "my people")
+    counts = tables.outcomes(scores, results.runs).iloc[0]
+    assert (counts["at_bound"], counts["at_bound_names"]) == (3, "beta[reward]=20 (3)")
+    assert (counts["unidentified"], counts["unidentified_parameters"]) == (3, 6)
+    page = rendered(results, tmp_path / "report.html", scores)
+    told = page.split('id="known"')[1].split("<h2")[0]
+    assert "my people: 3 of 3 fits of _my people ended with a parameter at a bound of the box: beta[reward]=20 (3)." in told
+    assert "look at the units of the rewards" in told and "set the box" in told
+    assert "Parameters that the scored choices say nothing of are not estimated: in up to 3 of 3 fits" in page
+
+
+def test_fits_above_the_best_and_at_guessing_are_counted(unknown):
+    scores = unknown[0].scores.copy()
+    scores["regret"] = [0.0, 0.009, 0.011]
+    scores["guessing"] = scores["nll"] + [1.0, 0.0, 0.0]
+    counts = tables.outcomes(scores, unknown[0].runs).iloc[0]
+    assert counts[["estimates", "above", "guessing", "guessing_above"]].tolist() == [3, 1, 2, 1]
+
+
+def test_scores_of_an_earlier_version_still_make_every_table_figure_and_page(known, tmp_path):
+    results, _ = known
+    lacking = ["has_parameters", "not_identified", "alpha_error_identified", "beta_error_identified", "guessing", "bounds"]
+    old = results.scores.drop(columns=lacking, errors="ignore")
+    old["at_bound"] = old["at_bound"].astype(bool)
+    counts = tables.outcomes(old, results.runs)
+    assert counts["guessing"].isna().all() and counts["at_bound"].equals(results.tables["outcomes"]["at_bound"])
+    assert rendered(results, tmp_path / "report.html", old)
+    figures.draw("recovery_beta", replace(results, scores=old))
+
+
+def test_fits_outside_the_box_count_in_no_median(known):
+    results, _ = known
+    scores = results.scores.copy()
+    away = (scores["run"] == "d_loc.SLSQP") & (scores["episode"] == 0)
+    scores.loc[away, ["admissible", "outside"]] = [False, True]
+    held = tables.summarise(scores, results.runs).query("run == 'd_loc.SLSQP'").set_index(["dataset", "metric"])["n"]
+    assert all(held[dataset, m] == 2 for dataset in results.catalogue for m in ("kl", "alpha_error", "beta_error", "nll"))
+    assert all(held[dataset, "t_wall"] == 3 for dataset in results.catalogue)
+    assert tables.outcomes(scores, results.runs).query("run == 'd_loc.SLSQP'")["outside"].tolist() == [1, 1]
+
+
+# Labels, colours and markers -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kl", "regret", "solvers", "pareto_kl", "example", "recovery_alpha", "agreement"])
+@pytest.mark.parametrize("label", [ODD, "a very long label that goes on " * 6, "y" * 300], ids=["odd", "long", "one word"])
+def test_any_label_is_drawn_as_it_is(name, label, known, tmp_path):
+    results = own_label(known[0], label)
+    figures.save(figures.draw(name, results), tmp_path / "figure")
+    words_drawn = "".join(ElementTree.parse(tmp_path / "figure.svg").getroot().itertext())
+    if label == ODD and name not in ("recovery_alpha",):  # where labels are broken into short lines
+        assert "$5_x^2" in words_drawn and "<b>&amp;" in words_drawn
+
+
+def test_any_label_stands_in_the_page_as_it_is(known, tmp_path):
+    page = rendered(own_label(known[0], ODD), tmp_path / "report.html")
+    assert "$5_x^2 \\alpha\\frac{} 100 % &lt;b&gt;&amp;amp; {x} ~ # a_b" in page and "<b>&amp; {x}" not in page
+
+
+def all_runs():
+    known = entries.read_entries(CONFIG / "methods.tsv")
+    return entries.main_runs(entries.expand(known, list(known), ["L-BFGS-B"]))
+
+
+def pixels(png):
+    return {tuple(colour) for colour in np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).reshape(-1, 4).tolist()}
+
+
+def test_every_method_keeps_its_colour_in_every_format():
+    """In the legend, among text and a crowd of shades; and in what an SVG holds as an image."""
+    runs = all_runs()
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    ax = figure.subplots()
+    ax.imshow(np.random.default_rng(0).uniform(size=(40, 40, 3)), extent=(0, 40, 0, 40))  # more shades than a palette holds
+    for k, run in enumerate(runs):
+        ax.plot([k], [20], "o", color=run.entry.colour, markersize=6, rasterized=True)
+    _style.legend(figure, [_style.method_dot(run.entry) for run in runs])
+    wanted = {(*(round(255 * part) for part in to_rgb(run.entry.colour)), 255) for run in runs}
+    assert len(wanted) == len(runs)
+    assert wanted <= pixels(_files.png(figure))
+    text = _files.svg(figure)
+    assert all(run.entry.colour.lower() in text for run in runs)
+    assert wanted <= set().union(*(pixels(base64.b64decode(held)) for held in re.findall(r'base64,([^"]+)"', text)))
+
+
+# Machado, Oliveira & Fernandes 2009: what linear RGB becomes for those who lack the receptors for red, and for green.
+BLIND = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "full sight": np.eye(3).tolist(),
+}
+CLOSE = 20  # CIELAB units between colours that small marks must be apart to be told by colour alone
+
+
+def seen(colour, sight):
+    """CIELAB of a colour as it is seen."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+    xyz = to_xyz @ np.clip(np.array(BLIND[sight]) @ linear, 0, 1) / [0.95047, 1.0, 1.08883]
+    x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", BLIND)
+def test_methods_of_like_colour_have_markers_of_their_own(sight):
+    runs = all_runs()
+    alike = [
+        (one.entry.id, other.entry.id)
+        for k, one in enumerate(runs)
+        for other in runs[:k]
+        if np.linalg.norm(seen(one.entry.colour, sight) - seen(other.entry.colour, sight)) < CLOSE
+        and _style.marker_of(one.entry) == _style.marker_of(other.entry)
+    ]
+    assert alike == []
+
+
+def test_a_method_has_one_marker_in_figure_and_legend(known):
+    for name in ("regret", "solvers", "pareto_kl", "agreement", "example"):
+        figure = figures.draw(name, known[0])
+        looks = {run.entry.colour.upper(): _style.marker_of(run.entry) for run in known[0].runs}
+        lines = [line for ax in figure.axes for line in ax.lines] + list(figure.legends[0].get_lines())
+        marks = {(str(line.get_color()).upper(), line.get_marker()) for line in lines}
+        found = {(colour, marker) for colour, marker in marks if colour in looks and marker not in ("None", "", "|", "_", None)}
+        assert found and all(looks[colour] == marker for colour, marker in found), name

@@ -17,7 +17,8 @@ def problem_of(data, row):
 
 def test_a_scan_is_the_least_nll_over_the_sensitivity(small):
     problem = problem_of(small, 1)
-    ep, box = episode(problem), Box.of(problem)
+    ep = episode(problem)
+    box = Box.of(problem, ep)
     rng = np.random.default_rng(0)
     alpha, beta = rng.uniform(box.a_low, box.a_high), rng.uniform(box.mass_low, box.mass_high)
     for block in range(ep.blocks):

@@ -45,7 +45,7 @@ def test_the_readme_says_what_the_committed_study_found():
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     stored = json.loads((ROOT / f"results/{name}/manifest.json").read_text())["config"]
     assert {key: stored[key] for key in config} == config  # the study that is committed is the one that is configured
-    lines = headline(read_study(config, ROOT, name), ROOT / f"results/{name}/tables")
+    lines = headline(read_study(config, ROOT, name), ROOT / f"results/{name}")
     bounds = read_csv(ROOT / f"results/{name}/tables/outcomes.csv")["bounds"].sum()
     report = (ROOT / f"results/{name}/report.html").read_text()
     assert f"Of {count(bounds)} lower bounds" in report  # which was made from these tables

@@ -1,6 +1,7 @@
 """A study's configuration: what is wrong is named, and what is right becomes runs and batches."""
 
 import copy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from banditfit import InputError
 from banditfit.provenance import sources
-from banditfit.study import read_study
+from banditfit.study import load_study, read_study
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/test.yaml").read_text())
@@ -46,6 +47,19 @@ def test_the_configs_of_the_project_are_valid(name):
         ({"batch": "2"}, "batch is '2', expected how many episodes one job fits, an integer of at least 1"),
         ({"seed": -1}, "seed is -1, expected the integer"),
         ({"study": "a/b"}, "study is 'a/b', expected a name for the results folder"),
+        ({"study": "a\n"}, r"study is 'a\\n', expected a name for the results folder"),
+        ({"study": "data"}, "study is 'data', expected .* not data or benchmark, which hold other things"),
+        ({"study": "Data"}, "study is 'Data', expected .* not data or benchmark"),
+        ({"batch": True}, "batch is True, expected how many episodes one job fits"),
+        ({"batch": 2.0}, "batch is 2.0, expected how many episodes one job fits"),
+        ({"episodes": 1.0}, "episodes is 1.0, expected how many episodes"),
+        ({"seed": 1.0}, "seed is 1.0, expected the integer"),
+        ({"draws": {"mc": [0.0]}}, "draws.mc.0 is 0.0, expected the number of an episode"),
+        ({"methods": ["cvx\nd_loc"]}, r"methods has 'cvx\\nd_loc', expected names"),
+        ({"criteria": {"tiny_2arm": "../x.csv"}}, r"criteria of tiny_2arm is '../x.csv', expected a file below the project's"),
+        ({"criteria": {"tiny_2arm": "/etc/passwd"}}, "criteria of tiny_2arm is '/etc/passwd', expected a file below"),
+        ({"criteria": {"tiny_2arm": "config"}}, "criteria of tiny_2arm is 'config', expected a file below"),
+        ({"criteria": {"tiny_2arm": "a\0b"}}, "criteria of tiny_2arm is .*, expected a file below"),
         ({"episodes": 7}, "episodes is 7, but data set 'tiny_2arm' holds 6; expected at most 6 or all"),
         ({"episodes": "some"}, "episodes is 'some', expected how many episodes"),
         ({"datasets": ["tiny"]}, "datasets has 'tiny', expected names in config/datasets.tsv: forgetting_2arm"),
@@ -105,6 +119,109 @@ def test_a_wrong_key_or_value_gets_one_sentence(changes, words):
     with pytest.raises(InputError, match=words) as caught:
         read(**changes)
     assert str(caught.value).startswith("config/test.yaml: ") and "\n" not in str(caught.value)
+
+
+VALUES = [None, True, "x", "", 1.5, 1.0, -1, 0, float("nan"), float("inf"), [], {}, [[]], [None], [True], {"x": None}, {1: 2}]
+
+
+def places(config, path=()):
+    """The path of everything in a configuration."""
+    yield path
+    items = config.items() if isinstance(config, dict) else enumerate(config) if isinstance(config, list) else ()
+    for key, value in items:
+        yield from places(value, (*path, key))
+
+
+def test_whatever_stands_in_a_place_is_right_or_gets_one_sentence():
+    """Values of every kind in every place of a configuration; numbers that are no integers nowhere but in `share`."""
+    whole = copy.deepcopy(CONFIG) | {"criteria": {"tiny_2arm": "LICENSE"}, "batches": {"cvx": {"tiny_2arm": 1}}}
+    taken = []
+    for path in list(places(whole))[1:]:
+        for value in VALUES:
+            config = copy.deepcopy(whole)
+            inner = config
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+            try:
+                read_study(config, ROOT, "config/x.yaml")
+                taken.append((path, value))
+            except InputError as error:
+                assert str(error).startswith("config/x.yaml: ") and "\n" not in str(error), (path, value)
+    taken = [(path, value) for path, value in taken if value not in ([], {})]
+    assert {path for path, value in taken if isinstance(value, bool | float) or value != value} <= {
+        ("populations", "held_out", "share")
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "found no readable file .*, expected a mapping of keys to values in YAML"),
+        (b"", "found an empty file, expected a mapping"),
+        (b"# nothing\n", "found an empty file, expected a mapping"),
+        (b"- a\n- b\n", "found a list, expected a mapping"),
+        (b"study", "found a single value, expected a mapping"),
+        (b"study: a\ntitle: \xe9t\xe9\n", "row 2: found the byte 0xe9, expected UTF-8 text"),
+        (b"study: a\nseed: 1\nseed: 2\n", "row 3: found the key 'seed' twice, expected a mapping .*, each key once"),
+        (b"limits:\n  cvx: {tiny_2arm: 1, tiny_2arm: 2}\n", "row 2: found the key 'tiny_2arm' twice"),
+        (b"study: [a\ntitle: b\n", "row 2: found .*, expected a mapping"),
+        (b"? [a]\n: b\n", "row 1: found unhashable key, expected a mapping"),
+        (b"a: \0\n", "found .*, expected a mapping"),
+        (b"study: !!python/name:os.system\n", "row 1: found .*, expected a mapping"),
+    ],
+)
+def test_a_file_that_is_no_configuration_gets_one_sentence(tmp_path, content, words):
+    path = tmp_path / "config.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        load_study(path, ROOT)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_a_configuration_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "config.yaml").write_bytes(b"\xef\xbb\xbf" + (ROOT / "config/test.yaml").read_bytes())
+    assert load_study(tmp_path / "config.yaml", ROOT).config["study"] == "test"
+
+
+@pytest.mark.parametrize("table", ["methods.tsv", "datasets.tsv"])
+def test_a_table_that_cannot_be_read_gets_one_sentence(tmp_path, table):
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "config", project / "config")
+    shutil.copytree(ROOT / "workflow/schemas", project / "workflow/schemas")
+    path = project / "config" / table
+    whole = path.read_bytes()
+    for content, words in (
+        (None, "found no readable file .*, expected a table separated by tabs"),
+        (b"", "row 1: found columns none"),
+        (whole + "caf\xe9".encode("latin-1"), r"row \d+: found the byte 0xe9, expected UTF-8 text"),
+        (whole.replace(b"\t", b","), "row 1: found columns .*, expected"),
+    ):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InputError, match=words) as caught:
+            load_study(project / "config/test.yaml", project)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+        path.touch()
+    path.write_bytes(b"\xef\xbb\xbf" + whole)
+    assert load_study(project / "config/test.yaml", project).runs
+
+
+def test_criteria_outside_the_project_are_refused_wherever_links_lead(tmp_path):
+    project = tmp_path / "project"
+    for folder in ("config", "workflow/schemas"):
+        shutil.copytree(ROOT / folder, project / folder)
+    for path in (tmp_path / "own.csv", project / "own.csv"):
+        path.write_text("episode,criterion\n0,1\n")
+    for link, target in (("out", tmp_path / "own.csv"), ("loop", "loop.csv"), ("near", "../own.csv")):
+        (project / f"config/{link}.csv").symlink_to(target)
+    config = copy.deepcopy(CONFIG) | {"criteria": {"tiny_2arm": "config/near.csv"}}
+    assert read_study(config, project, "test").config["criteria"]
+    for path in ("../own.csv", "config/out.csv", "config/loop.csv", "config/../../own.csv"):
+        with pytest.raises(InputError, match="criteria of tiny_2arm is .*, expected a file below the project's folder"):
+            read_study(config | {"criteria": {"tiny_2arm": path}}, project, "test")
 
 
 def test_sources_are_what_a_module_imports_and_no_more():

@@ -9,10 +9,10 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from .data import Dataset, Truth
+from .data import Dataset, Truth, largest_reward
 from .errors import InputError
 from .models import Bounds
-from .stored import intact, naming_damage
+from .stored import check_seal, intact, naming_damage
 from .tables import read_table
 
 EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
@@ -35,10 +35,12 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
     """The episodes of each block, from a file that `data.save` wrote of episodes numbered from 0; without what only a
     simulator knows if not `truth`.
 
-    The blocks must come in order and not overlap: the file is read once, and to its end, where the sums that it was stored
-    with are compared. Raises InputError for a damaged file and for an episode that it does not hold.
+    The blocks must come in order and not overlap: the file is read once. Raises InputError for a damaged file and for an
+    episode that it does not hold.
     """
-    with naming_damage(path), zipfile.ZipFile(path) as archive, ExitStack() as opened:
+    with naming_damage(path), ExitStack() as opened:
+        check_seal(path)
+        archive = opened.enter_context(zipfile.ZipFile(path))
         held = {name.removesuffix(".npy") for name in archive.namelist()}
         read = lambda name: np.lib.format.read_array(opened.enter_context(archive.open(f"{name}.npy")))  # noqa: E731
         bounds = None
@@ -49,6 +51,11 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
             "n_arms": int(read("n_arms")),
             "model": str(read("model")) or None,
             "bounds": bounds,
+            "notes": tuple(read("notes").tolist()) if "notes" in held else (),
+            # Files of earlier versions hold no scale; that of the whole is not that of a part.
+            "reward_scale": float(
+                read("reward_scale") if "reward_scale" in held else largest_reward(read("choices"), read("rewards"))
+            ),
         }
         known = [f"true_{field}" for field in Truth.__dataclass_fields__] if truth and "true_alpha" in held else []
         rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in (*EPISODE_FIELDS, *known)}
@@ -58,8 +65,6 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
             part = {name: array.take(block) for name, array in rows.items()}
             held_truth = Truth(**{name.removeprefix("true_"): part.pop(name) for name in known}) if known else None
             yield Dataset(**fixed, truth=held_truth, **part)
-        for array in rows.values():
-            array.finish()
 
 
 class _Rows:
@@ -81,11 +86,6 @@ class _Rows:
             waste -= len(self.file.read(min(waste, SKIP)))
         self.next = block.stop
         return np.frombuffer(self.file.read(len(block) * self.bytes), self.dtype).reshape(len(block), *self.inner)
-
-    def finish(self) -> None:
-        """Reads over what is left."""
-        while self.file.read(SKIP):
-            pass
 
 
 def fit_blocks(paths: Iterable[str | Path], blocks: Iterable[range]) -> Iterator[pd.DataFrame]:

@@ -3,6 +3,7 @@
 The tables are made of these rows and not of fuller ones, so a clone that holds only them makes the same tables anew.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from .entries import Run, main_runs
-from .files import replacing
-from .tables import write_table
+from .tables import as_arrow, edges_of, write_parquet
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
@@ -28,14 +28,15 @@ POSTERIOR = ("_sd", "_lower", "_upper")
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
-    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` says only whether.
+    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
+    not arms.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
     table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
     for column in ("regret", "gap"):
         table[column] = np.round(table[column] / LEAST) * LEAST
-    table["at_bound"] = table["at_bound"].astype(bool)
+    table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
     for column in table.select_dtypes("float").columns.difference(WHOLE):
         bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
         table[column] = rounded(table[column].to_numpy(), bits)
@@ -81,13 +82,11 @@ _SHORTER: dict[str, Callable[[Any], Any]] = {
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
     """Writes scores as `tables.write_table` does, for `tables.read_table` to read, with the bytes of the floats sorted by
     place: those of rounded numbers, most of them zero, then take next to no room."""
-    with replacing(path) as temporary:
-        write_table(scores, temporary)
-        stored = pq.read_table(temporary)
-        leaves = list(pq.ParquetFile(temporary).schema)
-        # What repeats within an episode is better off in a dictionary.
-        kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
-        split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
-        pq.write_table(
-            stored, temporary, compression="zstd", compression_level=15, use_dictionary=others, use_byte_stream_split=split
-        )
+    table = as_arrow(scores)
+    empty = io.BytesIO()
+    pq.write_table(table.schema.empty_table(), empty)
+    # What repeats within an episode is better off in a dictionary.
+    leaves = list(pq.ParquetFile(empty).schema)
+    kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
+    split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
+    write_parquet(table, path, compression_level=15, use_dictionary=others, use_byte_stream_split=split)

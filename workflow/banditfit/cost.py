@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
-import yaml
 
-from .errors import InputError
+from .programs import one_sentence, read_arguments
 from .progress import words
 from .stored import intact
-from .study import Study, read_study
+from .study import Study, load_study
+from .tables import read_parquet
 
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
 OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}
@@ -150,7 +149,7 @@ def _benchmark(path: Path) -> tuple[float, float] | None:
 
 def _times(path: Path) -> tuple[int, float, float]:
     """Of a table of fits: how many, their processor seconds (seconds where threads shared a process), their seconds."""
-    table = pq.read_table(path, columns=["t_cpu", "t_wall"]).to_pandas()
+    table = read_parquet(path, ["t_cpu", "t_wall"]).to_pandas()
     return len(table), float(table["t_cpu"].fillna(table["t_wall"]).sum()), float(table["t_wall"].sum())
 
 
@@ -205,19 +204,11 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0] if arguments else "config/config.yaml")
-    try:
-        episodes = int(float(arguments[1])) if len(arguments) > 1 else 1_000_000
-        cores = int(arguments[2]) if len(arguments) > 2 else os.cpu_count() or 1
-        if episodes < 1 or cores < 1:
-            raise ValueError
-    except ValueError:
-        sys.exit(f"found {' '.join(arguments[1:])}, expected numbers of episodes and cores, both of at least 1")
-    try:
-        study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
+    with one_sentence():
+        defaults = {"CONFIG": "config/config.yaml", "EPISODES": 1_000_000, "CORES": os.cpu_count() or 1}
+        path, episodes, cores = read_arguments(arguments, defaults)
+        study = load_study(path, Path.cwd())
         print(describe(cost(study, Path()), study, episodes, cores))
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -94,11 +94,11 @@ def _read_entry(path: str | Path, number: int, row: dict[str, str]) -> Entry:
     known = method_names()
     held("method", "|".join(map(re.escape, known)), f"one of {', '.join(known)}")
     try:
-        settings = json.loads(row["settings"])
-    except json.JSONDecodeError:
+        settings = json.loads(row["settings"], object_pairs_hook=_each_once, parse_constant=_no_number)
+    except ValueError:
         settings = None
     if not isinstance(settings, dict):
-        raise _error(path, number, "settings", row["settings"], 'a JSON object such as {} or {"starts": 5}')
+        raise _error(path, number, "settings", row["settings"], 'a JSON object such as {} or {"starts": 5}, each key once')
     crossed = held("local_solvers", "yes|no", "yes or no") == "yes"
     if crossed and "solver" in settings:
         raise _error(path, number, "settings", row["settings"], "no key 'solver' where local_solvers is yes")
@@ -115,6 +115,17 @@ def _read_entry(path: str | Path, number: int, row: dict[str, str]) -> Entry:
         order=int(held("order", r"[0-9]+", "a whole number")),
         citation=row["citation"],
     )
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _no_number(text: str) -> None:
+    """NaN and infinity, which Python reads and JSON does not have."""
+    raise ValueError
 
 
 def _error(path: str | Path, number: int, column: str, found: Any, expected: str) -> InputError:

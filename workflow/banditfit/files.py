@@ -35,6 +35,14 @@ def read_text(path: str | Path, expected: str) -> str:
         raise InputError(f"{path}, row {line}: found the byte 0x{error.object[error.start]:02x}, expected UTF-8 text") from None
 
 
+def is_below(root: str | Path, path: str | Path) -> bool:
+    """Whether `path`, relative to `root`, stays below it, wherever links lead."""
+    try:
+        return not Path(path).is_absolute() and (Path(root) / path).resolve().is_relative_to(Path(root).resolve())
+    except (ValueError, OSError, RuntimeError):  # a NUL, a link to itself
+        return False
+
+
 def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """The rows of a tab-separated table with exactly these columns, each with its line in the file. Raises InputError for
     a file that is no text, another header or a row of another length."""

@@ -1,32 +1,48 @@
-"""What a study found, in a table and five sentences of Markdown: the README's, from the stored tables.
+"""What a study found, in a table and five sentences of Markdown: the README's, from what is stored.
 
 `python -m banditfit.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import yaml
 
 from .errors import InputError
 from .guide import NEEDS, Need, recommend
+from .guide import table as make_guide
 from .population_study import winners
+from .programs import one_sentence, read_arguments
 from .published import JUDGED
 from .report.words import listed, sig, span
-from .study import Study, read_study
-from .tables import read_csv
+from .stored import intact
+from .study import Study, load_study
+from .tables import compare, read_csv, read_table
 
 # The runs of the table: those of them that the study has, each with its first local solver.
 SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "mc", "gem")
 
 
 def headline(study: Study, folder: Path) -> list[str]:
-    """The lines, from the study's tables in `folder`: summary, comparison, reproduction, outcomes, guide, population_study."""
-    names = ("summary", "comparison", "reproduction", "outcomes", "guide")
-    summary, comparison, *others = (read_csv(folder / f"{name}.csv") for name in names)
-    return [*_table(study, summary, comparison), "", *_sentences(study, folder, *others)]
+    """The lines, from the study's results in `folder`: tables/ (summary, comparison, reproduction, outcomes, coverage,
+    population_study) and scores/, of which the guide is made anew, so that it follows the rules of this version."""
+    tables = folder / "tables"
+    names = ("summary", "comparison", "reproduction", "outcomes", "coverage")
+    summary, comparison, reproduction, outcomes, coverage = (_read(tables / f"{name}.csv") for name in names)
+    runs = list(study.runs.values())
+    paths = [folder / "scores" / f"{name}.parquet" for name in study.catalogue]
+    scores = pd.concat([intact(read_table, path) for path in paths], ignore_index=True)
+    found = make_guide(scores, compare(scores, runs), runs, coverage)
+    return [*_table(study, summary, comparison), "", *_sentences(study, tables, reproduction, outcomes, found)]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
@@ -41,7 +57,7 @@ def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> lis
         run = next((run for run in study.runs.values() if run.entry.id == entry), None)
         if run is None:
             continue
-        cells = []
+        cells: list[str] = []
         for dataset in datasets:
             key = ("kl", dataset, run.id)
             cells.append("–" if key not in ours.index else sig(ours.loc[key, "median"]))
@@ -73,31 +89,36 @@ def _sentences(
         " admissible fit."
     )
     if study.populations.get("study"):
-        cells = winners(read_csv(folder / "population_study.csv"))
+        cells = winners(_read(folder / "population_study.csv"))
         lines.append(
             f"* **A population informs its members:** of {len(cells)} kinds of simulated populations, {cells['size'].min()} to"
             f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
             f" least mean policy KL in {(cells['winner'] == 'gem').sum()}."
         )
-    lines.append("* **What to use**, by what you want; the report says on which data, and at which cost:")
+    lines.append(
+        "* **What to use**, by what you want, of the methods whose fits ended well by the judge's count in nine of ten, with"
+        " the name that `bf.fit` knows it by; the report says on which data, and at which cost:"
+    )
     lines += [f"  * {need.words}: {_picks(guide, study.catalogue, need)}" for need in NEEDS]
     return lines
 
 
-def _picks(guide: pd.DataFrame, datasets: Iterable[str], need: Need) -> str:
-    """The methods that serve a need best on one of the data sets or more."""
-    picks = [recommend(guide, dataset, need) for dataset in datasets]
-    labels = list(dict.fromkeys(pick["label"] for pick in picks if pick is not None))
-    return listed(labels) if labels else "none here"
+def _picks(guide: pd.DataFrame, catalogue: Mapping[str, Any], need: Need) -> str:
+    """The methods that serve a need best on one of the data sets or more, and the data sets where none does."""
+    picks = {entry.label: recommend(guide, dataset, need) for dataset, entry in catalogue.items()}
+    named = [f"{pick['label']} (`{pick['run'].split('.')[0]}`)" for pick in picks.values() if pick is not None]
+    labels = list(dict.fromkeys(named))
+    lacking = [label for label, pick in picks.items() if pick is None]
+    if not labels:
+        return "none here"
+    return listed(labels) + (f"; none on {listed(lacking)}" if lacking else "")
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0] if arguments else "config/paper.yaml")
-    try:
-        study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
-        print("\n".join(headline(study, Path("results") / study.config["study"] / "tables")))
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    with one_sentence():
+        (path,) = read_arguments(arguments, {"CONFIG": "config/paper.yaml"})
+        study = load_study(path, Path.cwd())
+        print("\n".join(headline(study, Path("results") / study.config["study"])))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from .data import Dataset
 from .errors import InputError
 from .files import read_text
 from .fitting import derive_seed, fit
+from .identification import complete
 from .kinds import ByName, FilePath, Limits, Number, OneOf, Probability, Seed, Share, Table, Words
 from .likelihood import Problem, log_policy
 from .methods import get_method
@@ -30,6 +31,8 @@ from .methods._population import Z_95, Population, begin, estimate, expect, stan
 from .methods._population import learn as _learn
 from .models import Bounds, ModelName, get_model
 from .names import MethodName, called, method_names
+from .tables import complete as complete_scores
+from .tables import whole
 
 POPULATION_METHODS = {"gem": False, "gem_shared": True}  # and whether their participants share the rates
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
@@ -101,13 +104,6 @@ class _Participants(Sequence):
         return likelihood.problem(self.data, row, self.model, self.bounds)
 
 
-def parameter_names(model: str, n_arms: int) -> list[str]:
-    """The parameters in the order of theta, such as "alpha[reward]", or "beta[choice,0]" where arms have their own."""
-    family = get_model(model)
-    arms = [""] if family.shared else [f",{arm}" for arm in range(n_arms)]
-    return [f"{symbol}[{signal}{arm}]" for symbol in ("alpha", "beta") for signal in family.signals for arm in arms]
-
-
 @checked
 def parameters(
     data: Dataset,
@@ -136,7 +132,7 @@ def parameters(
     mean, sd = _moments(found)
     table = pd.DataFrame(
         {
-            "parameter": parameter_names(model, data.n_arms),
+            "parameter": get_model(model).parameter_names(data.n_arms),
             "participants": len(data),
             "mean": mean,
             "mean_se": mean_se,
@@ -216,7 +212,7 @@ def held_out(
                         values[run][row] = problems[row].values(*problems[row].split(theta))
         else:
             fits = fit(early, model, method, settings=settings, bounds=bounds, seed=seed)
-            values[run] = [_values(one, row) for one, row in zip(problems, fits.itertuples(), strict=True)]
+            values[run] = [_values(*three) for three in zip(problems, early_problems, fits.itertuples(), strict=True)]
     rows = []
     for row, one in enumerate(problems):
         late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (one.choices >= 0))
@@ -227,10 +223,14 @@ def held_out(
     return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "run", "n_scored", "nll"])
 
 
-def _values(one: Problem, row) -> np.ndarray:
-    """x(t) of a fit to an episode's first trials, over all of its trials."""
-    if np.isfinite(row.alpha).all() or row.kernels is None:
-        return one.values(row.alpha, row.beta)
+def _values(one: Problem, early: Problem, row) -> np.ndarray:
+    """x(t) of a fit to an episode's first trials, `early`, over all of its trials; NaN where the fit failed. A parameter that
+    the first trials do not identify has the value that the method itself had."""
+    if (parameters := complete(early, row)) is not None:
+        alpha, beta, _ = parameters
+        return one.values(alpha, beta)
+    if row.kernels is None:
+        return np.full((one.n_steps, one.n_arms), np.nan)
     unseen = one.n_steps - row.kernels.shape[-1]  # lags longer than what was fitted have no weight
     return one.kernel_values(np.pad(row.kernels, ((0, 0), (0, 0), (0, unseen))))
 
@@ -261,12 +261,23 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
 
     One row per run, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
     scale, with standard error sqrt(1 / (n - 3)) for Pearson and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman (Bonett & Wright
-    2000, Psychometrika 65). Failed fits and participants without the criterion are left out. Raises InputError with fewer
-    than four participants or a criterion that does not vary; a parameter that does not vary has r NaN.
+    2000, Psychometrika 65). Failed fits, fits outside the box (where the table says so), participants without the criterion
+    and those whose choices do not identify the parameter are left out. Raises InputError with fewer than four participants or
+    a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
+    participants identify.
     """
     rows = []
+    if "outside" in fits:
+        fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()
+        fitted = [bool(np.isfinite(a).any() or np.isfinite(b).any()) for a, b in zip(part["alpha"], part["beta"], strict=True)]
+        known = wanted[np.isfinite(wanted) & np.array(fitted, dtype=bool)]
+        if len(known) < 4 or np.ptp(known) == 0:
+            raise InputError(
+                f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
+                " expected at least 4 participants and a criterion that varies"
+            )
         for symbol in ("alpha", "beta"):
             found = np.stack(part[symbol].to_list())
             for s, j in np.ndindex(found.shape[1:]):
@@ -276,16 +287,12 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
                 x = found[:, s, j]
                 kept = np.isfinite(x) & np.isfinite(wanted)
                 n = int(kept.sum())
-                if n < 4 or np.ptp(wanted[kept]) == 0:
-                    raise InputError(
-                        f"criterion: found {n} participants with a fit of '{run}' and {len(np.unique(wanted[kept]))} values,"
-                        " expected at least 4 participants and a criterion that varies"
-                    )
+                told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
                 for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
-                    r = float(correlate(x[kept], wanted[kept]).statistic) if np.ptp(x[kept]) > 0 else np.nan
+                    r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
                     variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
                     # A perfect correlation has no z; the clip leaves it an interval that ends at one.
-                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / (n - 3))
+                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
                     ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
                     rows.append((run, parameter, coefficient, n, r, *ends))
     return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
@@ -297,9 +304,12 @@ def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, s
     or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
     parameter in units of its sd and normal noise of sd NOISE.
 
-    Columns of `external_validity`, with the dataset first. No rows where there is neither, or for runs with fewer than four
+    Columns of `external_validity`, with the dataset first. Runs of fewer participants than others are left out, as they would
+    be compared over other people. No rows where there is neither, or for runs with fewer than four
     participants; raises InputError as `read_criterion` and `external_validity` do."""
-    given = scores[[a is not None and np.isfinite(a).all() for a in scores["alpha"]]]
+    scores = complete_scores(scores)
+    held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool) & whole(scores)
+    given = scores[held.astype(bool)]
     given = given[given.groupby("run")["run"].transform("size") > 3]
     tables = []
     if criterion is not None and len(given):
@@ -358,8 +368,9 @@ def read_criterion(path: FilePath, data: Dataset) -> dict[str, float]:
 @checked
 def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
     """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
-    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Runs without intervals
-    have no row, and without a truth of that model there is none. The dataset comes first."""
+    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Intervals of parameters that
+    the choices do not identify (NaN in `fits`) are left out: they say what the prior says. Runs without intervals have no row,
+    and without a truth of that model there is none. The dataset comes first."""
     columns = ["dataset", "run", "parameter", "n", "coverage", "low", "high", "ms"]
     if data.truth is None or set(fits["model"]) != {data.model}:
         return pd.DataFrame(columns=columns)
@@ -368,10 +379,11 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
     fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
-            inside = [
-                (p[f"{symbol}_lower"] <= truth[row_of[e]]) & (truth[row_of[e]] <= p[f"{symbol}_upper"])
-                for e, p in zip(part["episode"], part["posterior"], strict=True)
-            ]
+            true, found = (np.stack(held) for held in ([truth[row_of[e]] for e in part["episode"]], part[symbol].to_list()))
+            lower, upper = (np.stack([p[f"{symbol}_{end}"] for p in part["posterior"]]) for end in ("lower", "upper"))
+            inside = ((lower <= true) & (true <= upper))[np.isfinite(found)]
+            if inside.size == 0:
+                continue
             n, c = int(np.size(inside)), float(np.mean(inside))
             centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
             half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))

@@ -110,7 +110,8 @@ def errors(scores: Scores) -> pd.DataFrame:
             error = fit.posterior[f"{name}_sd"].item() / np.sqrt(fit.diagnostics["ess_bulk"])
             if error > 0:  # a parameter whose bounds coincide has none
                 z = (getattr(fit, name).item() - getattr(truth, name).item()) / error
-                rows.append((fit.dataset, fit.run, fit.episode, name, z))
+                if np.isfinite(z):  # nor has one that the choices do not identify
+                    rows.append((fit.dataset, fit.run, fit.episode, name, z))
     return pd.DataFrame(rows, columns=["dataset", "run", "episode", "parameter", "z"])
 
 

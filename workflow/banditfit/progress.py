@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import yaml
 
-from .errors import InputError
+from .programs import one_sentence, read_arguments
 from .stored import intact
-from .study import Study, read_study
+from .study import Study, load_study
+from .tables import read_parquet
 
 JOB = 4.0  # seconds that a job takes beside its fits: to start Python, import, compile or load what was compiled, and write
 
@@ -66,7 +65,7 @@ def progress(study: Study, folder: Path) -> list[Part]:
 
 def _seconds(path: Path) -> tuple[int, float]:
     """The number of fits in a table, and the seconds that they took."""
-    column = pq.read_table(path, columns=["t_wall"])["t_wall"]
+    column = read_parquet(path, ["t_wall"])["t_wall"]
     return len(column), pc.sum(column).as_py() or 0.0
 
 
@@ -95,14 +94,11 @@ def words(seconds: float) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    path = Path(arguments[0] if arguments else "config/config.yaml")
-    cores = int(arguments[1]) if len(arguments) > 1 else os.cpu_count() or 1
-    try:
-        study = read_study(yaml.safe_load(path.read_text()), Path.cwd(), str(path))
+    with one_sentence():
+        path, cores = read_arguments(arguments, {"CONFIG": "config/config.yaml", "CORES": os.cpu_count() or 1})
+        study = load_study(path, Path.cwd())
         name = study.config["study"]
         print(describe(progress(study, Path("results") / name / "fits"), name, cores))
-    except (InputError, FileNotFoundError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

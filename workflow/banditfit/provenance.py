@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,8 +17,11 @@ import numpy as np
 import pandas as pd
 
 from .data import Dataset
+from .files import replacing
 
 PACKAGE = Path(__file__).parent
+# The project's folder, for the rules and for the scripts: what the engine tells a script of its place is no plain path.
+PROJECT = PACKAGE.parents[1]
 # The libraries whose versions can change a figure.
 LIBRARIES = (
     "numpy",
@@ -83,7 +87,7 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: _version(name) for name in LIBRARIES},
-        "commit": commit(PACKAGE.parents[1]),
+        "commit": commit(PROJECT),
     }
 
 
@@ -103,10 +107,10 @@ def _version(library: str) -> str:
 
 
 def commit(root: Path) -> str:
-    """The commit of the project at `root`, marked when the work tree differs from it, results left aside."""
+    """The commit of the project at `root`, marked when what results depend on differs from it, new files included."""
     try:
         say = lambda *words: subprocess.run(("git", "-C", root, *words), capture_output=True, text=True, check=True).stdout  # noqa: E731
-        changed = say("status", "--porcelain", "--untracked-files=no", "--", ".", ":!results").strip()
+        changed = say("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs").strip()
         return say("rev-parse", "HEAD").strip() + (" with uncommitted changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"
@@ -121,13 +125,13 @@ def checksums(data: Dataset) -> dict[str, str]:
     }
 
 
-def manifest(config: dict[str, Any], root: Path, datasets: list[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
+def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
     """The identity of a study: date, commit, configuration and its hash, the data with their checksums, and each machine
     that fitted with the number of its fits. `scores` need only the column `machine`."""
     machines = pd.concat(scores)["machine"].value_counts()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(root),
+        "commit": commit(PROJECT),
         "config": config,
         "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         "data": {
@@ -136,3 +140,14 @@ def manifest(config: dict[str, Any], root: Path, datasets: list[Dataset], scores
         },
         "machines": [{"fits": int(count), **json.loads(text)} for text, count in machines.items()],
     }
+
+
+def write_manifest(manifest: dict[str, Any], path: str | Path) -> None:
+    """Writes a manifest as JSON; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Reads what `write_manifest` wrote. Raises ValueError at damage."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

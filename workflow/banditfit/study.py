@@ -1,6 +1,8 @@
 """What a study is: a checked configuration, and the runs, batches and files that follow from it."""
 
+import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,21 @@ from .catalogue import Entry as Data
 from .catalogue import count_episodes, read_catalogue
 from .entries import Run, expand, read_entries
 from .errors import InputError
+from .files import is_below, read_text
 from .methods import get_method
+
+
+def _is_integer(_, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_, value: Any) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON Schema has 1.0 for an integer and NaN for a number.
+_STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
 
 
 @dataclass(frozen=True)
@@ -85,7 +101,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     for key, known, table in (("datasets", catalogue, "datasets.tsv"), ("methods", entries, "methods.tsv")):
         for name in config[key]:
             if name not in known:
-                raise InputError(f"{where}: {key} has '{name}', expected names in config/{table}: {', '.join(known)}")
+                raise InputError(f"{where}: {key} has {name!r}, expected names in config/{table}: {', '.join(known)}")
 
     runs = {run.id: run for run in expand(entries, config["methods"], config["local_solvers"])}
     given = {}
@@ -104,20 +120,20 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     for key in ("limits", "batches"):
         for run in config[key]:
             if run not in runs:
-                raise InputError(f"{where}: {key} has run '{run}', expected one of {', '.join(runs)}")
+                raise InputError(f"{where}: {key} has run {run!r}, expected one of {', '.join(runs)}")
             for dataset in config[key][run]:
                 if dataset not in config["datasets"]:
-                    raise InputError(f"{where}: {key} of {run} has data set '{dataset}', expected one listed under datasets")
+                    raise InputError(f"{where}: {key} of {run} has data set {dataset!r}, expected one listed under datasets")
     for run in config["batches"]:
         if get_method(runs[run].entry.method).population:
-            raise InputError(f"{where}: batches has run '{run}', which fits all episodes in one; expected another run")
+            raise InputError(f"{where}: batches has run {run!r}, which fits all episodes in one; expected another run")
     n_episodes = {}
     for dataset in config["datasets"]:
         held = count_episodes(catalogue[dataset], root)
         wanted = held if config["episodes"] == "all" else config["episodes"]
         if wanted > held:
             raise InputError(
-                f"{where}: episodes is {wanted}, but data set '{dataset}' holds {held}; expected at most {held} or all"
+                f"{where}: episodes is {wanted}, but data set {dataset!r} holds {held}; expected at most {held} or all"
             )
         for run in runs.values():
             if _fits(run, catalogue[dataset].model):
@@ -136,7 +152,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     for run, episodes in config["draws"].items():
         if run not in runs or runs[run].entry.method != "mc":
             sampled = ", ".join(other.id for other in runs.values() if other.entry.method == "mc")
-            raise InputError(f"{where}: draws has run '{run}', expected one of method mc: {sampled or 'none is listed'}")
+            raise InputError(f"{where}: draws has run {run!r}, expected one of method mc: {sampled or 'none is listed'}")
         fitted = min(n_episodes[dataset, run] for dataset in config["datasets"])
         if max(episodes, default=0) >= fitted:
             raise InputError(
@@ -146,9 +162,9 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     _check_populations(config, runs, n_episodes, where)
     for dataset, path in config["criteria"].items():
         if dataset not in config["datasets"]:
-            raise InputError(f"{where}: criteria has data set '{dataset}', expected one listed under datasets")
-        if not (root / path).is_file():
-            raise InputError(f"{where}: criteria of {dataset} is '{path}', expected a file below the project's folder")
+            raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
+        if not (is_below(root, path) and (root / path).is_file()):
+            raise InputError(f"{where}: criteria of {dataset} is {path!r}, expected a file below the project's folder")
     chosen = {name: catalogue[name] for name in config["datasets"]}
     return Study(config, chosen, runs, given, n_episodes)
 
@@ -159,12 +175,12 @@ def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes:
         known = [id_ for id_, run in runs.items() if part in ("held_out", "study") or get_method(run.entry.method).population]
         for run in (asked or {}).get("runs", []):
             if run not in known:
-                raise InputError(f"{place} has run '{run}', expected one of {', '.join(known) or 'gem, which is not listed'}")
+                raise InputError(f"{place} has run {run!r}, expected one of {', '.join(known) or 'gem, which is not listed'}")
             if part == "study" and not _fits(runs[run], "forgetting"):
-                raise InputError(f"{place} has run '{run}', expected one that fits forgetting")
+                raise InputError(f"{place} has run {run!r}, expected one that fits forgetting")
         for dataset in [*(asked or {}).get("datasets", []), *(asked or {}).get("bootstrap", {})]:
             if dataset not in config["datasets"]:
-                raise InputError(f"{place} has data set '{dataset}', expected one listed under datasets")
+                raise InputError(f"{place} has data set {dataset!r}, expected one listed under datasets")
             for run in asked["runs"]:
                 fitted = n_episodes.get((dataset, run))
                 if part == "held_out" and fitted is not None and not asked["folds"] <= asked["episodes"] <= fitted:
@@ -174,10 +190,48 @@ def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes:
                     )
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice in a mapping is an error; else the last would count, without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises InputError with one sentence for what is none."""
+    expected = "a mapping of keys to values in YAML, such as config/config.yaml"
+    try:
+        config = yaml.load(read_text(path, expected), _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, row {mark.line + 1}" if mark else str(path)
+        found = (getattr(error, "problem", None) or str(error)).splitlines()[0].removeprefix("found ")
+        raise InputError(f"{where}: found {found}, expected {expected}, each key once") from None
+    if not isinstance(config, dict):
+        kind = {"NoneType": "an empty file", "list": "a list"}.get(type(config).__name__, "a single value")
+        raise InputError(f"{path}: found {kind}, expected {expected}")
+    return config
+
+
+def load_study(path: str | Path, root: Path) -> Study:
+    """The study of a configuration file; raises InputError as `read_config` and `read_study` do."""
+    return read_study(read_config(path), root, str(path))
+
+
+@cache
+def _schema(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def check_config(config: dict[str, Any], schema_path: Path, where: str) -> None:
     """Holds a configuration against its closed schema and fills in the defaults; raises InputError at the first flaw."""
-    schema = yaml.safe_load(schema_path.read_text())
-    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    schema = _schema(schema_path)
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
         raise InputError(f"{where}: {_sentence(errors[0])}")
     for key, rule in schema["properties"].items():

@@ -1,7 +1,10 @@
 """Tables on disk and their summaries: from one row per fit to one row per data set, run and metric."""
 
+import csv
 import hashlib
+import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .data import Dataset
-from .entries import Run
+from .entries import Run, main_runs
 from .errors import InputError
 from .files import replacing
 from .methods import STATUSES, get_method
+from .stored import UNSEALED, check_seal, seal
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ METRICS = {
     "kl_mean_policy": Metric("policy KL, mean policy", "nats"),
     "alpha_error": Metric("error of α", "1"),
     "beta_error": Metric("error of β", "1"),
+    "alpha_error_identified": Metric("error of α, identified", "1"),
+    "beta_error_identified": Metric("error of β, identified", "1"),
     "nll": Metric("negative log-likelihood", "nats"),
     "regret": Metric("regret", "nats"),
     "gap": Metric("gap to bound", "nats"),
@@ -43,7 +49,11 @@ METRICS = {
     "t_cpu": Metric("processor", "ms", 1000.0),
     "t_published": Metric("as published", "ms", 1000.0),
 }
+# What says how good an estimate is, and nothing of a fit outside the box that every other method keeps to.
+JUDGED = ("kl", "kl_mean_policy", "alpha_error", "beta_error", "alpha_error_identified", "beta_error_identified", "nll")
 CERTIFIED = 0.01  # nats: a likelihood this close to a bound is the global optimum for any use of it
+GUESS = 1e-6  # by this share of its nll a fit may be better than guessing and still count as no better: scores are rounded
+USUAL = 0.9  # what a method gives in this share of its fits, it gives
 
 _ARRAY = pa.list_(pa.list_(pa.float64()))
 _STARTS = {"nll": pa.float64(), "alpha": _ARRAY, "beta": _ARRAY, "n_eval": pa.int64(), "message": pa.string()}
@@ -68,9 +78,10 @@ INTERVAL = (2.5, 97.5)  # percentiles
 class Results:
     """A judged study, as figures take it.
 
-    `scores` all rows of `judge.score`; `tables` the tables made of them, by name (summary, outcomes, comparison,
-    attribution, and others where the study makes them); `examples` the fits, kernels included, of the episode that is drawn
-    as an example; `runs` in their order; `catalogue` the entries of the data sets by name, and `data` the data sets themselves.
+    `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared,
+    outcomes, comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the
+    episode that is drawn as an example; `runs` in their order; `catalogue` the entries of the data sets by name, and `data`
+    the data sets themselves.
     """
 
     scores: pd.DataFrame
@@ -99,17 +110,36 @@ class Fits(pd.DataFrame):
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Writes a table as Parquet, arrays as nested lists; the file appears whole or not at all."""
+    write_parquet(as_arrow(table), path)
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Table:
+    """A table as Parquet holds it, arrays as nested lists."""
     columns = {
         name: pa.array(map(_plain, table[name]), type=OBJECTS[name]) if name in OBJECTS else pa.array(table[name])
         for name in table.columns
     }
+    return pa.table(columns)
+
+
+def write_parquet(table: pa.Table, path: str | Path, **how: Any) -> None:
+    """Writes an Arrow table, sealed; `how` as `pyarrow.parquet.write_table` takes it."""
+    marked = table.replace_schema_metadata({"sum": UNSEALED})
     with replacing(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+        # The pages have their sums too, for whoever reads the file by other means.
+        pq.write_table(marked, temporary, write_page_checksum=True, **({"compression": "zstd"} | how))
+        seal(temporary)
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None, **how: Any) -> pa.Table:
+    """Reads what `write_parquet` wrote, or these columns of it. Raises ValueError, or what pyarrow raises, at damage."""
+    check_seal(path)
+    return pq.read_table(path, columns=columns, page_checksum_verification=True, **how).replace_schema_metadata(None)
 
 
 def read_table(path: str | Path) -> Fits:
     """Reads what `write_table` wrote: arrays come back as NumPy arrays, starts as a dict of lists, what is absent as None."""
-    stored = pq.read_table(path)
+    stored = read_parquet(path)
     table = stored.drop_columns([name for name in stored.column_names if name in OBJECTS]).to_pandas()
     for place, name in enumerate(stored.column_names):
         if name in OBJECTS:
@@ -141,15 +171,40 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_csv(path: str | Path) -> pd.DataFrame:
-    """Reads what `write_csv` wrote; empty text stays text."""
-    return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
+    """Reads what `write_csv` wrote; empty text stays text. Raises ValueError for a table that ends, or has a row that ends,
+    before its last cell."""
+    text = Path(path).read_bytes().decode()
+    if not text.endswith("\n"):
+        raise ValueError("its last line has no end")
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} cells, the first {len(header)}")
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=["nan"])
+
+
+def complete(scores: pd.DataFrame) -> pd.DataFrame:
+    """Judged scores as all tables and figures take them. Columns that scores stored by an earlier version lack are filled in:
+    `has_parameters` by what the judge said of the box, `not_identified` by "", and by NaN the errors over identified
+    parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of every
+    median, and is counted as outside."""
+    filled = {
+        "has_parameters": scores["admissible"].astype(bool) | scores["outside"].astype(bool),
+        "not_identified": "",
+        "alpha_error_identified": np.nan,
+        "beta_error_identified": np.nan,
+        "guessing": np.nan,
+    }
+    scores = scores.assign(**{name: value for name, value in filled.items() if name not in scores})
+    within = ~scores["outside"].astype(bool)
+    return scores.assign(**{name: scores[name].where(within) for name in JUDGED})
 
 
 def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """Per dataset, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
-    median_high, the 95 % bootstrap interval of the median over episodes."""
+    median_high, the 95 % bootstrap interval of the median over episodes. Fits outside the box are left out (`complete`)."""
     rows = []
-    for dataset, run, fits in _groups(scores, runs):
+    for dataset, run, fits in groups(complete(scores), runs):
         for name, metric in METRICS.items():
             values = metric.scale * fits[name].to_numpy(dtype=float)
             values = values[np.isfinite(values)]
@@ -158,7 +213,36 @@ def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[str, str, pd.DataFrame]]:
+def whole(scores: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a fit is of a run that fitted every episode of its data set that any run fitted: others are of other people,
+    and are compared with none."""
+    every = scores.groupby("dataset")["episode"].transform("nunique")
+    return scores.groupby(["dataset", "run"])["episode"].transform("nunique") == every
+
+
+def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """The medians that may be held against one another: per dataset and metric those of the main runs that fitted every
+    episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
+
+    Columns: dataset, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row, for
+    their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
+    scores = complete(scores)
+    scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))
+    rows = []
+    for dataset, fits in scores.groupby("dataset", sort=False):
+        every = fits["episode"].nunique()
+        shown = groups(fits[whole(fits)], main_runs(runs))
+        held = {run: part.set_index("episode") for _, run, part in shown}
+        for name, metric in METRICS.items():
+            values = pd.DataFrame({run: part[name].astype(float) for run, part in held.items()})
+            values = values.where(np.isfinite(values))
+            values = values.loc[:, values.notna().sum() >= USUAL * every].dropna()
+            medians = metric.scale * values.median()
+            rows += [(dataset, run, name, len(values), median) for run, median in medians.items() if len(values)]
+    return pd.DataFrame(rows, columns=["dataset", "run", "metric", "n", "median"])
+
+
+def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[str, str, pd.DataFrame]]:
     """The fits of every data set and run, data sets as they come, runs in their order."""
     held = dict(list(scores.groupby(["dataset", "run"], sort=False)))
     runs = [run.id for run in runs]
@@ -195,15 +279,27 @@ def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
 def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
     method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
-    admissible fit; fits `at_bound` of the box; and fits `outside` it though they have parameters. Fallbacks and bounds count
-    where they came up, not where a fit that starts from another hands them on."""
+    admissible fit; fits `at_bound` of the box and which (`at_bound_names`, such as "beta[reward]=20 (35)"); fits `outside` it
+    though they have parameters. Fallbacks and bounds count where they came up, not where a fit that starts from another hands
+    them on.
+
+    Of the fits with admissible parameters, `estimates`: those `above` the best fit known of the episode by more than CERTIFIED
+    nats, those no better than `guessing` (an nll no lower than that of choosing at random) and those of them for which a
+    better fit is known, `guessing_above` (both NaN for scores that lack the nll of guessing). Of all fits: those with a
+    parameter `unidentified`, and how many `unidentified_parameters` there are."""
     runs, rows = list(runs), []
     hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
-    for dataset, run, fits in _groups(scores, runs):
+    for dataset, run, fits in groups(complete(scores), runs):
         own = run not in hand_on
         named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
         bounds = fits["bound_holds"].dropna() if own else pd.Series(dtype=bool)
+        edges = pd.Series([name for text in fits["at_bound"] for name in edges_of(text)], dtype=object)
+        fitted = fits[fits["admissible"].astype(bool)]
+        above = fitted["regret"] > CERTIFIED
+        guessing = fitted["nll"] >= (1.0 - GUESS) * fitted["guessing"]
+        told = fits["guessing"].notna().all()
+        unidentified = fits["not_identified"].str.split().str.len()
         rows.append(
             {
                 "dataset": dataset,
@@ -211,16 +307,36 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
                 "n": len(fits),
                 **{status: int((fits["status"] == status).sum()) for status in STATUSES},
                 "fallbacks": int(named.sum()),
-                "fallback_names": "; ".join(f"{name} ({count})" for name, count in named.items()),
+                "fallback_names": _counted(named),
                 "claims": len(claims),
                 "upheld": int(claims.sum()),
                 "bounds": len(bounds),
                 "bounds_beaten": int((~bounds.astype(bool)).sum()),
                 "at_bound": int(fits["at_bound"].astype(bool).sum()),
+                "at_bound_names": _counted(
+                    edges.sort_values().value_counts(sort=False).sort_values(ascending=False, kind="stable")
+                ),
                 "outside": int(fits["outside"].sum()),
+                "estimates": len(fitted),
+                "above": int(above.sum()),
+                "guessing": int(guessing.sum()) if told else np.nan,
+                "guessing_above": int((guessing & above).sum()) if told else np.nan,
+                "unidentified": int((unidentified > 0).sum()),
+                "unidentified_parameters": int(unidentified.sum()),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _counted(names: pd.Series) -> str:
+    return "; ".join(f"{name} ({count})" for name, count in names.items())
+
+
+def edges_of(at_bound: str | bool) -> list[str]:
+    """The kinds of parameters in a cell of `at_bound`, such as "beta[reward]=20", each once whichever the arm; none where the
+    scores say only whether (stored by an earlier version)."""
+    names = at_bound.split() if isinstance(at_bound, str) else []
+    return list(dict.fromkeys(re.sub(r",\d+\]", "]", name) for name in names))
 
 
 def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
@@ -229,11 +345,13 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
 
         total = nll - bound = poor_fit (nll - best_nll) + undecided (best_nll - best_bound) + loose (best_bound - bound)
 
-    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run."""
-    runs = list(runs)
+    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run, nor for runs
+    of fewer episodes than others (`whole`)."""
+    runs, scores = list(runs), complete(scores)
+    scores = scores[whole(scores)]
     bounding = [run.id for run in runs if run.entry.published == "CVX"]
     source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
-    fits = scores[scores["admissible"]].merge(
+    fits = scores[scores["admissible"].astype(bool)].merge(
         source[["dataset", "episode", "lower_bound"]], on=["dataset", "episode"], suffixes=("", "_source")
     )
     fits["poor_fit"] = fits["regret"]
@@ -241,7 +359,7 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     fits["loose"] = fits["best_bound"] - fits["lower_bound_source"]
     fits["total"] = fits[["poor_fit", "undecided", "loose"]].sum(axis=1)
     parts = ["total", "poor_fit", "undecided", "loose"]
-    rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in _groups(fits, runs)]
+    rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in groups(fits, runs)]
     return pd.DataFrame(rows, columns=["dataset", "run", "n", *parts])
 
 

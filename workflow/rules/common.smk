@@ -1,22 +1,26 @@
 # What the rules share: the checked study, and the functions that turn it into file names.
+import shlex
 import sys
 
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from banditfit.errors import InputError
 from banditfit.figures import FIGURES
 from banditfit.models import MODELS
-from banditfit.provenance import export_package, sources
-from banditfit.study import read_study
+from banditfit.provenance import PROJECT, export_package, sources
+from banditfit.study import read_config, read_study
 
 # The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
 export_package()
+# Snakemake gives this path to a shell, in which the blanks of a folder's name would part it.
+sys.executable = shlex.quote(sys.executable)
 
 try:
-    STUDY = read_study(config, ROOT, ", ".join(map(str, workflow.configfiles)))
+    for path in workflow.configfiles:
+        read_config(path)  # sees what Snakemake, which has read it too, lets pass
+    STUDY = read_study(config, PROJECT, ", ".join(map(str, workflow.configfiles)))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -84,6 +88,15 @@ def population_tables():
     return [f"results/{{study}}/tables/{table}.csv" for table in tables]
 
 
+def calibration_ranks():
+    """Every batch of the calibration, if this study asks for one."""
+    return [
+        f"results/{{study}}/calibration/{model}/{batch}.parquet"
+        for batch in STUDY.calibration_batches()
+        for model in STUDY.config["calibration"]["models"]
+    ]
+
+
 def posterior_tables():
     """The tables on posteriors that this study asks for."""
     asked = {
@@ -93,3 +106,19 @@ def posterior_tables():
     }
     made = {"posterior": ["diagnostics", "agreement"], "draws": ["draws"], "calibration": ["calibration", "uniformity"]}
     return [f"results/{{study}}/tables/{table}.csv" for rule, wanted in asked.items() if wanted for table in made[rule]]
+
+
+def everything_stored():
+    """Every file that the study stores, so that the same command makes anew what was deleted."""
+    parts = [f"results/{{study}}/population/{part}.csv" for part in POPULATION_PARTS]
+    of_data = [f"results/{{study}}/{kind}/{{dataset}}.parquet" for kind in ("scores", "examples")]
+    fits = [
+        f"results/{{study}}/fits/{dataset}/{run}/{batch}.parquet"
+        for dataset, run in STUDY.n_episodes
+        for batch in STUDY.batches(dataset, run)
+    ]
+    named = [rules.report, rules.manifest, rules.figures, rules.summarise, rules.claims, rules.coverage]
+    outputs = [path for rule in named for path in rule.output]
+    posteriors = [*posterior_tables(), *(rules.draws.output if STUDY.kept_draws else ()), *calibration_ranks()]
+    files = [*outputs, *population_tables(), *parts, *posteriors, "results/data/{dataset}.npz", *of_data, *fits]
+    return sorted(set(expand(files, study=STUDY.config["study"], dataset=STUDY.catalogue)))

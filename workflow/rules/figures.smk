@@ -19,6 +19,8 @@ rule figures:
             )
             for name, spec in FIGURES.items()
         ],
+        # The figures that have nothing to show in this study: their files are there, and the report leaves them out.
+        empty="results/{study}/figures/empty.json",
     log:
         "logs/{study}/figures.log",
     benchmark:

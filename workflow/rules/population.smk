@@ -6,7 +6,7 @@ rule coverage:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
-        criteria=[ROOT / path for path in STUDY.config["criteria"].values()],
+        criteria=lambda wildcards: [PROJECT / path for path in STUDY.config["criteria"].values()],
         library=sources("population", "tables", "stored"),
     output:
         coverage="results/{study}/tables/coverage.csv",

@@ -28,7 +28,7 @@ rule draws:
         library=sources("posterior", "tables", "stored"),
     output:
         table="results/{study}/tables/draws.csv",
-        draws=directory("results/{study}/draws"),
+        draws=[f"results/{{study}}/draws/{dataset}/{run}/{episode:04d}.nc" for dataset, run, episode in STUDY.kept_draws],
     log:
         "logs/{study}/draws.log",
     benchmark:
@@ -61,11 +61,7 @@ rule calibrate:
 
 rule calibration:
     input:
-        ranks=[
-            f"results/{{study}}/calibration/{model}/{batch}.parquet"
-            for batch in STUDY.calibration_batches()
-            for model in STUDY.config["calibration"]["models"]
-        ],
+        ranks=calibration_ranks(),
         library=sources("posterior", "tables", "stored"),
     output:
         calibration="results/{study}/tables/calibration.csv",

@@ -25,8 +25,9 @@ rule report:
         manifest="results/{study}/manifest.json",
         tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
+        empty="results/{study}/figures/empty.json",
         library=sources("report", "tables", "stored"),
-        templates=sorted((ROOT / "workflow/banditfit/report").glob("*.j2")),
+        templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
     log:

@@ -3,8 +3,8 @@
 
 rule data:
     input:
-        file=lambda wildcards: STUDY.catalogue[wildcards.dataset].files(ROOT),
-        library=sources("catalogue"),
+        file=lambda wildcards: STUDY.catalogue[wildcards.dataset].files(PROJECT),
+        library=sources("catalogue", "provenance"),
     output:
         "results/data/{dataset}.npz",
     log:

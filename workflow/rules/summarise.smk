@@ -5,12 +5,12 @@ rule summarise:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         coverage="results/{study}/tables/coverage.csv",
-        published=ROOT / "config/published/published_tables.csv",
+        published=PROJECT / "config/published/published_tables.csv",
         library=sources("tables", "published", "guide", "stored"),
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",
-            table=["summary", "outcomes", "comparison", "reproduction", "attribution", "guide"],
+            table=["summary", "compared", "outcomes", "comparison", "reproduction", "attribution", "guide"],
         ),
     log:
         "logs/{study}/summarise.log",

@@ -1,12 +1,11 @@
 """Ranks the truth of one batch of simulated episodes among draws of their posteriors."""
 
-import sys
-
 from banditfit.posterior import calibrate
+from banditfit.programs import log_to
 from banditfit.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA
 from banditfit.tables import write_table
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 first, last = map(int, snakemake.wildcards.batch.split("-"))
 ranks = calibrate(

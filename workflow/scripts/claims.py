@@ -1,15 +1,15 @@
 """Tests every claim of the ledger on the scores, the tables and the data."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from banditfit import claims, data
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import read_csv, read_table, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 evidence = claims.Evidence(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),

@@ -1,14 +1,13 @@
 """Holds the judged fits against the truth, or against criteria of the data's owner."""
 
-import sys
-
 import pandas as pd
 
 from banditfit import data, population
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import read_table, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 criteria = dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True))
 coverage, validity = [], []

@@ -1,12 +1,10 @@
 """Makes or reads one data set."""
 
-import sys
-from pathlib import Path
-
 from banditfit import data
 from banditfit.catalogue import make
+from banditfit.programs import log_to
+from banditfit.provenance import PROJECT
 
-ROOT = Path(snakemake.scriptdir).parents[1]
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
-data.save(make(snakemake.params.entry, ROOT), snakemake.output[0])
+data.save(make(snakemake.params.entry, PROJECT), snakemake.output[0])

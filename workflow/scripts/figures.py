@@ -1,15 +1,16 @@
 """Draws every figure from the stored tables."""
 
-import sys
+import json
 from pathlib import Path
 
 import pandas as pd
 
 from banditfit import data, figures
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import Results, read_csv, read_table
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 results = Results(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
@@ -19,5 +20,10 @@ results = Results(
     catalogue=snakemake.params.catalogue,
     data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
 )
+folder, empty = Path(snakemake.output.empty).parent, []
 for name in figures.FIGURES:
-    figures.save(figures.draw(name, results), Path(snakemake.output[0]).with_name(name))
+    figure = figures.draw(name, results)
+    figures.save(figure, folder / name)
+    if isinstance(figure, figures.Nothing):
+        empty.append(name)
+Path(snakemake.output.empty).write_text(json.dumps(empty) + "\n")

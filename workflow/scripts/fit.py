@@ -1,17 +1,17 @@
 """Fits one batch of episodes with one method."""
 
 import json
-import sys
 
 import pandas as pd
 
 import banditfit as bf
 from banditfit import provenance
 from banditfit.blocks import data_blocks
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import read_table, write_table
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 first, last = map(int, snakemake.wildcards.batch.split("-"))
 # No more than these episodes is held, however many the data set has.

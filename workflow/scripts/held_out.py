@@ -1,12 +1,11 @@
 """Predicts trials of one data set that no fit has seen."""
 
-import sys
-
 from banditfit import data, population
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 part = snakemake.params.part
 held = intact(data.load, snakemake.input.data)

@@ -1,14 +1,13 @@
 """GEM beside the hierarchical posterior, on one simulated population."""
 
-import sys
-
 import numpy as np
 
 from banditfit import hierarchical, population_study
 from banditfit.fitting import derive_seed
+from banditfit.programs import log_to
 from banditfit.tables import write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 part, seed = snakemake.params.part, snakemake.params.seed
 rng = np.random.default_rng(derive_seed("hierarchical", None, "simulate", seed))

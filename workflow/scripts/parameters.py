@@ -1,14 +1,13 @@
 """The populations that the episodes of one data set make, and how their fits came about."""
 
-import sys
-
 import pandas as pd
 
 from banditfit import data, population
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 held = intact(data.load, snakemake.input.data)
 tables, traces = [], []

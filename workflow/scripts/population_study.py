@@ -1,11 +1,10 @@
 """Who wins when: simulated populations of one size."""
 
-import sys
-
 from banditfit import population_study
+from banditfit.programs import log_to
 from banditfit.tables import write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 table = population_study.study(
     snakemake.params.runs,

@@ -1,16 +1,16 @@
 """Gathers what the parts of the study of populations found into the tables that people read."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
 from banditfit.population import summarise_held_out
 from banditfit.population_study import summarise_recovery
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import read_csv, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 SUMMARIES = {"held_out": summarise_held_out, "recovery": summarise_recovery}
 for path in snakemake.output:

@@ -1,14 +1,13 @@
 """Tables of the chains' diagnostics and of the agreement of Monte Carlo with quadrature."""
 
-import sys
-
 import pandas as pd
 
 from banditfit.posterior import agreement, diagnostics
+from banditfit.programs import log_to
 from banditfit.stored import intact
 from banditfit.tables import read_table, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 write_csv(diagnostics(scores), snakemake.output.diagnostics)

@@ -1,11 +1,10 @@
 """Whether the parameters of simulated populations of one experiment come back."""
 
-import sys
-
 from banditfit import population_study
+from banditfit.programs import log_to
 from banditfit.tables import write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 model, bandit = snakemake.wildcards.experiment.rsplit("_", 1)
 part = snakemake.params.part

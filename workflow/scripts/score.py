@@ -1,16 +1,15 @@
 """Judges all fits of one data set, and keeps the fits of the main runs for the episode that is drawn as an example."""
 
-import sys
-
 import pandas as pd
 
 import banditfit as bf
 from banditfit.blocks import data_blocks, episode_blocks, fit_blocks
 from banditfit.compact import compact, write_scores
 from banditfit.entries import main_runs
+from banditfit.programs import log_to
 from banditfit.tables import write_table
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 runs, paths = snakemake.params.runs, snakemake.input.fits
 # Fits of an episode are judged together, those of another one never: some episodes at a time keep the memory flat.

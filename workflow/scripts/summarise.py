@@ -1,29 +1,30 @@
 """Summarises the scores: medians and quartiles, counts of what happened, and the comparison with the published figures."""
 
-import sys
 from pathlib import Path
 
 import pandas as pd
 
-from banditfit import guide
-from banditfit.published import compare, read_published, reproduce
+from banditfit import guide, published
+from banditfit.programs import log_to
 from banditfit.stored import intact
-from banditfit.tables import attribute, outcomes, read_csv, read_table, summarise, write_csv
+from banditfit.tables import attribute, compare, outcomes, read_csv, read_table, summarise, write_csv
 
-sys.stdout = sys.stderr = open(snakemake.log[0], "w", buffering=1)
+log_to(snakemake.log[0])
 
 runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 summary = summarise(scores, runs)
-published = read_published(snakemake.input.published)
-comparison = compare(summary, runs, published, catalogue)
+compared = compare(scores, runs)
+theirs = published.read_published(snakemake.input.published)
+comparison = published.compare(summary, runs, theirs, catalogue)
 tables = {
     "summary": summary,
+    "compared": compared,
     "outcomes": outcomes(scores, runs),
     "comparison": comparison,
-    "reproduction": reproduce(comparison, summary, runs, published, catalogue),
+    "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
     "attribution": attribute(scores, runs),
-    "guide": guide.table(scores, summary, runs, read_csv(snakemake.input.coverage)),
+    "guide": guide.table(scores, compared, runs, read_csv(snakemake.input.coverage)),
 }
 for path in snakemake.output:
     write_csv(tables[Path(path).stem], path)

@@ -2,18 +2,19 @@
 stands; a module of this package that has such a table belongs here at once, in the order below.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ..files import replacing
-from ..tables import Results
+from ..tables import Results, complete
 from . import accuracy, effort, example, guide, likelihoods, population, posterior, published
 from ._files import png, svg
-from ._style import STYLE, FigureSpec
+from ._style import STYLE, FigureSpec, Nothing
 
-__all__ = ["FIGURES", "draw", "save"]
+__all__ = ["FIGURES", "Nothing", "draw", "save"]
 
 FIGURES: dict[str, FigureSpec] = {
     name: spec
@@ -23,9 +24,9 @@ FIGURES: dict[str, FigureSpec] = {
 
 
 def draw(name: str, results: Results) -> Figure:
-    """The figure called `name` in FIGURES."""
+    """The figure called `name` in FIGURES; a `Nothing` where the study has nothing for it."""
     with mpl.rc_context(STYLE):
-        return FIGURES[name].draw(results)
+        return FIGURES[name].draw(replace(results, scores=complete(results.scores)))
 
 
 def save(figure: Figure, stem: str | Path) -> None:

@@ -1,11 +1,13 @@
 """What the figures share: one style, one grid of panels, one way to draw a distribution.
 
-A method has the label, colour and order of its row in methods.tsv; a data set has a panel, in the catalogue's order, two to a
-row; a hollow diamond is a published median. A figure without data says what it lacks.
+A method has the label, colour and order of its row in methods.tsv, and a marker that follows from that order, so that whoever
+cannot tell two colours apart can tell the methods apart; a data set has a panel, in the catalogue's order, two to a row; a
+hollow diamond is a published median. A figure without data says what it lacks, and the report leaves it out.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..entries import Run, main_runs
+from ..entries import Entry, Run, main_runs
 from ..tables import Results
 
 INK, FAINT = "#222222", "#8A8A8A"
@@ -32,7 +34,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.formatter.use_mathtext": True,
+    "text.parse_math": False,  # a dollar sign in somebody's label is a dollar sign
     "grid.color": "#E4E4E4",
     "grid.linewidth": 0.6,
     "xtick.color": FAINT,
@@ -51,6 +53,9 @@ STYLE = {
 }
 WIDTH = 9.0  # inches; everything else follows
 ROW = 0.21  # inches per method in a panel
+# By a method's order, so that methods of like colour differ; filled ones, which are told apart when small.
+MARKERS = ("o", "s", "^", "v", "<", ">", "P", "X", "*", "p", "d")
+LABEL, LINES = 44, 3  # a longer label is broken into lines of so many letters, and cut after so many lines
 # Gaps and regrets below this are rounding and the solvers' tolerances; they are drawn at it.
 FLOOR = 1e-6
 PUBLISHED_MARK = {"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": INK, "markeredgewidth": 0.9}
@@ -66,14 +71,37 @@ class FigureSpec:
     section: str = "figures"
 
 
-def nothing(reason: str) -> Figure:
-    figure = Figure(figsize=(WIDTH, 0.5), layout="constrained")
-    figure.text(0.01, 0.5, f"Nothing to draw: {reason}.", va="center", color=FAINT, style="italic")
-    return figure
+class Nothing(Figure):
+    """A figure that has nothing to show in this study, for the `reason` it gives. Its file is written all the same."""
+
+    def __init__(self, reason: str):
+        super().__init__(figsize=(WIDTH, 0.5), layout="constrained")
+        self.reason = reason
+        self.text(0.01, 0.5, f"Nothing to draw: {reason}.", va="center", color=FAINT, style="italic")
 
 
 def label_of(results: Results, dataset: str) -> str:
-    return results.catalogue[dataset].label
+    return broken(results.catalogue[dataset].label)
+
+
+def broken(label: str, width: int = LABEL) -> str:
+    """A label in lines of at most `width` letters, cut after a few of them."""
+    lines = wrap(label, width)
+    return "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 1], lines[LINES - 1][: width - 1] + "…"])
+
+
+def short(label: str, width: int = 34) -> str:
+    """A label in one line of at most `width` letters, cut in the middle: what tells two apart stands at either end."""
+    return label if len(label) <= width else f"{label[: width // 2]}…{label[-width // 2 + 1 :]}"
+
+
+def name_of(run: Run) -> str:
+    """The label of a run's method, on the axis where methods stand, a line each."""
+    return short(run.entry.label)
+
+
+def marker_of(entry: Entry) -> str:
+    return MARKERS[(entry.order - 1) % len(MARKERS)]
 
 
 def datasets_of(results: Results, scores: pd.DataFrame) -> list[str]:
@@ -117,7 +145,7 @@ def method_panels(results: Results, scores: pd.DataFrame) -> tuple[Figure, dict[
     runs = {d: runs_of(main_runs(results.runs), scores[scores["dataset"].isin(row)]) for row in rows for d in row}
     figure, panels = grid(results, datasets, [ROW * len(runs[row[0]]) for row in rows], sharey="row")
     for dataset, ax in panels.items():
-        ax.set_yticks(range(len(runs[dataset])), [run.entry.label for run in runs[dataset]])
+        ax.set_yticks(range(len(runs[dataset])), [name_of(run) for run in runs[dataset]])
         ax.set_ylim(len(runs[dataset]) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
@@ -167,7 +195,10 @@ def log_axis(axis: Axis) -> None:
 
 
 def _log_label(x: float, _) -> str:
-    return f"{x:g}" if 1e-3 <= x < 1e5 else rf"$10^{{{round(np.log10(x))}}}$" if f"{x:e}"[0] == "1" else ""
+    if 1e-3 <= x < 1e5:
+        return f"{x:g}"
+    power = str(round(np.log10(x))).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{power}" if f"{x:e}"[0] == "1" else ""
 
 
 def x_label(panels: dict[str, Axes], text: str) -> None:
@@ -180,8 +211,25 @@ def dot(colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="", marker="o", color=colour, markersize=4.0, label=label)
 
 
-def legend(figure: Figure, handles: list, columns: int | None = None) -> None:
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns or min(len(handles), 5), handlelength=1.6)
+def method_dot(entry: Entry) -> Line2D:
+    """The handle of a method that is drawn as points."""
+    return Line2D([], [], linestyle="", marker=marker_of(entry), color=entry.colour, markersize=4.5, label=entry.label)
+
+
+def legend(figure: Figure, handles: list, columns: int = 5) -> None:
+    """A legend below the figure, with as many columns as its labels leave room for."""
+    for handle in handles:
+        label = broken(handle.get_label(), 36)
+        # matplotlib leaves out labels that begin with an underscore; a space of no width makes it one like any other.
+        handle.set_label(f"\u200b{label}" if label.startswith("_") else label)
+    longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
+    fitting = int(figure.get_figwidth() * 16 / (longest + 6))  # letters to an inch, and what a handle takes
+    ncols = max(1, min(len(handles), columns, fitting))
+    # Rows beyond the first two would be taken from the panels.
+    lines = max(len(handle.get_label().splitlines()) for handle in handles)
+    rows = -(-len(handles) // ncols) + (lines - 1)
+    figure.set_figheight(figure.get_figheight() + 0.15 * max(rows - 2, 0))
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, handlelength=1.6)
 
 
 def widths(runs: list[Run]) -> np.ndarray:
@@ -189,8 +237,24 @@ def widths(runs: list[Run]) -> np.ndarray:
     return np.linspace(2.6, 0.9, len(runs)) if len(runs) > 1 else np.array([1.4])
 
 
+def line_of(entry: Entry, place: int, of: int) -> dict:
+    """How a method's line is drawn: in its colour, its marker here and there, staggered over the `of` lines of a panel so that
+    those of equal lines do not hide one another."""
+    every = 0.18
+    return {
+        "color": entry.colour,
+        "marker": marker_of(entry),
+        "markersize": 4.5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.4,
+        "markevery": (every * (place + 0.5) / of, every),
+    }
+
+
 def run_handles(runs: list[Run]) -> list[Line2D]:
-    return [Line2D([], [], color=run.entry.colour, linewidth=2.2, label=run.entry.label) for run in runs]
+    """The handles of methods that are drawn as lines."""
+    look = {"linewidth": 2.2, "markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.4}
+    return [Line2D([], [], color=run.entry.colour, marker=marker_of(run.entry), label=run.entry.label, **look) for run in runs]
 
 
 PUBLISHED_HANDLE = Line2D([], [], linestyle="", label="published median", **PUBLISHED_MARK)

@@ -1,7 +1,6 @@
 """How close fits come to the truth."""
 
 from collections.abc import Callable
-from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,14 +16,14 @@ from ._style import (
     PUBLISHED_MARK,
     WIDTH,
     FigureSpec,
+    Nothing,
     box,
+    broken,
     datasets_of,
-    label_of,
     legend,
     log_axis,
     method_panels,
     note_n,
-    nothing,
     published_median,
     runs_of,
     values_of,
@@ -38,7 +37,7 @@ def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
     def draw(results: Results) -> Figure:
         scores = results.scores[np.isfinite(results.scores[metric])]
         if scores.empty:
-            return nothing("no fit of this study has a known truth to be measured against")
+            return Nothing("no fit of this study has a known truth to be measured against")
         figure, panels, runs = method_panels(results, scores)
         any_published = False
         for dataset, ax in panels.items():
@@ -68,7 +67,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
     def draw(results: Results) -> Figure:
         scores = results.scores[np.isfinite(results.scores[f"{parameter}_error"])]
         if scores.empty:
-            return nothing("no data set of this study has true parameters of the fitted family")
+            return Nothing("no data set of this study has true parameters of the fitted family")
         datasets, runs = datasets_of(results, scores), runs_of(main_runs(results.runs), scores)
         side = (WIDTH - 1.0) / max(len(runs), 5)
         figure = Figure(figsize=(0.9 + side * len(runs), 0.6 + side * 1.08 * len(datasets)), layout="constrained")
@@ -90,7 +89,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                 ax.set_xticks([low, high], ends if row == len(datasets) - 1 else [], fontsize=6.5)
                 ax.set_yticks([low, high], ends if ax is axes[row, 0] else [], fontsize=6.5)
                 if row == 0:
-                    ax.set_title(fill(run.entry.label, 10), loc="center", fontsize=6.5, fontweight="normal")
+                    ax.set_title(broken(run.entry.label, 12), loc="center", fontsize=6.5, fontweight="normal")
                 if fits.empty:
                     ax.set_axis_off()
                     continue
@@ -99,12 +98,13 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                 fitted = np.concatenate(list(fits[parameter]), axis=1)
                 ax.plot([low, high], [low, high], color=FAINT, linewidth=0.6)
                 _cloud(ax, true.ravel(), fitted.ravel(), run.entry.colour)
-                if true.shape[1] > 2 and (np.std(fitted, axis=1) > 0).all():
-                    r = np.mean([np.corrcoef(*pair)[0, 1] for pair in zip(true, fitted, strict=True)])
+                told = [np.stack(both)[:, np.isfinite(both[1])] for both in zip(true, fitted, strict=True)]
+                if all(pair.shape[1] > 2 and np.ptp(pair[1]) > 0 for pair in told):
+                    r = np.mean([np.corrcoef(*pair)[0, 1] for pair in told])
                     ax.set_xlabel(f"r = {r:.2f}", fontsize=6.5, labelpad=1.0)
             # The label stands left of the whole row, whichever methods ran.
             first = axes[row, 0]
-            label = first.text(-0.45, 0.5, label_of(results, dataset).replace(", ", ",\n"), transform=first.transAxes)
+            label = first.text(-0.45, 0.5, broken(results.catalogue[dataset].label, 16), transform=first.transAxes)
             label.set(ha="right", va="center", fontsize=7.0)
         return figure
 
@@ -141,12 +141,14 @@ FIGURES = {
         _recovery("alpha"),
         "True against recovered learning rates",
         "Each point is one α of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters that the choices do not identify are"
+        " left out. r: Pearson correlation, the mean over signals.",
     ),
     "recovery_beta": FigureSpec(
         _recovery("beta"),
         "True against recovered sensitivities",
         "Each point is one β of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; both axes span the box. r: Pearson correlation, the mean over signals.",
+        " bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters that the choices do not identify are"
+        " left out. r: Pearson correlation, the mean over signals.",
     ),
 }

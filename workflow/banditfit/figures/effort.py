@@ -7,24 +7,25 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..methods._local import SOLVERS
-from ..published import ENOUGH
 from ..tables import METRICS, Results, start_table
 from ._style import (
     FAINT,
     PUBLISHED_MARK,
     WIDTH,
     FigureSpec,
+    Nothing,
     datasets_of,
-    dot,
     grid,
     label_of,
     legend,
     log_axis,
+    marker_of,
+    method_dot,
     method_panels,
-    nothing,
     panel_rows,
     published_median,
     runs_of,
+    short,
     values_of,
     x_label,
 )
@@ -70,7 +71,7 @@ def _solvers(results: Results) -> Figure:
     if "kl" in columns:
         columns.remove("nll")
     if len(solvers) < 2:
-        return nothing("this study runs its local methods with one solver only")
+        return Nothing("this study runs its local methods with one solver only")
     datasets, most = datasets_of(results, table), table.groupby("dataset")["n"].max()
     figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(datasets) * 1.25), layout="constrained")
     axes = figure.subplots(len(datasets), len(columns), squeeze=False, sharey=True)
@@ -83,8 +84,14 @@ def _solvers(results: Results) -> Figure:
                 if len(found) == 0 or found["n"].iloc[0] == 0:
                     continue
                 ax.hlines(y, found["q25"], found["q75"], color=run.entry.colour, linewidth=1.0, alpha=0.7)
-                few = found["n"].iloc[0] < ENOUGH * most[dataset]
-                ax.plot(found["median"], y, "o", color=run.entry.colour, markersize=3.4, fillstyle="none" if few else "full")
+                few = found["n"].iloc[0] < most[dataset]
+                look = {
+                    "color": run.entry.colour,
+                    "markersize": 4.2,
+                    "fillstyle": "none" if few else "full",
+                    "markeredgewidth": 0.7,
+                }
+                ax.plot(found["median"], y, marker_of(run.entry), **look)
             log_axis(ax.xaxis)
             ax.grid(axis="x")
             ax.set_yticks(range(len(solvers)), solvers)
@@ -93,14 +100,14 @@ def _solvers(results: Results) -> Figure:
             if row == len(datasets) - 1:
                 ax.set_xlabel(f"{METRICS[metric].label} ({METRICS[metric].unit})")
         axes[row, 0].set_title(label_of(results, dataset))
-    legend(figure, [dot(entry.colour, entry.label) for entry in entries])
+    legend(figure, [method_dot(entry) for entry in entries])
     return figure
 
 
 def _starts(results: Results) -> Figure:
     starts = start_table(results.scores)
     if starts.empty:
-        return nothing("no method of this study keeps several starts")
+        return Nothing("no method of this study keeps several starts")
     levels = {
         "the best, within 0.001 nats": (1e-3, "#08306B"),
         "within 0.1 nats": (0.1, "#4A90C4"),
@@ -117,7 +124,7 @@ def _starts(results: Results) -> Figure:
                 share = np.mean(excess <= limit) if len(excess) else 0.0
                 ax.barh(y, share - left, left=left, height=0.72, color=colour, linewidth=0)
                 left = share
-        ax.set_yticks(range(len(shown)), [run.label for run in shown])
+        ax.set_yticks(range(len(shown)), [short(run.label) for run in shown])
         ax.set_ylim(len(shown) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.set_xlim(0, 1)

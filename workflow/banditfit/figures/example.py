@@ -6,16 +6,17 @@ from matplotlib.lines import Line2D
 
 from .. import likelihood
 from ..entries import main_runs
+from ..identification import complete
 from ..likelihood import log_policy
 from ..models import get_model
 from ..tables import Results
-from ._style import INK, WIDTH, FigureSpec, datasets_of, label_of, legend, nothing, run_handles, widths
+from ._style import INK, WIDTH, FigureSpec, Nothing, datasets_of, label_of, legend, line_of, run_handles, widths
 
 
 def _example(results: Results) -> Figure:
     datasets = [d for d in datasets_of(results, results.examples) if results.data[d].truth is not None]
     if not datasets:
-        return nothing("no data set of this study has a known truth")
+        return Nothing("no data set of this study has a known truth")
     dataset = min(datasets, key=lambda d: results.data[d].n_arms)
     fits = results.examples[results.examples["dataset"] == dataset]
     data = results.data[dataset].select([int(fits["episode"].iloc[0])])
@@ -41,15 +42,18 @@ def _example(results: Results) -> Figure:
     drawn, candidates = [], main_runs(results.runs)
     for run, width in zip(candidates, widths(candidates) / 1.6, strict=True):
         for fit in fits[fits["run"] == run.id].itertuples():
-            if np.isfinite(fit.alpha).all() and np.isfinite(fit.beta).all():
-                fitted = policy(problem.values(fit.alpha, fit.beta))
+            parameters = complete(problem, fit)
+            if parameters is not None:
+                alpha, beta, _ = parameters
+                fitted = policy(problem.values(alpha, beta))
             elif fit.kernels is not None:
                 fitted = policy(problem.kernel_values(fit.kernels))
             else:
                 continue
+            look = line_of(run.entry, len(drawn), len(candidates)) | {"linewidth": width, "markersize": 3.5}
             drawn.append(run)
-            levels.plot(steps, fitted, color=run.entry.colour, linewidth=width)
-            errors.plot(steps, fitted - true, color=run.entry.colour, linewidth=width)
+            levels.plot(steps, fitted, **look)
+            errors.plot(steps, fitted - true, **look)
     levels.set_ylabel(f"P(arm {arm})")
     errors.set_ylabel("fitted − true")
     errors.set_xlabel("step")

@@ -10,12 +10,14 @@ from ..tables import METRICS, Results
 from ._style import (
     FAINT,
     FigureSpec,
+    Nothing,
+    broken,
     datasets_of,
-    dot,
     grid,
     legend,
     log_axis,
-    nothing,
+    marker_of,
+    method_dot,
     panel_rows,
     published_median,
     x_label,
@@ -27,13 +29,14 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
 
     def draw(results: Results) -> Figure:
         table = results.tables["guide"]
-        table = table[table[metric].notna()]
+        table = table[table[["t_wall", metric]].notna().all(axis=1)]
         if table.empty:
-            return nothing("no fit of this study has a known truth to be measured against")
+            return Nothing("no fit of this study has a known truth to be measured against")
         datasets = datasets_of(results, table)
         figure, panels = grid(results, datasets, [2.5] * len(panel_rows(datasets)))
         runs = [run for run in main_runs(results.runs) if run.id in set(table["run"])]
         colours = {run.id: run.entry.colour for run in runs}
+        markers = {run.id: marker_of(run.entry) for run in runs}
         any_published = False
         for dataset, ax in panels.items():
             rows = table[table["dataset"] == dataset]
@@ -41,15 +44,18 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
             ax.step(best["t_wall"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
             for row in rows.itertuples():
                 size = 7.0 if row.run in set(best["run"]) else 4.5
-                ax.plot(row.t_wall, getattr(row, metric), "o", color=colours[row.run], markersize=size, markeredgecolor="white")
+                look = {"color": colours[row.run], "markersize": size, "markeredgecolor": "white"}
+                ax.plot(row.t_wall, getattr(row, metric), markers[row.run], **look)
             for row in best.itertuples():
                 place = (row.t_wall, getattr(row, metric))
-                ax.annotate(row.label, place, xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colours[row.run])
+                ax.annotate(
+                    broken(row.label), place, xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colours[row.run]
+                )
             for run in runs:
                 theirs = published_median(results, dataset, run, "time_ms"), published_median(results, dataset, run, metric)
                 if None not in theirs:
                     any_published = True
-                    ax.plot(*theirs, "o", color=run.entry.colour, markersize=4.5, markerfacecolor="none", zorder=3)
+                    ax.plot(*theirs, markers[run.id], color=run.entry.colour, markersize=4.5, markerfacecolor="none", zorder=3)
             log_axis(ax.xaxis)
             log_axis(ax.yaxis)
             ax.grid()
@@ -57,7 +63,7 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
         unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
         for row in panel_rows(datasets):
             panels[row[0]].set_ylabel(f"{METRICS[metric].label}{unit}")
-        handles = [dot(run.entry.colour, run.entry.label) for run in runs]
+        handles = [method_dot(run.entry) for run in runs]
         if any_published:
             hollow = {"marker": "o", "markersize": 4.5, "markerfacecolor": "none", "markeredgecolor": FAINT}
             handles.append(Line2D([], [], linestyle="", label="published (their machine and clock)", **hollow))
@@ -68,9 +74,9 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
 
 
 _HOW = (
-    "One point per method: median wall time of an episode, everything counted, against the median error; further left is"
-    " faster, further down more accurate. Large and named: no other method is both faster and more accurate (dashed: the"
-    " front). Hollow: the published medians, which count time their way."
+    "One point per method: median wall time of an episode, everything counted, against the median error, over the episodes that"
+    " all of these methods have; further left is faster, further down more accurate. Large and named: no other method is both"
+    " faster and more accurate (dashed: the front). Hollow: the published medians, which count time their way."
 )
 
 FIGURES = {

@@ -6,18 +6,19 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..entries import main_runs
-from ..tables import CERTIFIED, Results, attribute
+from ..tables import CERTIFIED, Results, attribute, whole
 from ._style import (
     FAINT,
     FLOOR,
     INK,
     FigureSpec,
+    Nothing,
     datasets_of,
     grid,
     legend,
+    line_of,
     log_axis,
     method_panels,
-    nothing,
     panel_rows,
     run_handles,
     runs_of,
@@ -30,7 +31,7 @@ from ._style import (
 def _bound_gaps(results: Results) -> Figure:
     scores = results.scores[results.scores["bound_holds"].eq(True)].copy()
     if scores.empty:
-        return nothing("no method of this study gives a lower bound")
+        return Nothing("no method of this study gives a lower bound")
     scores["bound_gap"] = scores["best_nll"] - scores["lower_bound"]
     figure, panels, runs = method_panels(results, scores)
     edges = 10.0 ** np.arange(np.log10(FLOOR), 2.01, 0.25)
@@ -57,20 +58,21 @@ STEP = 1 / 30  # decades: distribution functions step no finer than a dot on a s
 
 
 def _regrets(results: Results) -> Figure:
-    scores = results.scores[np.isfinite(results.scores["regret"])]
+    scores = results.scores[np.isfinite(results.scores["regret"]) & whole(results.scores)]
     if scores.empty:
-        return nothing("no fit of this study has admissible parameters")
+        return Nothing("no fit of this study has admissible parameters")
     datasets = datasets_of(results, scores)
     figure, panels = grid(results, datasets, [1.7] * len(panel_rows(datasets)), sharey=True)
     shown = runs_of(main_runs(results.runs), scores)
     for dataset, ax in panels.items():
-        for run, width in zip(shown, widths(shown), strict=True):
+        for place, (run, width) in enumerate(zip(shown, widths(shown), strict=True)):
             regret = np.sort(np.maximum(values_of(scores, dataset, run, "regret"), FLOOR))
             if len(regret):
                 share = np.arange(1, len(regret) + 1) / len(regret)
                 seen = np.append(np.diff(np.floor(np.log10(regret) / STEP)) > 0, True)
                 regret, share = regret[seen], share[seen]
-                ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", color=run.entry.colour, linewidth=width)
+                look = line_of(run.entry, place, len(shown))
+                ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", linewidth=width, **look)
         ax.set_xlim(FLOOR, 1e2)
         log_axis(ax.xaxis)
         ax.set_ylim(0, 1.02)
@@ -86,7 +88,7 @@ def _regrets(results: Results) -> Figure:
 def _attribution(results: Results) -> Figure:
     parts = attribute(results.scores, results.runs)
     if parts.empty:
-        return nothing("this study has no bound of the published relaxation, CVX, to explain")
+        return Nothing("this study has no bound of the published relaxation, CVX, to explain")
     figure, panels, runs = method_panels(results, parts)
     pieces = {
         "poor_fit": ("#D55E00", "poor fit"),

@@ -16,12 +16,13 @@ from ._style import (
     ROW,
     WIDTH,
     FigureSpec,
+    Nothing,
     datasets_of,
-    dot,
     grid,
     legend,
     log_axis,
-    nothing,
+    marker_of,
+    name_of,
     panel_rows,
     run_handles,
     runs_of,
@@ -51,7 +52,7 @@ def _lines(results: Results, table: pd.DataFrame, extra: tuple[str, ...] = ()) -
     for row in rows:
         present = table[table["dataset"].isin(row)]
         more = [name for name in extra if name in set(present["run"])]
-        shown = [*((run.id, run.entry.label, run.entry.colour) for run in runs_of(results.runs, present))]
+        shown = [*((run.id, name_of(run), run.entry.colour) for run in runs_of(results.runs, present))]
         names |= {d: [*shown, *((name, name, INK) for name in more)] for d in row}
     figure, panels = grid(results, datasets, [ROW * len(names[row[0]]) + 0.2 for row in rows], sharey="row")
     for dataset, ax in panels.items():
@@ -65,7 +66,7 @@ def _lines(results: Results, table: pd.DataFrame, extra: tuple[str, ...] = ()) -
 def _coverage(results: Results) -> Figure:
     table = _table(results, "coverage")
     if table.empty:
-        return nothing("no fit of this study has intervals and a known truth")
+        return Nothing("no fit of this study has intervals and a known truth")
     figure, panels, names = _lines(results, table)
     for dataset, ax in panels.items():
         ax.axvspan(*HOLD, color="#F1F1F1", linewidth=0, zorder=0)
@@ -91,15 +92,16 @@ def _validity(results: Results) -> Figure:
     table = _table(results, "validity")
     table = table[table["coefficient"] == "pearson"] if len(table) else table
     if table.empty:
-        return nothing("no data set of this study has a criterion or a truth to make one of, for four participants or more")
+        return Nothing("no data set of this study has a criterion or a truth to make one of, for four participants or more")
     figure, panels, names = _lines(results, table, ("truth",))
     for dataset, ax in panels.items():
         found = table[table["dataset"] == dataset]
         if "truth" in set(found["run"]):
             ax.axvline(1.0 / np.sqrt(1.0 + NOISE**2), color=FAINT, linewidth=0.8)
         for y, (run, _, colour) in enumerate(names[dataset]):
-            rows = found[found["run"] == run]
-            shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else [0.0]
+            # A panel has the lines of its whole row: a run, or the truth, may be that of a neighbour alone.
+            rows = found[(found["run"] == run) & found["r"].notna()]
+            shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else np.zeros(len(rows))
             for shift, row in zip(shifts, rows.itertuples(), strict=True):
                 _interval(ax, y + shift, (row.r, row.low, row.high), colour, PARAMETERS[row.parameter.split("[")[0]][0])
     x_label(panels, "Pearson correlation with the criterion")
@@ -110,7 +112,7 @@ def _validity(results: Results) -> Figure:
 def _held_out(results: Results) -> Figure:
     table = _table(results, "held_out")
     if table.empty:
-        return nothing("this study predicts no held-out trials")
+        return Nothing("this study predicts no held-out trials")
     table = table[table["run"] != "chance"]
     figure, panels, names = _lines(results, table, ("truth",))
     for dataset, ax in panels.items():
@@ -133,7 +135,7 @@ def _held_out(results: Results) -> Figure:
 def _who_wins(results: Results) -> Figure:
     table = _table(results, "population_study")
     if table.empty:
-        return nothing("this study simulates no populations")
+        return Nothing("this study simulates no populations")
     runs = runs_of(results.runs, table)
     populations, sizes = list(dict.fromkeys(table["population"])), sorted(table["size"].unique())
     figure = Figure(figsize=(WIDTH, 1.75 * len(populations) + 0.9), layout="constrained")
@@ -145,7 +147,7 @@ def _who_wins(results: Results) -> Figure:
                 by_steps = np.log(cell[cell["run"] == run.id].set_index("steps")["kl"]).groupby(level=0)
                 line, spread = np.exp(by_steps.mean()), by_steps.std(ddof=0).fillna(0.0)
                 colour = run.entry.colour
-                ax.plot(line.index, line, "o-", color=colour, markersize=3.0, linewidth=1.3)
+                ax.plot(line.index, line, "-", marker=marker_of(run.entry), color=colour, markersize=4.0, linewidth=1.3)
                 ax.fill_between(
                     line.index, line * np.exp(-spread), line * np.exp(spread), color=colour, alpha=0.13, linewidth=0
                 )
@@ -166,7 +168,7 @@ def _who_wins(results: Results) -> Figure:
 def _objective(results: Results) -> Figure:
     table = _table(results, "objective")
     if table.empty:
-        return nothing("this study describes no populations")
+        return Nothing("this study describes no populations")
     runs = runs_of(results.runs, table)
     datasets = datasets_of(results, table)
     figure, panels = grid(results, datasets, [1.5] * len(panel_rows(datasets)))
@@ -175,7 +177,8 @@ def _objective(results: Results) -> Figure:
             part = table[(table["dataset"] == dataset) & (table["run"] == run.id)]
             if part.empty:
                 continue
-            ax.plot(part["round"], part["objective"], "o-", color=run.entry.colour, markersize=3.0, linewidth=1.2)
+            look = {"color": run.entry.colour, "marker": marker_of(run.entry), "markersize": 4.0, "linewidth": 1.2}
+            ax.plot(part["round"], part["objective"], **look)
             kept = part[part["kept"].astype(bool)]
             ax.plot(kept["round"], kept["objective"], "o", markersize=8.0, markerfacecolor="none", markeredgecolor=INK)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -184,7 +187,7 @@ def _objective(results: Results) -> Figure:
     x_label(panels, "round")
     for row in panel_rows(datasets):
         panels[row[0]].set_ylabel("objective (nats)")
-    legend(figure, [*(dot(run.entry.colour, run.entry.label) for run in runs), _kept_handle()])
+    legend(figure, [*run_handles(runs), _kept_handle()])
     return figure
 
 

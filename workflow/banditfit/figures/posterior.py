@@ -12,13 +12,15 @@ from ._style import (
     FAINT,
     INK,
     FigureSpec,
+    Nothing,
     datasets_of,
     dot,
     grid,
     label_of,
     legend,
     log_axis,
-    nothing,
+    marker_of,
+    method_dot,
     panel_rows,
     runs_of,
     x_label,
@@ -29,7 +31,7 @@ def _mean_policy(results: Results) -> Figure:
     scores = results.scores[(results.scores[["kl", "kl_mean_policy"]] > 0).all(axis=1)]
     runs = runs_of(main_runs(results.runs), scores)
     if not runs:
-        return nothing("no fit of this study has a mean policy and a known truth")
+        return Nothing("no fit of this study has a mean policy and a known truth")
     datasets = datasets_of(results, scores)
     figure, panels = grid(results, datasets, [2.6] * len(panel_rows(datasets)))
     for dataset, ax in panels.items():
@@ -41,7 +43,7 @@ def _mean_policy(results: Results) -> Figure:
             pairs = found[found["run"] == run.id]
             opacity = float(np.clip(60 / max(len(pairs), 1), 0.15, 0.7))
             how = {"color": run.entry.colour, "markersize": 3.0, "alpha": opacity, "markeredgewidth": 0, "rasterized": True}
-            ax.plot(pairs["kl"], pairs["kl_mean_policy"], "o", **how)
+            ax.plot(pairs["kl"], pairs["kl_mean_policy"], marker_of(run.entry), **how)
         ax.set_xlim(ends)
         ax.set_ylim(ends)
         log_axis(ax.xaxis)
@@ -50,14 +52,14 @@ def _mean_policy(results: Results) -> Figure:
     x_label(panels, "KL of the policy of the mean parameters (nats)")
     for row in panel_rows(datasets):
         panels[row[0]].set_ylabel("KL of the mean policy")
-    legend(figure, [dot(run.entry.colour, run.entry.label) for run in runs])
+    legend(figure, [method_dot(run.entry) for run in runs])
     return figure
 
 
 def _errors(results: Results) -> Figure:
     errors = posterior.errors(results.scores)
     if errors.empty:
-        return nothing("this study has no episode fitted both by Monte Carlo and by quadrature")
+        return Nothing("this study has no episode fitted both by Monte Carlo and by quadrature")
     datasets = datasets_of(results, errors)
     figure, panels = grid(results, datasets, [2.0] * len(panel_rows(datasets)))
     fine = np.linspace(-4.5, 4.5, 200)
@@ -81,14 +83,14 @@ def _errors(results: Results) -> Figure:
 
 def _ranks(results: Results) -> Figure:
     if "calibration" not in results.tables:
-        return nothing("this study calibrates no sampler; key 'calibration' of its configuration asks for that")
+        return Nothing("this study calibrates no sampler; key 'calibration' of its configuration asks for that")
     return posterior.plot_ranks(results.tables["calibration"])
 
 
 def _draws(results: Results) -> Figure:
     table = results.tables.get("draws")
     if table is None or table.empty:
-        return nothing("this study keeps no draws; key 'draws' of its configuration asks for some")
+        return Nothing("this study keeps no draws; key 'draws' of its configuration asks for some")
     first = table.groupby("dataset", sort=False)[["run", "episode"]].transform("first")
     shown = table[(table["run"] == first["run"]) & (table["episode"] == first["episode"])]
     names = shown["dataset"].map(lambda dataset: label_of(results, dataset))

@@ -11,12 +11,13 @@ from ._style import (
     PUBLISHED_MARK,
     WIDTH,
     FigureSpec,
+    Nothing,
     datasets_of,
-    dot,
     label_of,
     legend,
     log_axis,
-    nothing,
+    marker_of,
+    method_dot,
     published_median,
     run_handles,
 )
@@ -25,7 +26,7 @@ from ._style import (
 def _agreement(results: Results) -> Figure:
     table = results.tables["comparison"]
     if table.empty:
-        return nothing("no data set of this study is one of the published six")
+        return Nothing("no data set of this study is one of the published six")
     titles = {"kl": "policy KL (nats)", "alpha_error": "error of α", "beta_error": "error of β", "time_ms": "time (ms)"}
     shown = [metric for metric in PUBLISHED_METRICS if (table["metric"] == metric).any()]
     figure = Figure(figsize=(WIDTH, WIDTH / len(shown) + 0.9), layout="constrained")
@@ -35,7 +36,7 @@ def _agreement(results: Results) -> Figure:
             ours = rows[rows["run"].isin([run.id for run in results.runs if run.entry is entry])]
             spread = [ours["ours"] - ours["ours_low"], ours["ours_high"] - ours["ours"]]
             look = {"color": entry.colour, "markersize": 3.0, "elinewidth": 0.6, "alpha": 0.85, "rasterized": True}
-            ax.errorbar(ours["published"], ours["ours"], spread, fmt="o", **look)
+            ax.errorbar(ours["published"], ours["ours"], spread, fmt=marker_of(entry), **look)
         ends = [rows[["ours", "published"]].min().min() / 1.4, rows[["ours", "published"]].max().max() * 1.4]
         ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
         ax.set_xlim(ends)
@@ -49,7 +50,7 @@ def _agreement(results: Results) -> Figure:
     figure.axes[0].set_ylabel("our median")
     present = set(table["run"])
     entries = {run.entry.id: run.entry for run in results.runs if run.id in present}
-    legend(figure, [dot(entry.colour, entry.label) for entry in entries.values()])
+    legend(figure, [method_dot(entry) for entry in entries.values()])
     return figure
 
 
@@ -58,7 +59,7 @@ def _correction(results: Results) -> Figure:
     runs = [run for run in main_runs(results.runs) if run.entry.method in ("cvx_loc", "d_loc_published", "d_loc")]
     table = table[table["run"].isin([run.id for run in runs])]
     if not {"d_loc", "d_loc_published"} <= {run.entry.method for run in runs} or table.empty:
-        return nothing("this study does not run D-LOC both ways on a published data set")
+        return Nothing("this study does not run D-LOC both ways on a published data set")
     datasets = datasets_of(results, table)
     figure = Figure(figsize=(0.8 * WIDTH, 0.9 + 0.46 * len(datasets)), layout="constrained")
     ax = figure.subplots()
@@ -69,7 +70,7 @@ def _correction(results: Results) -> Figure:
                 continue
             place = y + 0.22 * (k - (len(runs) - 1) / 2)
             ax.hlines(place, found["ours_low"], found["ours_high"], color=run.entry.colour, linewidth=3.5, alpha=0.35)
-            ax.plot(found["ours"], [place], "o", color=run.entry.colour, markersize=5.0)
+            ax.plot(found["ours"], [place], marker_of(run.entry), color=run.entry.colour, markersize=5.0)
             published = published_median(results, dataset, run, "kl")
             if published is not None:
                 ax.plot(published, place, linestyle="", **(PUBLISHED_MARK | {"markeredgecolor": run.entry.colour}))

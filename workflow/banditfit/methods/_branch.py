@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._columns import (
+    _EPS,
     Box,
     Episode,
     _cell_bound,
@@ -39,6 +40,10 @@ from ._columns import (
 _ROUNDS = 200
 # The shares of a block's mass in the relaxed optimum below which the optimum is tried to be ruled out, boldest first.
 _PROBES = (0.5, 0.2, 0.05)
+# Multiples of the masses found beyond which the optimum is tried to be ruled out, likewise.
+_LARGE = (4.0, 64.0, 4096.0)
+# A box is not searched to less than so many times what its bound gives up to rounding.
+_UNDECIDED = 4.0
 
 
 @_compiled
@@ -68,6 +73,7 @@ def trim(a_low, a_high, mass_low, e, share, bound, cutoff):
     """Cuts from each block's rates those at which the bound exceeds `cutoff`, in place; False if none are left."""
     for k in range(a_low.size):
         spare = cutoff - bound + share[k]
+        spare += 4.0 * _EPS * (abs(cutoff) + abs(bound) + abs(share[k]))
         if mass_low[k] <= 0.0 or spare < 0.0 or a_high[k] <= a_low[k]:
             continue
         low = _first_kept(e[k], a_low[k], a_high[k], spare / mass_low[k])
@@ -124,9 +130,11 @@ def fitted(block, a, w, a_low, a_high, mass_low, mass_high):
 
 
 class Node(NamedTuple):
-    """A box, the bound on J inside it, the relaxation's optimum (block, a, w) and what the bound is made of (see `trim`)."""
+    """A box, the bound on J inside it, how much it gives up to rounding (nats), the relaxation's optimum (block, a, w) and what
+    the bound is made of (see `trim`)."""
 
     bound: float
+    rounding: float
     box: Box
     block: np.ndarray
     a: np.ndarray
@@ -137,7 +145,8 @@ class Node(NamedTuple):
 
 class Search:
     """A search of one box. After `run`: the best parameters found, `alpha` and `beta` (blocks,), their `nll`, a lower
-    `bound` on every other's, how many relaxations were solved (`nodes`), and evaluations of J."""
+    `bound` on every other's, how many relaxations were solved (`nodes`), evaluations of J, and the `tolerance` searched to,
+    which is more than was asked for where bounds give up more to rounding."""
 
     def __init__(self, ep: Episode, box: Box, tolerance: float):
         self.ep, self.box, self.tolerance = ep, box, tolerance
@@ -158,8 +167,8 @@ class Search:
         self.alpha, self.beta, self.nll = alphas[best], betas[best], values[best]
         self.n_eval += int(counts.sum())
         order = count()  # breaks ties of the bound, first come first served
-        boxes = [(root.bound, next(order), root)] if root.bound < self.cutoff else []
-        if boxes:
+        boxes = []
+        if root.bound < self.cutoff:
             boxes = [(node.bound, next(order), node) for node in self._tightened(root)]
         while boxes and boxes[0][0] < self.cutoff and self.nodes < max_nodes and perf_counter() - begin < max_seconds:
             for child in self._branched(heappop(boxes)[2]):
@@ -170,12 +179,18 @@ class Search:
     def _solve(self, box: Box, block: np.ndarray, a: np.ndarray, w: np.ndarray) -> Node:
         """The relaxation in a box, from atoms of another; given up once its bound reaches the cutoff."""
         a, w = fitted(block, a, w, *box)
-        block, a, w, _, bound, n_eval, _, e, share = solve_atoms(
+        block, a, w, _, bound, n_eval, _, rounding, e, share = solve_atoms(
             self.ep, *box, block, a, w, 0.1 * self.tolerance, self.cutoff, _ROUNDS
         )
         self.nodes += 1
         self.n_eval += n_eval
-        return Node(bound, box, block, a, w, e, share)
+        return Node(bound, rounding, box, block, a, w, e, share)
+
+    def _open(self, node: Node) -> bool:
+        """Whether a node may hold better parameters. The tolerance is raised to what its bound can tell at all."""
+        if node.bound < self.cutoff:
+            self.tolerance = max(self.tolerance, _UNDECIDED * node.rounding)
+        return node.bound < self.cutoff
 
     def _improve(self, node: Node) -> None:
         """Looks for a better fit near the means of a node's measures."""
@@ -188,6 +203,12 @@ class Search:
     def _tightened(self, root: Node) -> list[Node]:
         """The root in a box from which small masses are probed away and rates trimmed as long as that pays."""
         box = Box(*(side.copy() for side in self.box))
+        if _UNDECIDED * root.rounding > self.tolerance:
+            self._drop_large_masses(box, root)
+            root = self._solve(Box(*(side.copy() for side in box)), root.block, root.a, root.w)
+            self._improve(root)
+            if not self._open(root):
+                return []
         for k in range(self.ep.blocks):
             mass = root.w[root.block == k].sum()
             if box.mass_low[k] > 0.0 or mass == 0.0:
@@ -206,9 +227,24 @@ class Search:
                 return [root._replace(box=box)]
             root = self._solve(Box(*(side.copy() for side in box)), root.block, root.a, root.w)
             self._improve(root)
-            if root.bound >= self.cutoff:
+            if not self._open(root):
                 return []
             box = root.box
+
+    def _drop_large_masses(self, box: Box, root: Node) -> None:
+        """Lowers the most that masses may be, in place, where far larger ones than those of the optima found can be ruled out:
+        a bound gives up to rounding in proportion to it."""
+        for k in range(self.ep.blocks):
+            mass = max(root.w[root.block == k].sum(), self.beta[k], 1.0)
+            for times in _LARGE:
+                many = box.mass_low.copy()
+                many[k] = times * mass
+                if many[k] >= box.mass_high[k]:
+                    break
+                large = box._replace(mass_low=many)
+                if self._solve(large, *first_atoms(*large)).bound >= self.cutoff:
+                    box.mass_high[k] = many[k]
+                    break
 
     def _trim(self, box: Box, node: Node) -> bool:
         return trim(box.a_low, box.a_high, box.mass_low, node.e, node.share, node.bound, self.cutoff)
@@ -225,7 +261,7 @@ class Search:
             if child.bound >= self.cutoff:
                 continue
             self._improve(child)
-            if child.bound < self.cutoff and self._trim(box, child):
+            if self._open(child) and self._trim(box, child):
                 yield child
 
 
@@ -235,6 +271,6 @@ def warm_up() -> None:
     arms = rng.integers(2, size=30)
     u = np.zeros((1, 2, 30))
     u[0, arms, np.arange(30)] = rng.normal(size=30)
-    ep = Episode(arms, arms, u, np.arange(30) == 0, np.full(30, 30), 29, False, 2)
+    ep = Episode(arms, arms, u, np.arange(30) == 0, np.full(30, 30), 29, False, 2, np.ones(2))
     box = Box(np.zeros(2), np.ones(2), np.full(2, 2.0), np.full(2, 5.0))
     Search(ep, box, 1e-6).run(9, np.inf)

@@ -26,15 +26,23 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 # Newton's model has this much more of its diagonal, as a proximal term: equal columns would make it singular.
 _RIDGE = 1e-10
-# A bound gives up this share of J to rounding: sums of a few hundred float64 terms err by a hundredth of it.
-_ROUNDING = 1e-12
+# Twice the unit roundoff of float64: a sum of n terms errs by at most n / 2 of it times the sum of their magnitudes.
+_EPS = np.finfo(np.float64).eps
 # Where phi is scanned for the next atom: enough for every local minimum that matters, as wrong ones only cost a round.
 _SCAN = 24
+# How many cells of phi are halved before less precision is asked for; fifty are usual.
+_CELLS = 500
+# Atoms of one block at most; two or three are usual, and many where enormous masses hang on the last digits of a rate.
+_CROWD = 12
+# Where masses may be so many times what is found (or one, if that is more), slow atoms are tried much slower and heavier.
+_WIDE = 100.0
 
 
 class Episode(NamedTuple):
-    """The arrays of a Problem as the compiled solvers want them. `u` (signals, arms, steps); `ends` (steps,): where the
-    session of each step ends; `lags`: the longest history a kernel can see; `blocks`: kernels to be found."""
+    """The arrays of a Problem as the compiled solvers want them. `u` (signals, arms, steps): the signals, each block's divided
+    by its `scale` (blocks,), the power of two at or below the largest, so that no digit changes and solvers see signals of
+    about one (arms may be paid in very different coin); `ends` (steps,): where the session of each step ends; `lags`: the
+    longest history a kernel can see; `blocks`: kernels to be found."""
 
     choices: np.ndarray
     arms: np.ndarray
@@ -44,6 +52,7 @@ class Episode(NamedTuple):
     lags: int
     shared: bool
     blocks: int
+    scale: np.ndarray
 
 
 def episode(problem: Problem) -> Episode:
@@ -52,6 +61,11 @@ def episode(problem: Problem) -> Episode:
     u = np.zeros((*problem.full_shape, problem.n_steps))
     seen = problem.arms >= 0
     u[:, problem.arms[seen], steps[seen]] = problem.signals[:, seen]
+    largest = np.abs(u).max(axis=2)
+    if problem.model.shared:
+        largest = largest.max(axis=1, keepdims=True)
+    scale = np.ldexp(1.0, np.where(largest > 0.0, np.frexp(largest)[1] - 1, 0))
+    u /= scale[..., None]
     edges = np.append(np.flatnonzero(problem.starts), problem.n_steps)
     lengths = np.diff(edges)
     ends = np.repeat(edges[1:], lengths)
@@ -64,11 +78,12 @@ def episode(problem: Problem) -> Episode:
         max(int(lengths.max()) - 1, 1),
         problem.model.shared,
         int(np.prod(problem.shape)),
+        scale.ravel(),
     )
 
 
 class Box(NamedTuple):
-    """The bounds of each block (blocks,): of the rates a = alpha, and of the masses sum_n w_n = beta."""
+    """The bounds of each block (blocks,): of the rates a = alpha, and of the masses sum_n w_n = beta times the scale."""
 
     a_low: np.ndarray
     a_high: np.ndarray
@@ -76,12 +91,11 @@ class Box(NamedTuple):
     mass_high: np.ndarray
 
     @classmethod
-    def of(cls, problem: Problem) -> "Box":
+    def of(cls, problem: Problem, ep: Episode) -> "Box":
         """The box of a problem's parameters."""
-        half = len(problem.lower) // 2
-        return cls(
-            *(np.array(side[part]) for part in (slice(half), slice(half, None)) for side in (problem.lower, problem.upper))
-        )
+        a_low, mass_low = problem.split(problem.lower)
+        a_high, mass_high = problem.split(problem.upper)
+        return cls(a_low.flatten(), a_high.flatten(), mass_low.ravel() * ep.scale, mass_high.ravel() * ep.scale)
 
 
 @_compiled
@@ -113,6 +127,67 @@ def _likelihood(choices, x, p, r):
             rest += r[i, t]
         r[y, t] = -rest
     return nll
+
+
+@_compiled
+def _inner(choices, x, r):
+    """The product of residuals r with values x, both (arms, steps), and the sum of its terms' magnitudes. Residuals of a step
+    sum to zero, so x may be taken relative to the chosen arm's, which keeps the terms small where values are large."""
+    total = 0.0
+    magnitude = 0.0
+    for t in range(x.shape[1]):
+        y = choices[t]
+        if y < 0:
+            continue
+        for i in range(x.shape[0]):
+            term = r[i, t] * (x[i, t] - x[y, t])
+            total += term
+            magnitude += abs(term)
+    return total, magnitude
+
+
+@_compiled
+def _sizes(ep):
+    """Per block, shape (blocks, 3): how many signals it has that are not zero, the largest, and the sum of squares."""
+    sizes = np.zeros((ep.blocks, 3))
+    for k in range(ep.blocks):
+        s, first, count = _arms_of(ep, k)
+        for i in range(first, first + count):
+            for t in range(ep.u.shape[2]):
+                u = abs(ep.u[s, i, t])
+                if u != 0.0:
+                    sizes[k, 0] += 1.0
+                    sizes[k, 1] = max(sizes[k, 1], u)
+                    sizes[k, 2] += u * u
+    return sizes
+
+
+@_compiled
+def _rounding(ep, sizes, J, magnitude, r, mass_high, extra):
+    """How far rounding may have lifted a bound that is made of J, of the product of `_inner` whose terms have this
+    `magnitude`, and of masses of at most mass_high times phi, `sizes` as above; `extra` is how many terms are summed on top of
+    c's.
+
+    J is a sum over steps, c[k, j] one over the steps with a signal. Errors in the residuals themselves only count squared:
+    the bound holds at whatever residuals, and is at its highest at those of x (the dual of J, see Boyd & Vandenberghe,
+    Convex Optimization, 2004, section 5.1.6).
+    """
+    m, n_steps = r.shape
+    slack = (n_steps + m + 4.0) * (J + magnitude) + n_steps * (m + 4.0)
+    largest, squares = np.zeros(m), np.zeros(m)
+    for i in range(m):
+        for t in range(n_steps):
+            largest[i] += abs(r[i, t])
+            squares[i] += r[i, t] * r[i, t]
+    for k in range(mass_high.size):
+        _, first, count = _arms_of(ep, k)
+        # By Hoelder's and by Cauchy and Schwarz's inequality.
+        most = min(
+            sizes[k, 1] * largest[first : first + count].sum(),
+            np.sqrt(sizes[k, 2] * squares[first : first + count].sum()),
+        )
+        slack += mass_high[k] * (sizes[k, 0] + m + extra + 4.0) * most
+    return _EPS * slack
 
 
 @_compiled
@@ -261,11 +336,29 @@ def _is_positive(matrix):
             value = matrix[i, j] - np.dot(root[i, :j], root[j, :j])
             if i > j:
                 root[i, j] = value / root[j, j]
-            elif value <= 0.0:
+            elif not value > 0.0:
                 return False
             else:
                 root[i, i] = np.sqrt(value)
     return True
+
+
+@_compiled
+def _solution(system, right, size):
+    """The solution of a symmetric system, `size` rows of curvature and then those of constraints. Where rounding has made it
+    singular the curvature gets ever more of a ridge; zeros if that does not help either, as where it is not finite."""
+    ridge = 0.0
+    for _ in range(6):
+        try:
+            found = np.linalg.solve(system, right)
+            if np.isfinite(found.sum()):
+                return found
+        except Exception:  # numba knows no narrower one: singular to the last bit, or not finite
+            pass
+        ridge = max(100.0 * ridge, 1e-10)
+        for a in range(size):
+            system[a, a] += ridge * max(abs(system[a, a]), 1e-12)
+    return np.zeros(right.size)
 
 
 @_compiled
@@ -288,7 +381,7 @@ def _quadratic_step(H, g, low, high, block, mass_low, mass_high):
             tight[k] = 1
     tolerance = 1e-14 + 1e-10 * np.abs(g).max()
     row = np.empty(n_blocks, np.int64)
-    for _ in range(20 + 10 * n):
+    for _ in range(20 + 2 * n):
         free = np.flatnonzero(state == 0)
         row[:] = -1
         size = free.size
@@ -311,7 +404,7 @@ def _quadratic_step(H, g, low, high, block, mass_low, mass_high):
                 if k >= 0 and row[k] >= 0:
                     system[a, row[k]] = 1.0
                     system[row[k], a] = 1.0
-            step = np.linalg.solve(system, right)
+            step = _solution(system, right, free.size)
         length = 1.0
         hit = -1  # the variable, or n + block, that stops the step
         push = np.zeros(n_blocks)
@@ -397,7 +490,8 @@ def _phi(e, a):
 
 @_compiled
 def _jet(e, q):
-    """In q: value, slope, curvature, and a bound on the third derivative that holds on all of [0, q]."""
+    """In q: value, slope, curvature, and a bound on the third derivative that holds on all of [0, q]; then sums of the
+    magnitudes behind the first three, sum_j |e_j| C(j, k) q^(j-k), which `_error` asks for."""
     f = f1 = f2 = b = b1 = b2 = b3 = 0.0
     for j in range(e.size - 1, -1, -1):
         f2 = f2 * q + f1
@@ -407,12 +501,22 @@ def _jet(e, q):
         b2 = b2 * q + b1
         b1 = b1 * q + b
         b = b * q + abs(e[j])
-    return f, f1, 2.0 * f2, 6.0 * b3
+    return f, f1, 2.0 * f2, 6.0 * b3 * (1.0 + 2.0 * _EPS * e.size), b, b1, b2
+
+
+@_compiled
+def _error(h, jet):
+    """How far rounding may have moved a bound on phi over the cell of width h whose end of larger q has this jet.
+
+    By Horner's rule the term of e_j errs by 2 j + 1 roundings, e_j itself by one, and the cell's own ends count as two;
+    the slope stands in the bound times h, the curvature times h^2 / 2 at most.
+    """
+    return _EPS * (jet[4] + 3.0 * jet[5] + h * (2.0 * jet[6] + 2.0 * jet[5]) + h * h * (0.5 * jet[3] + 2.5 * jet[6]))
 
 
 @_compiled
 def _cell_bound(h, left, right):
-    """A lower bound of phi on a cell of width h in q, from the jets at its ends.
+    """A lower bound of phi on a cell of width h in q, from the jets at its ends, rounding accounted for.
 
     The curvature is 6 sum_j |e_j| C(j,3) q^(j-3)-Lipschitz, so it lies within [least, most] on the cell; phi is then at
     least each end's parabola of curvature `least`, and at least the chord less most h^2 / 8.
@@ -425,23 +529,26 @@ def _cell_bound(h, left, right):
         if least > 0.0 and slope < 0.0 and -slope < least * h:
             low = value - 0.5 * slope * slope / least
         best = max(best, low)
-    return min(best, left[0], right[0])
+    return min(best, left[0], right[0]) - _error(h, right)
 
 
 @_compiled
 def _least(e, a_low, a_high, tolerance, start):
-    """The least value of phi on [a_low, a_high]: (where, value there, a rigorous lower bound within `tolerance` of it).
+    """The least value of phi on [a_low, a_high]: (where, value there, a rigorous lower bound within `tolerance` of it, or as
+    near as rounding allows).
 
     `start` is a rate thought to be near the minimum. Cells are halved until each one's bound is within the tolerance of
-    the best value met; rounding apart (1e-13 or so), nothing is sampled.
+    the best value met; nothing is sampled. The tolerance doubles with every _CELLS of them, so that there is an end where
+    masses are so large that it is next to nothing.
     """
     where = start
-    value = _phi(e, start)[0]
     if a_high <= a_low:
-        return where, value, value
+        jet = _jet(e, 1.0 - a_low)
+        return a_low, jet[0], jet[0] - _error(0.0, jet)
+    value = _phi(e, start)[0]
     capacity = 80
     qs = np.empty((capacity, 2))
-    jets = np.empty((capacity, 2, 4))
+    jets = np.empty((capacity, 2, 7))
     top = 0
     # First cells in proportion to a: phi varies on the scale of a itself, down to one over the number of lags.
     offset = 1.0 / e.size
@@ -455,7 +562,7 @@ def _least(e, a_low, a_high, tolerance, start):
         right = 1.0 - a_low if n == first - 1 else 1.0 - (edge - offset)
         right_jet = _jet(e, right)
         qs[top, 0], qs[top, 1] = left, right
-        for f in range(4):
+        for f in range(7):
             jets[top, 0, f] = left_jet[f]
             jets[top, 1, f] = right_jet[f]
         if left_jet[0] < value:
@@ -465,20 +572,25 @@ def _least(e, a_low, a_high, tolerance, start):
         left, left_jet = right, right_jet
         top += 1
     bound = np.inf
+    halved = 0
     while top > 0:
         top -= 1
         left, right = qs[top, 0], qs[top, 1]
         cell = _cell_bound(right - left, jets[top, 0], jets[top, 1])
         middle = 0.5 * (left + right)
-        if cell >= value - tolerance or not left < middle < right or top + 2 > capacity:
+        near = max(tolerance, 3.0 * _error(0.0, jets[top, 1]))
+        if cell >= value - near or not left < middle < right or top + 2 > capacity:
             bound = min(bound, cell)
             continue
         jet = _jet(e, middle)
         if jet[0] < value:
             where, value = 1.0 - middle, jet[0]
+        halved += 1
+        if halved % _CELLS == 0:
+            tolerance *= 2.0
         qs[top, 1] = middle
         qs[top + 1, 0], qs[top + 1, 1] = middle, right
-        for f in range(4):
+        for f in range(7):
             jets[top + 1, 1, f] = jets[top, 1, f]
             jets[top, 1, f] = jet[f]
             jets[top + 1, 0, f] = jet[f]
@@ -543,6 +655,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
     x = np.zeros((m, n_steps))
     J = _likelihood(ep.choices, x, p, r)
     n_eval = 1
+    sizes = _sizes(ep)
     bound = -np.inf
     gap = np.inf
     drift = 0.0
@@ -550,11 +663,11 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
     for _ in range(max_rounds):
         g = _slopes(ep, columns, block, r)
         phi = _correlate(ep, r)
-        lower = J - _ROUNDING * max(J, 1.0)
+        inner, magnitude = _inner(ep.choices, x, r)
+        lower = J - inner
         gap = 0.0
         mass = np.zeros(n_blocks)
         for n in range(w.size):
-            lower -= w[n] * g[n]
             gap += w[n] * g[n]
             mass[block[n]] += w[n] * length[n]
         new_block = np.empty(n_blocks * 8, np.int64)
@@ -569,6 +682,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
                 least = min(least, phi[k, j] / (j + 1))
                 deepest = min(deepest, phi[k, j])
             lower += mass_high[k] * least
+            magnitude -= mass_high[k] * least
             gap -= max(mass_high[k], mass[k]) * least
             # Let in every local minimum of phi that is deep enough to matter, at most eight.
             count = 0
@@ -584,7 +698,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
                         new_length[n_new] = j + 1
                         n_new += 1
                         count += 1
-        bound = max(bound, lower)
+        bound = max(bound, lower - _rounding(ep, sizes, J, magnitude, r, mass_high, ep.lags))
         old = w.size
         block = np.append(block, new_block[:n_new])
         length = np.append(length, new_length[:n_new])
@@ -615,7 +729,8 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         tau = 1.0
         moved = False
         for _ in range(40):
-            trial = x + tau * direction
+            w_trial = np.maximum(w + tau * d, 0.0)
+            trial = _values(ep, columns, block, w_trial)
             J_trial = _likelihood(ep.choices, trial, p, r)
             n_eval += 1
             if J_trial <= J + 1e-4 * tau * slope + 1e-14 * J:
@@ -625,12 +740,10 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         if not moved:
             J = _likelihood(ep.choices, x, p, r)
             break
-        w = np.maximum(w + tau * d, 0.0)
-        kept = np.flatnonzero(w > 0.0)
-        block, length, w = block[kept], length[kept], w[kept]
+        kept = np.flatnonzero(w_trial > 0.0)
+        block, length, w = block[kept], length[kept], w_trial[kept]
         columns = columns[kept]
-        x = _values(ep, columns, block, w)
-        J = J_trial
+        x, J = trial, J_trial
     return block, length, w, J, bound, gap, n_eval, drift, margin
 
 
@@ -675,9 +788,11 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
     `tolerance` nats or the bound reaches `cutoff`. With cutoff -inf no bound is sought: the number of atoms stays, and
     this is a local minimisation of J in (a, w); with one atom per block, of the likelihood in (alpha, beta) itself.
     Returns block, a, w, J, lower bound, evaluations, what is left to gain (the certified gap, or what the last step of
-    a local minimisation still promised; nats), and what the bound is made of, per block: e (phi as a polynomial) and share.
+    a local minimisation still promised; nats), how much of the gap is rounding that the bound has to allow for, and what the
+    bound is made of, per block: e (phi as a polynomial) and share.
     """
     grow = cutoff > -np.inf
+    wide = mass_high.max() > _WIDE
     m, n_steps = ep.u.shape[1], ep.u.shape[2]
     n_blocks = ep.blocks
     p = np.empty((m, n_steps))
@@ -698,7 +813,10 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
     a_new = np.empty(n_blocks)
     phi_new = np.empty(n_blocks)
     left = np.inf
-    tiny = 0  # steps so small that J no longer shows them; Newton's convergence makes a few of them enough
+    rounding = 0.0
+    sizes = _sizes(ep)
+    tiny = 0  # steps so small that J no longer shows them; Newton's convergence makes a few of them enough,
+    enough = 40 if grow and wide else 4  # unless masses are so large that a bound shows what J does not
     stalled = False
     for turn in range(max_rounds):
         size = a.size
@@ -720,23 +838,31 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
                 a_new[k], phi_new[k] = _scan(e[k], grids[k])
                 gap += spent[k] - min(mass_low[k] * phi_new[k], mass_high[k] * phi_new[k])
             if gap <= tolerance or J - gap >= cutoff or stalled or turn == max_rounds - 1:
-                lower = J - _ROUNDING * max(J, 1.0) - spent.sum()
+                inner, magnitude = _inner(ep.choices, x, r)
+                lower = J - inner
+                error = 0.0
                 for k in range(n_blocks):
                     a_new[k], phi_new[k], least = _least(e[k], a_low[k], a_high[k], slack, a_new[k])
                     share[k] = min(mass_low[k] * least, mass_high[k] * least)
                     lower += share[k]
-                if lower > bound:
-                    bound = lower
+                    magnitude += abs(share[k])
+                    error += mass_high[k] * _error(0.0, _jet(e[k], 1.0 - a_new[k]))
+                given_up = _rounding(ep, sizes, J, magnitude, r, mass_high, n_blocks)
+                if lower - given_up > bound:
+                    bound = lower - given_up
+                    rounding = given_up + 3.0 * error
                     last_e = e.copy()
                     last_share = share.copy()
                 left = J - bound
-                if left <= tolerance or bound >= cutoff or stalled:
+                if left <= max(tolerance, 0.1 * tolerance + 1.5 * rounding) or bound >= cutoff or stalled:
                     break
             fresh = np.zeros(n_blocks, np.bool_)
             for k in range(n_blocks):
                 fresh[k] = spent[k] - min(mass_low[k] * phi_new[k], mass_high[k] * phi_new[k]) > 0.1 * tolerance / n_blocks
+                crowd = 0
                 for n in range(size):
-                    if block[n] == k and abs(a[n] - a_new[k]) < 1e-9:
+                    crowd += block[n] == k
+                    if block[n] == k and (abs(a[n] - a_new[k]) < 1e-9 or crowd == _CROWD):
                         fresh[k] = False
             new = np.flatnonzero(fresh)
             if new.size > 0:
@@ -799,7 +925,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
         tau = 1.0
         stalled = True
         tiny += slope > -1e-14 * max(J, 1.0)
-        if tiny < 4 and slope < 0.0:
+        if tiny < enough and slope < 0.0:
             for _ in range(30):
                 w_trial = np.maximum(w + tau * d[:size], 0.0)
                 a_trial = a.copy()
@@ -820,6 +946,14 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
             J = _likelihood(ep.choices, x, p, r)
             continue
         a, w, J = a_trial, w_trial, J_trial
+        if wide:
+            lower, a_trial, w_trial, x_trial, J, used = _slower(ep, a_low, mass_high, block, a, w, J, p, r)
+            n_eval += used
+            if lower:
+                a, w, x = a_trial, w_trial, x_trial
+                columns, slopes = _geometric_columns(ep, block, a)
+            if used > 0:
+                J = _likelihood(ep.choices, x, p, r)
         if grow:
             kept = np.flatnonzero(w > 0.0)
             block, a, w = block[kept], a[kept], w[kept]
@@ -827,14 +961,51 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
             near = _merged(block, a, w)
             if near[0].size < a.size:
                 near_columns, near_slopes = _geometric_columns(ep, near[0], near[1])
-                J_near = _likelihood(ep.choices, _values(ep, near_columns, near[0], near[2]), p, r)
+                x_near = _values(ep, near_columns, near[0], near[2])
+                J_near = _likelihood(ep.choices, x_near, p, r)
                 n_eval += 1
                 if J_near <= J + 1e-12 * max(J, 1.0):
                     block, a, w = near
-                    columns, slopes, J = near_columns, near_slopes, J_near
+                    columns, slopes, x, J = near_columns, near_slopes, x_near, J_near
                 else:
                     J = _likelihood(ep.choices, x, p, r)
-    return block, a, w, J, bound, n_eval, left, last_e, last_share
+    return block, a, w, J, bound, n_eval, left, rounding, last_e, last_share
+
+
+@_compiled
+def _slower(ep, a_low, mass_high, block, a, w, J, p, r):
+    """In a box so wide that kernels may hardly decay, w -> inf as a -> 0 with w a given: the slowest atom of each block made as
+    slow as its mass allows, or the square root of that, or the fourth root, whichever is first found to lower J. Newton's
+    steps in a and w follow such a ridge only slowly. Returns whether one was, atoms, x, J and evaluations."""
+    n_eval = 0
+    found = False
+    x = np.zeros(r.shape)
+    for k in range(mass_high.size):
+        mine = np.flatnonzero(block == k)
+        if mine.size == 0 or mass_high[k] <= _WIDE * max(w[mine].sum(), 1.0):
+            continue
+        n = mine[np.argmin(a[mine])]
+        if w[n] == 0.0 or a[n] * ep.lags > 0.5:
+            continue
+        most = (mass_high[k] - w[mine].sum() + w[n]) / w[n]
+        if a_low[k] > 0.0:
+            most = min(most, a[n] / a_low[k])
+        for root in (1.0, 0.5, 0.25):
+            times = most**root
+            if not times > 1.5:
+                break
+            a_trial = a.copy()
+            w_trial = w.copy()
+            a_trial[n] = max(a[n] / times, a_low[k])
+            w_trial[n] = w[n] * times
+            x_trial = _values(ep, _geometric_columns(ep, block, a_trial)[0], block, w_trial)
+            J_trial = _likelihood(ep.choices, x_trial, p, r)
+            n_eval += 1
+            if J_trial < J - 1e-12 * max(J, 1.0):
+                found = True
+                a, w, x, J = a_trial, w_trial, x_trial, J_trial
+                break
+    return found, a, w, x, J, n_eval
 
 
 @_compiled
@@ -926,7 +1097,7 @@ def local_fit(ep, a_low, a_high, mass_low, mass_high, alpha, beta, max_rounds):
     """The local minimum of J near alpha and beta (blocks,): alpha, beta, J, evaluations, and what the last step still
     promised, in nats."""
     every = np.arange(a_low.size)
-    _, a, w, J, _, n_eval, left, _, _ = solve_atoms(
+    _, a, w, J, _, n_eval, left, _, _, _ = solve_atoms(
         ep, a_low, a_high, mass_low, mass_high, every, alpha.copy(), beta.copy(), 1e-9, -np.inf, max_rounds
     )
     return a, np.minimum(np.maximum(w, mass_low), mass_high), J, n_eval, left
@@ -950,7 +1121,7 @@ def warm_up() -> None:
     """Compiles everything here, on two steps of a one-block problem."""
     arms = np.array([0, 1])
     start = np.array([True, False])
-    ep = Episode(arms, arms, np.ones((1, 2, 2)), start, np.array([2, 2]), 1, True, 1)
+    ep = Episode(arms, arms, np.ones((1, 2, 2)), start, np.array([2, 2]), 1, True, 1, np.ones(1))
     box = Box(np.zeros(1), np.ones(1), np.zeros(1), np.ones(1))
     solve_steps(ep, box.mass_high, 1e-8, 9)
     atoms = solve_atoms(ep, *box, *first_atoms(*box), 1e-6, np.inf, 9)[:3]

@@ -34,19 +34,24 @@ class Settings:
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The global optimum, with what is left between it and the bound."""
     begin = perf_counter()
-    search = Search(episode(problem), Box.of(problem), settings.tolerance)
+    ep = episode(problem)
+    search = Search(ep, Box.of(problem, ep), settings.tolerance)
     ready = perf_counter()
     search.run(settings.max_nodes, settings.max_seconds)
+    alpha, beta = search.alpha.reshape(problem.shape), (search.beta / ep.scale).reshape(problem.shape)
     gap = max(search.nll - search.bound, 0.0)
     # The relaxation of a box that needed no branching may be left a rounding error above the tolerance.
     done = gap <= settings.tolerance * (1.0 + 1e-6)
+    words = f"within {gap:.1e} nats of the global optimum, {search.nodes} relaxations"
+    if not done and search.tolerance > settings.tolerance:
+        words += f"; rounding in values of up to {np.abs(problem.values(alpha, beta)).max():.1e} hides what is less"
     return Outcome(
         status="converged" if done else "limit",
-        alpha=search.alpha.reshape(problem.shape),
-        beta=search.beta.reshape(problem.shape),
+        alpha=alpha,
+        beta=beta,
         nll=search.nll,
         lower_bound=max(search.bound, 0.0),
-        message=f"{'certified: ' if done else ''}within {gap:.1e} nats of the global optimum, {search.nodes} relaxations",
+        message=f"certified: {words}" if done else words,
         n_eval=search.n_eval,
         t_setup=ready - begin,
         t_solve=perf_counter() - ready,

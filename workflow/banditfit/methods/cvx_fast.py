@@ -31,14 +31,15 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     """The best free kernels. Where J has no finite optimum the kernels are where J is within the tolerance of its limit,
     and the status says so."""
     begin = perf_counter()
-    ep, box = episode(problem), Box.of(problem)
+    ep = episode(problem)
+    box = Box.of(problem, ep)
     ready = perf_counter()
     block, length, w, nll, bound, gap, n_eval, drift, margin = solve_steps(
         ep, box.mass_high, settings.tolerance, settings.max_rounds
     )
     kernels = np.zeros((ep.blocks, problem.n_steps))
     for k, l, weight in zip(block, length, w, strict=True):
-        kernels[k, :l] += weight
+        kernels[k, :l] += weight / ep.scale[k]
     words = "kernels are free: alpha and beta are not identified"
     if gap > settings.tolerance * max(nll, 1.0):
         status = "limit"

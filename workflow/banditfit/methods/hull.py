@@ -30,15 +30,17 @@ class Settings:
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best measures; alpha and beta where single atoms do as well, which are then the global optimum."""
     begin = perf_counter()
-    ep, box = episode(problem), Box.of(problem)
+    ep = episode(problem)
+    box = Box.of(problem, ep)
     ready = perf_counter()
-    block, a, w, nll, bound, n_eval, gap, _, _ = solve_atoms(
+    block, a, w, nll, bound, n_eval, gap, rounding, _, _ = solve_atoms(
         ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
     )
     kernels = np.zeros((ep.blocks, problem.n_steps))
     for k, rate, weight in zip(block, a, w, strict=True):
-        kernels[k] += weight * rate * (1.0 - rate) ** np.arange(problem.n_steps)
-    alpha, beta = (value.reshape(problem.shape) for value in single_atoms(block, a, w, *box))
+        kernels[k] += weight / ep.scale[k] * rate * (1.0 - rate) ** np.arange(problem.n_steps)
+    alpha, mass = single_atoms(block, a, w, *box)
+    alpha, beta = alpha.reshape(problem.shape), (mass / ep.scale).reshape(problem.shape)
     collapsed = problem.nll(alpha, beta)
     if collapsed - bound <= settings.tolerance:  # kernels that no choice depends on may hold several atoms
         nll = collapsed

@@ -16,19 +16,21 @@ from .hull import Settings
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best local minimum from four readings of the relaxed optimum (see `readings`)."""
     begin = perf_counter()
-    ep, box = episode(problem), Box.of(problem)
+    ep = episode(problem)
+    box = Box.of(problem, ep)
     ready = perf_counter()
-    block, a, w, _, bound, n_eval, _, _, _ = solve_atoms(
+    block, a, w, _, bound, n_eval, _, _, _, _ = solve_atoms(
         ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
     )
     alphas, betas, values, counts, left = local_fits(ep, *box, block, a, w, settings.max_rounds)
+    alphas, betas = (each.reshape(-1, *problem.shape) for each in (alphas, betas / ep.scale))
     bound = max(bound, 0.0)
     best = int(np.argmin(values))
     gap = max(values[best] - bound, 0.0)
     return Outcome(
         status="converged" if left[best] <= settings.tolerance else "limit",
-        alpha=alphas[best].reshape(problem.shape),
-        beta=betas[best].reshape(problem.shape),
+        alpha=alphas[best],
+        beta=betas[best],
         nll=values[best],
         lower_bound=bound,
         message=f"{'certified: ' if gap <= settings.tolerance else ''}within {gap:.1e} nats of the global optimum",
@@ -37,8 +39,8 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         t_solve=perf_counter() - ready,
         starts=Starts(
             nll=values.tolist(),
-            alpha=[alpha.reshape(problem.shape) for alpha in alphas],
-            beta=[beta.reshape(problem.shape) for beta in betas],
+            alpha=list(alphas),
+            beta=list(betas),
             n_eval=counts.tolist(),
             message=["means of the measures", "heaviest atoms", "largest atoms", "best atoms in turn"],
         ),

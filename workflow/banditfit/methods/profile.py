@@ -43,7 +43,8 @@ class _Search:
     """A search over one episode: the ends found so far as (alpha, beta, nll, evaluations, what is left to gain, words)."""
 
     def __init__(self, problem: Problem, settings: Settings):
-        self.ep, self.box, self.settings = episode(problem), Box.of(problem), settings
+        self.ep, self.settings = episode(problem), settings
+        self.box = Box.of(problem, self.ep)
         self.ends: list[tuple] = []
 
     def descend(self, alpha: np.ndarray, beta: np.ndarray) -> tuple:
@@ -100,6 +101,10 @@ class _Search:
     def best(self) -> tuple:
         return min(self.ends, key=lambda end: end[2])
 
+    def parameters(self, problem: Problem, end: tuple) -> tuple[np.ndarray, np.ndarray]:
+        """alpha and beta of an end, in the model's shape and the problem's units."""
+        return end[0].reshape(problem.shape), (end[1] / self.ep.scale).reshape(problem.shape)
+
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best local minimum found; with one rate, of all that the profile has. Every one is kept in `starts`."""
@@ -112,11 +117,13 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         for _ in range(settings.starts):
             search.start(rng.uniform(search.box.a_low, search.box.a_high))
         search.sweep()
-    alpha, beta, nll, _, left, words = search.best()
+    _, _, nll, _, left, words = end = search.best()
+    alpha, beta = search.parameters(problem, end)
+    ends = [search.parameters(problem, each) for each in search.ends]
     return Outcome(
         status="converged" if left <= _LEFT else "limit",
-        alpha=alpha.reshape(problem.shape),
-        beta=beta.reshape(problem.shape),
+        alpha=alpha,
+        beta=beta,
         nll=nll,
         message=words,
         n_eval=sum(end[3] for end in search.ends),
@@ -124,8 +131,8 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         t_solve=perf_counter() - ready,
         starts=Starts(
             nll=[end[2] for end in search.ends],
-            alpha=[end[0].reshape(problem.shape) for end in search.ends],
-            beta=[end[1].reshape(problem.shape) for end in search.ends],
+            alpha=[alpha for alpha, _ in ends],
+            beta=[beta for _, beta in ends],
             n_eval=[end[3] for end in search.ends],
             message=[end[5] for end in search.ends],
         ),
@@ -136,7 +143,7 @@ def _warm_up() -> None:
     """Compiles the scan, on two steps of a one-rate problem."""
     _columns.warm_up()
     arms = np.array([0, 1])
-    ep = Episode(arms, arms, np.ones((1, 2, 2)), np.array([True, False]), np.array([2, 2]), 1, True, 1)
+    ep = Episode(arms, arms, np.ones((1, 2, 2)), np.array([True, False]), np.array([2, 2]), 1, True, 1, np.ones(1))
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))
 
 

@@ -22,7 +22,7 @@ from ..published import CORRECTED, VERDICTS
 from ..tables import CERTIFIED
 from . import claims, guide, population, posterior, reproduction
 from .page import Page
-from .words import count, sig
+from .words import count, percent, sig
 
 SECTIONS: dict[str, Any] = {
     "guide": guide,
@@ -44,18 +44,24 @@ def render(
     figures: Mapping[str, str | Path],
 ) -> None:
     """Writes the page. `manifest` as of provenance.manifest; `tables` all tables of the study by name, of which summary,
-    outcomes, comparison and attribution must be there; `figures` the SVG files by name in FIGURES."""
+    compared, outcomes, comparison, attribution and guide must be there; `figures` the SVG files by name in FIGURES of those
+    that have something to show."""
     runs = list(runs)
     page = Page(dict(tables), runs, catalogue)
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    templates.filters.update(sig=sig, count=count)
+    templates.filters.update(sig=sig, count=count, percent=percent)
+    sections = {name: module.section(tables, runs, catalogue) for name, module in SECTIONS.items()}
+    absent = {name for name, found in sections.items() if found is None} | (set() if page.corrected() else {"corrections"})
+    shown = {name: file for name, file in figures.items() if FIGURES[name].section not in absent}
     html = templates.get_template("page.html.j2").render(
         title=title,
         result=page.result(),
         glance=page.glance(),
+        glance_sentence=page.glance_sentence(),
+        glance_head="most accurate" if any(map(page.has_truth, page.datasets)) else "best likelihood",
         manifest=manifest,
         config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
         known=page.known_limitations(manifest),
@@ -66,11 +72,15 @@ def render(
         attribution=page.attribution(),
         corrections=page.corrections(),
         cut=page.cut(),
+        corrected="corrections" not in absent,
+        compared_with_published=len(page.comparison) > 0,
         faults=[correction.fault for correction in CORRECTED.values()],
         statuses={status: meaning for status, meaning in STATUSES.items() if page.counts[status].any()},
         verdicts=VERDICTS,
         certified=CERTIFIED,
         entries={run.entry.id: run.entry for run in page.runs},
+        # What a link may lead to.
+        anchors={"results", "outcomes", "times", *SECTIONS, "corrections", *(f"figure-{name}" for name in shown)} - absent,
         figures=[
             {
                 "name": name,
@@ -79,9 +89,9 @@ def render(
                 "section": FIGURES[name].section,
                 "source": _inline(file),
             }
-            for name, file in figures.items()
+            for name, file in shown.items()
         ],
-        **{name: module.section(tables, runs, catalogue) for name, module in SECTIONS.items()},
+        **sections,
     )
     with replacing(path) as temporary:
         temporary.write_text(html, encoding="utf-8")

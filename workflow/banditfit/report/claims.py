@@ -18,12 +18,16 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
     found = ledger["verdict"].value_counts()
     tested = int(ledger["cases"].gt(0).sum())
     said = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold", "not decided": "are not decided"}
-    parts = [f"{count(found[verdict])} {said[verdict]}" for verdict in VERDICTS if verdict in said and verdict in found]
+    words = lambda verdict: said[verdict] if found[verdict] > 1 else verdict.replace("not decided", "is not decided")  # noqa: E731
+    parts = [f"{count(found[verdict])} {words(verdict)}" for verdict in VERDICTS if verdict in said and verdict in found]
+    # Most are about the published data: where a study has none of them, what it cannot test is nobody's question.
+    published = any(entry.source == "published" for entry in catalogue.values())
+    shown = ledger if published else ledger[ledger["cases"] > 0]
     return {
         "sentence": f"Of {counted(len(ledger), 'claim')}, {count(tested)} are tested here: {listed(parts)}.",
-        "verdicts": VERDICTS,
+        "verdicts": {name: VERDICTS[name] for name in VERDICTS if name in set(shown["verdict"])},
         "labels": {"": "all", **{name: entry.label for name, entry in catalogue.items()}},
         "rows": [
-            {"claim": row, "figures": list(figures[figures["claim"] == row.claim].itertuples())} for row in ledger.itertuples()
+            {"claim": row, "figures": list(figures[figures["claim"] == row.claim].itertuples())} for row in shown.itertuples()
         ],
     }

@@ -6,40 +6,58 @@ from typing import Any
 import pandas as pd
 
 from ..entries import Run
-from ..guide import MAXIMUM, NEAR, NEEDS, USUAL, recommend
+from ..guide import NEAR, NEEDS, recommend
 from ..population import HOLD
-from .words import span
+from ..tables import CERTIFIED, USUAL
+from .words import percent, span
 
 GIVES = ("estimates", "maxima", "intervals", "proofs", "pools")  # columns of the guide's table, and words
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
     """Per need, the method that serves it on every data set, with its cost and accuracy; per method, what it gives at what
-    cost over all data sets. None where no truth is known."""
+    cost over all data sets. None where no run can be compared with another."""
     guide = tables.get("guide")
-    if guide is None or not guide["kl"].notna().any():
+    if guide is None or not guide["t_wall"].notna().any():
         return None
-    known = guide[guide["kl"].notna()]
-    datasets = [name for name in catalogue if name in set(known["dataset"])]
-    needs = [{"words": need.words, "cells": [recommend(guide, dataset, need) for dataset in datasets]} for need in NEEDS]
+    compared = guide[guide["t_wall"].notna()]
+    datasets = [name for name in catalogue if name in set(compared["dataset"])]
+    truth = {name for name in datasets if compared.loc[compared["dataset"] == name, "kl"].notna().any()}
+    needs = [
+        {
+            "words": need.words,
+            "cells": [
+                {"row": recommend(guide, dataset, need), "untold": need.truth and dataset not in truth} for dataset in datasets
+            ],
+        }
+        for need in NEEDS
+    ]
     entries = {run.id: run.entry for run in runs}
+    lowest = compared.groupby("dataset")["kl"].min()
     methods = [
         {
             "entry": entries[run],
+            "call": rows["call"].iloc[0],
             "wall": span(rows["t_wall"]),
-            "behind": span(rows["kl"] / rows["dataset"].map(known.groupby("dataset")["kl"].min())),
+            "behind": span((rows["kl"] / rows["dataset"].map(lowest)).dropna()) if rows["kl"].notna().any() else "",
+            "ended_well": percent((rows["n"] * rows["ended_well"]).sum() / rows["n"].sum()),
             "gives": [_words(what, rows) for what in GIVES if (rows[what].astype(float) >= USUAL).all()],
             "front": int((rows["front_kl"].astype(bool)).sum()),
-            "data_sets": len(rows),
+            "data_sets": int(rows["kl"].notna().sum()),
         }
-        for run, rows in known.groupby("run", sort=False)
+        for run, rows in compared.groupby("run", sort=False)
     ]
+    left_out = guide[guide["t_wall"].isna() & guide["run"].isin(list(entries))]
     return {
         "labels": [catalogue[name].label for name in datasets],
+        "truth": bool(truth),
         "needs": needs,
         "methods": methods,
+        "left_out": [
+            f"{entries[row.run].label} on {catalogue[row.dataset].label} ({row.n} episodes)" for row in left_out.itertuples()
+        ],
         "near": f"{100 * (NEAR - 1):.0f} %",
-        "maximum": MAXIMUM,
+        "maximum": CERTIFIED,
         "hold": f"{100 * HOLD[0]:.0f} %",
         "usual": f"{100 * USUAL:.0f} %",
     }
@@ -47,4 +65,5 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
 
 def _words(what: str, rows: pd.DataFrame) -> str:
     """What a method gives; of intervals also how many of 100 hold the truth."""
-    return f"{what} ({span(100 * rows['coverage'])} %)" if what == "intervals" else what
+    held = rows["coverage"].dropna()
+    return f"{what} ({span(100 * held)} %)" if what == "intervals" and len(held) else what

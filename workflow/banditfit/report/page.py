@@ -1,16 +1,31 @@
 """What the sections of the report say, every number and sentence computed from the study's tables."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from ..entries import Run, main_runs
-from ..published import CORRECTED, ENOUGH, JUDGED
+from ..published import CORRECTED, JUDGED
 from ..simulate import PUBLISHED
-from ..tables import METRICS
+from ..tables import CERTIFIED, METRICS, USUAL
 from .words import count, counted, listed, percent, sig, span, were_beaten
+
+MANY = 0.1  # of the fits of a run, at a bound: worth a sentence
+
+
+def _by(short: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[str, pd.DataFrame]]:
+    return list(short.groupby(short["run"].map(names), sort=False))
+
+
+def _shortened(part: tuple[str, pd.DataFrame], label: Callable[[str], str]) -> str:
+    """A run, or all runs with a local solver, and how many episodes of how many they fit."""
+    name, rows = part
+    if len(rows) == 1:
+        return f"{name} {count(rows['n'].iloc[0])} of {count(rows['whole'].iloc[0])} of {label(rows['dataset'].iloc[0])}"
+    fitted, whole = (" to ".join(dict.fromkeys((count(rows[c].min()), count(rows[c].max())))) for c in ("n", "whole"))
+    return f"{name} {fitted} of {whole}"
 
 
 class Page:
@@ -19,11 +34,14 @@ class Page:
     def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]):
         self.summary, self.counts = tables["summary"], tables["outcomes"]
         self.comparison, self.parts = tables["comparison"], tables["attribution"]
+        self.guide = tables["guide"]
         self.runs, self.main = runs, main_runs(runs)
         self.catalogue = catalogue
         present = set(self.summary["dataset"])
         self.datasets = [name for name in catalogue if name in present]
         self.cells = {(row.dataset, row.run, row.metric): row for row in self.summary.itertuples() if row.n}
+        compared = tables["compared"]
+        self.compared = dict(list(compared.groupby(["dataset", "metric"], sort=False)))
         self.theirs = {(row.dataset, row.run, row.metric): row for row in self.comparison.itertuples()}
 
     def label(self, dataset: str) -> str:
@@ -60,37 +78,70 @@ class Page:
             said.append(f"Of {counted(given, 'lower bound')} on the likelihood, {were_beaten(beaten)}.")
         return said
 
+    def has_truth(self, dataset: str) -> bool:
+        return any((dataset, run.id, "kl") in self.cells for run in self.runs)
+
     def glance(self) -> list[dict]:
-        """Per data set: who has the lowest median KL (or nll, without truth), and who the lowest wall time."""
+        """Per data set: who comes closest to the truth or, where none is known, most often to the best likelihood; and who,
+        of those whose fits end well, has the lowest wall time. Over the same episodes, or not compared."""
         rows = []
         for dataset in self.datasets:
-            metric = "kl" if any((dataset, run.id, "kl") in self.cells for run in self.main) else "nll"
+            metric = "kl"
             published = self.comparison[(self.comparison["dataset"] == dataset) & (self.comparison["metric"] == metric)]
             lowest = published.loc[published["published"].idxmin()] if len(published) else None
+            found = self._lowest(dataset, metric) if self.has_truth(dataset) else None
             rows.append(
                 {
                     "dataset": dataset,
                     "label": self.label(dataset),
+                    "truth": self.has_truth(dataset),
                     "metric": METRICS[metric].label,
-                    "accurate": self._lowest(dataset, metric),
-                    "fast": self._lowest(dataset, "t_wall"),
+                    "accurate": found,
+                    "maxima": None if self.has_truth(dataset) else self._maxima(dataset),
+                    "fast": self._lowest(dataset, "t_wall", self._sound(dataset)),
                     "published": lowest if lowest is None else (lowest["published"], lowest["label"]),
                 }
             )
         return rows
 
-    def _lowest(self, dataset: str, metric: str) -> tuple[float, str] | None:
-        """The lowest median and whose it is. Methods that end at the same optimum differ in the last digits only, so all
-        that agree to three digits are named."""
+    def glance_sentence(self) -> str:
+        """How to read it."""
+        truth = [self.has_truth(dataset) for dataset in self.datasets]
+        likelihood = f"who most often ends within {CERTIFIED:g} nats of the best likelihood known"
+        closest = "the lowest median policy KL" if any(truth) else likelihood
+        where = f" (where no truth is known, {likelihood})" if any(truth) and not all(truth) else ""
+        published = "; beside them the lowest published median among the methods run here" if len(self.comparison) else ""
+        return (
+            f"At a glance, over the same episodes for all methods: {closest}{where}, and the lowest median wall time per"
+            f" episode of those whose fits end well{published}."
+        )
+
+    def _sound(self, dataset: str) -> set[str]:
+        """The runs whose fits usually end well."""
+        rows = self.guide[(self.guide["dataset"] == dataset) & (self.guide["ended_well"] >= USUAL)]
+        return set(rows["run"])
+
+    def _lowest(self, dataset: str, metric: str, among: set[str] | None = None) -> tuple[float, str] | None:
+        """The lowest of the medians that are compared, and whose it is. Methods that end at the same optimum differ in the
+        last digits only, so all that agree to three digits are named."""
+        compared = self.compared.get((dataset, metric))
+        medians = {} if compared is None else dict(zip(compared["run"], compared["median"], strict=True))
         medians = {
-            run.entry.label: self.cells[dataset, run.id, metric].median
-            for run in self.main
-            if (dataset, run.id, metric) in self.cells
+            run.entry.label: medians[run.id] for run in self.main if run.id in medians and (among is None or run.id in among)
         }
         if not medians:
             return None
         lowest = min(medians.values())
         return lowest, listed(label for label, median in medians.items() if sig(median) == sig(lowest))
+
+    def _maxima(self, dataset: str) -> tuple[str, str] | None:
+        """In which share of episodes the best likelihood known is found, by whom it is found most often; None where nobody
+        whom the guide compares gives parameters."""
+        rows = self.guide[(self.guide["dataset"] == dataset) & self.guide["t_wall"].notna() & (self.guide["maxima"] > 0)]
+        if rows.empty:
+            return None
+        most = rows["maxima"].max()
+        return percent(most), listed(rows.loc[rows["maxima"] == most, "label"])
 
     def known_limitations(self, manifest: Mapping[str, Any]) -> list[str]:
         """What a reader must know of this run before its figures."""
@@ -102,25 +153,26 @@ class Page:
                 f" {count(PUBLISHED['n_episodes'])}: intervals are wide, and a published median lies inside one easily."
             )
         labels = {run.id: run.label for run in self.runs}
-        short = self.counts[self.counts["n"] < most]
+        whole = self.counts["dataset"].map(self.counts.groupby("dataset")["n"].max())
+        short = self.counts.assign(whole=whole)[self.counts["n"] < whole]
         if len(short):
             solvers = {run.id: run.local_solver or run.label for run in self.runs}
-            fewest = short.groupby(short["run"].map(solvers), sort=False)["n"].agg(["min", "max"])
-            names = [f"{name} {' to '.join(dict.fromkeys(map(count, ends)))}" for name, *ends in fewest.itertuples()]
             said.append(
-                f"Some runs fit fewer than {counted(most, 'episode')} of a data set, the first ones: {listed(names)}. Their"
-                " medians are of those alone, and are held against no other if they are fewer than half."
+                "Some runs fit the first episodes of a data set alone, and their medians are of those:"
+                f" {listed(_shortened(part, self.label) for part in _by(short, solvers))}. They are compared with no other run"
+                f"{', and held against no published figure if they are fewer than half' if len(self.comparison) else ''}."
             )
         lost = self.counts.groupby("run", sort=False)["failed"].sum()
         lost = lost[lost > 0]
         if len(lost):
             names = ", ".join(f"{labels[run]} ({count(n)})" for run, n in lost.items())
             said.append(f"{counted(int(lost.sum()), 'fit')} ended without parameters and count in no median: {names}.")
-        unknown = [self.label(d) for d in self.datasets if not any((d, run.id, "kl") in self.cells for run in self.runs)]
+        unknown = [self.label(d) for d in self.datasets if not self.has_truth(d)]
         if unknown:
             said.append(f"No truth is known for {listed(unknown)}: there, only likelihoods are compared.")
+        said += [sentence for dataset in self.datasets if (sentence := self.bounds_sentence(dataset))]
         elsewhere = [self.label(d) for d in self.datasets if self.catalogue[d].source != "published"]
-        if elsewhere:
+        if elsewhere and len(self.comparison):
             said.append(f"No published figures exist for {listed(elsewhere)}.")
         alike = ("fits", "commit")
         machines = {tuple((k, v) for k, v in held.items() if k not in alike) for held in manifest["machines"]}
@@ -135,16 +187,44 @@ class Page:
 
     # Results
 
+    def bounds_sentence(self, dataset: str) -> str:
+        """How many fits ended with a parameter at a bound of the box, by the method in which most did, and what to do."""
+        counts = self.counts[(self.counts["dataset"] == dataset) & self.counts["run"].isin([run.id for run in self.main])]
+        counts = counts[counts["at_bound"] >= MANY * counts["n"]]
+        if counts.empty:
+            return ""
+        worst = counts.loc[(counts["at_bound"] / counts["n"]).idxmax()]
+        labels = {run.id: run.entry.label for run in self.main}
+        names = str(worst["at_bound_names"]).split("; ")
+        where = f": {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}" if names != [""] else ""
+        others = len(counts) - 1
+        also = f"; so did {percent(MANY)} or more of those of {counted(others, 'other method')}" if others else ""
+        own = self.catalogue[dataset].source not in ("published", "simulate")
+        advice = (
+            " Such an estimate says where the box ends, not what the choices say. For β, look at the units of the rewards (β is"
+            " per unit of reward) and set the box (columns alpha and beta of config/datasets.tsv) to what is plausible; or use"
+            " a method with a prior."
+        )
+        return (
+            f"{self.label(dataset)}: {count(worst['at_bound'])} of {counted(int(worst['n']), 'fit')} of {labels[worst['run']]}"
+            f" ended with a parameter at a bound of the box{where}{also}.{advice if own else ''}"
+        )
+
     def experiments(self) -> list[dict]:
         """Per data set: the columns it has, the rows of the main runs, and those of all runs where there are more."""
         sections = []
         for dataset in self.datasets:
             has = [m for m in METRICS if any((dataset, run.id, m) in self.cells for run in self.runs)]
-            accuracy = ("kl", "kl_mean_policy", "alpha_error", "beta_error") if "kl" in has else ("nll",)
+            counts = self.counts[self.counts["dataset"] == dataset]
+            errors = ["alpha_error", "beta_error"]
+            if counts["unidentified"].any():
+                errors += [f"{name}_identified" for name in errors]
+            accuracy = ("kl", "kl_mean_policy", *errors) if "kl" in has else ("nll",)
             wanted = (*accuracy, "regret", "gap")
             metrics = [m for m in wanted if m in has]
             main = self._rows(dataset, self.main, metrics)
             every = self._rows(dataset, self.runs, metrics)
+            n = max((self.compared[dataset, m]["n"].iloc[0] for m in metrics if (dataset, m) in self.compared), default=0)
             sections.append(
                 {
                     "id": dataset,
@@ -152,38 +232,88 @@ class Page:
                     "metrics": [METRICS[m] for m in metrics],
                     "rows": main,
                     "every": every if len(every) > len(main) else [],
-                    "sentence": self._verdict_sentence(dataset),
+                    "sentences": [*self._verdict_sentence(dataset), *self._endings_sentences(counts)],
+                    "compared": n,
+                    "endings": self._endings(counts),
+                    "free": "nll" in metrics and any(not row["admissible"] for row in main),
                 }
             )
         return sections
 
     def _rows(self, dataset: str, runs: list[Run], metrics: list[str]) -> list[dict]:
         rows = []
+        estimates = self.counts[self.counts["dataset"] == dataset].set_index("run")["estimates"]
         for run in runs:
             cells = [self.cells.get((dataset, run.id, metric)) for metric in metrics]
             if any(cells):
                 theirs = [self.theirs.get((dataset, run.id, metric)) for metric in metrics]
-                rows.append({"run": run, "cells": cells, "theirs": theirs, "n": max(cell.n for cell in cells if cell)})
-        enough = ENOUGH * max((row["n"] for row in rows), default=0)
-        for column in range(len(metrics)):
-            held = [row["cells"][column].median for row in rows if row["cells"][column] and row["n"] >= enough]
-            for row in rows:
-                cell = row["cells"][column] if row["n"] >= enough else None
-                row.setdefault("best", []).append(bool(cell) and sig(cell.median) == sig(min(held)))
+                best = [self._is_best(dataset, run, metric) for metric in metrics]
+                n = max(cell.n for cell in cells if cell)
+                rows.append(
+                    {"run": run, "cells": cells, "theirs": theirs, "best": best, "n": n, "admissible": estimates[run.id] > 0}
+                )
         return rows
 
-    def _verdict_sentence(self, dataset: str) -> str:
+    def _is_best(self, dataset: str, run: Run, metric: str) -> bool:
+        compared = self.compared.get((dataset, metric))
+        if compared is None or len(compared) < 2:
+            return False
+        own = compared.loc[compared["run"] == run.id, "median"]
+        return bool(len(own)) and sig(own.iloc[0]) == sig(compared["median"].min())
+
+    def _endings(self, counts: pd.DataFrame) -> list[dict]:
+        """How the fits of every run ended on a data set."""
+        by_run = counts.set_index("run")
+        return [{"run": run, "cell": by_run.loc[run.id]} for run in self.runs if run.id in by_run.index]
+
+    def _endings_sentences(self, counts: pd.DataFrame) -> list[str]:
+        """Of the runs that end in a local search, or of all where none does: how many fits missed the best one known."""
+        searching = [run for run in self.runs if run.local_solver] or self.runs
+        rows = counts[counts["run"].isin([run.id for run in searching]) & (counts["estimates"] > 0)]
+        said = []
+        if len(rows):
+            labels = {run.id: run.label for run in self.runs}
+            share = (rows["above"] / rows["estimates"]).to_numpy()
+            most, least = rows.iloc[share.argmax()], rows.iloc[share.argmin()]
+            what = f"more than {CERTIFIED:g} nats above the best fit known"
+            if len(rows) == 1 or share.max() == share.min():
+                who = labels[most["run"]] if len(rows) == 1 else f"each of {counted(len(rows), 'run')}"
+                said.append(f"{percent(share.max())} of the fits of {who} ended {what}.")
+            else:
+                said.append(
+                    f"Of the fits of {counted(len(rows), 'run')}"
+                    f"{' with a local solver' if any(run.local_solver for run in self.runs) else ''},"
+                    f" {percent(share.min())} ({labels[least['run']]}) to {percent(share.max())} ({labels[most['run']]}) ended"
+                    f" {what}."
+                )
+            guessing, needless = int(rows["guessing"].sum()), int(rows["guessing_above"].sum())
+            if guessing:
+                said.append(
+                    f"{counted(guessing, 'of them is', 'of them are')} no better than guessing, {count(needless)} of these"
+                    " though a better fit is known."
+                )
+        unknown = counts[counts["unidentified"] > 0]
+        if len(unknown):
+            worst = unknown.loc[(unknown["unidentified"] / unknown["n"]).idxmax()]
+            said.append(
+                f"Parameters that the scored choices say nothing of are not estimated: in up to {count(worst['unidentified'])}"
+                f" of {counted(int(worst['n']), 'fit')} of a method. They are left out of intervals, correlations, figures and"
+                " the errors over identified parameters."
+            )
+        return said
+
+    def _verdict_sentence(self, dataset: str) -> list[str]:
         rows = self.comparison[(self.comparison["dataset"] == dataset) & self.comparison["verdict"].isin(JUDGED)]
         rows = rows[~rows["corrected"].astype(bool)]
         if rows.empty:
-            return "These data have no published counterpart."
+            return ["These data have no published counterpart."] if len(self.comparison) else []
         found = rows["verdict"].value_counts()
         parts = [f"{count(found[verdict])} {verdict}" for verdict in JUDGED if verdict in found]
         off = rows.loc[(rows["ratio"].map(math.log).abs()).idxmax()]
-        return (
+        return [
             f"Of {counted(len(rows), 'published median')} of errors, {listed(parts)}; the largest difference is a factor of"
             f" {sig(off['ratio'])} ({self._place(off)})."
-        )
+        ]
 
     def _place(self, row: pd.Series) -> str:
         solver = f", {row['local_solver']}" if row["local_solver"] else ""
@@ -195,6 +325,7 @@ class Page:
         return [
             {
                 "label": self.label(dataset),
+                "published": any((dataset, run.id, "time_ms") in self.theirs for run in self.main),
                 "rows": [
                     {
                         "run": run,
@@ -219,7 +350,7 @@ class Page:
                 names = "; ".join(
                     f"{self.label(row.dataset)}: {row.fallback_names}" for row in found.itertuples() if row.fallbacks
                 )
-                total = found.drop(columns=["dataset", "run", "fallback_names"]).sum()
+                total = found.drop(columns=["dataset", "run", "fallback_names", "at_bound_names"]).sum()
                 where = [self.label(row.dataset) for row in found.itertuples() if row.bounds_beaten]
                 rows.append({"run": run, "fallback_names": names, "beaten_where": ", ".join(where), **total.astype(int)})
         return rows
@@ -236,7 +367,7 @@ class Page:
             )
         said.append(
             f"{counted(int(counts['at_bound'].sum()), 'fit')} ended with a parameter at a bound of the box, and"
-            f" {count(int(counts['outside'].sum()))} outside it."
+            f" {count(int(counts['outside'].sum()))} outside it, which count in no median of accuracy."
         )
         given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
         given_words = f"Of {counted(given, 'lower bound')} given, {were_beaten(beaten)}."
@@ -262,6 +393,11 @@ class Page:
         return {"rows": rows, "sentence": said}
 
     # Corrections
+
+    def corrected(self) -> bool:
+        """Whether the study has anything that the corrections are about."""
+        methods = {run.entry.method for run in self.runs}
+        return bool(len(self.comparison)) and any({right, wrong.by} & methods for right, wrong in CORRECTED.items())
 
     def corrections(self) -> dict | None:
         """D-LOC with and without the lag, and CVX-LOC, beside the published medians; None where either did not run on a

@@ -30,10 +30,10 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
     }
     if not any(parts.values()):
         return None
-    return parts | {"told": _told(runs)}
+    return parts | {"told": _told(runs, any(entry.source == "published" for entry in catalogue.values()))}
 
 
-def _told(runs: Mapping[str, Run]) -> str:
+def _told(runs: Mapping[str, Run], published: bool) -> str:
     """Who was told the bounds."""
     pooled = [run for run in runs.values() if run.entry.method in ("gem", "gem_shared")]
     if not pooled:
@@ -44,7 +44,8 @@ def _told(runs: Mapping[str, Run]) -> str:
     if told:
         said.append(
             f"{listed(told)} {'know' if len(told) > 1 else 'knows'} the bounds, as every other method here does, and on probit"
-            " links the start of the population is uniform on them, which is how the published parameters were drawn."
+            " links the start of the population is uniform on them"
+            + (", which is how the published parameters were drawn." if published else ".")
         )
     if blind:
         said.append(f"{listed(blind)} {'know' if len(blind) > 1 else 'knows'} none, and may end outside them.")
@@ -61,10 +62,16 @@ def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Ma
     cells = {(row.dataset, row.run, row.parameter): row for row in table.itertuples()}
     shown = [run for run in runs.values() if run.id in set(table["run"])]
     rows = [
-        {"label": catalogue[dataset].label, "run": run, **{p: cells[dataset, run.id, p] for p in SYMBOLS}}
+        {
+            "label": catalogue[dataset].label,
+            "run": run,
+            **{p: cells.get((dataset, run.id, p)) for p in SYMBOLS},
+            "ms": held[0].ms,
+            "n": sum(cell.n for cell in held),
+        }
         for dataset in catalogue
         for run in shown
-        if (dataset, run.id, "alpha") in cells
+        if (held := [cells[dataset, run.id, p] for p in SYMBOLS if (dataset, run.id, p) in cells])
     ]
     said = []
     for run in shown:

@@ -33,6 +33,8 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def percent(share: float) -> str:
+    if 0 < share < 1e-5:
+        return "less than 0.001 %"
     return f"{100 * share:.3g} %" if 0 < share < 0.1 else f"{100 * share:.1f} %"
 
 

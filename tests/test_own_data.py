@@ -1,0 +1,135 @@
+"""A study of somebody's own data: a CSV file with all that such files have, in a folder whose name has a blank, in a checkout
+with changes of their own. One run, and what follows from it."""
+
+import csv
+import html
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from banditfit import data
+from banditfit.tables import read_csv, read_table
+from project import ROOT, STUDY, copy_project, snakemake, stamps, timeless
+
+# As people call their participants; one was never rewarded, so that nothing is known of its parameters.
+IDS = ["O'Brien, A.", "001", "a/b", "=1+1", "Zoë <b>&amp;", "$x_1$ 50%", 'say "hi"', "../up"]
+UNREWARDED = IDS[4]
+LABEL = r"gain in $, 50% < a_b & {c} $\frac"
+TITLE = 'Own data: "$" & <i>'
+RUNS = ["cvx_fast", "d_loc.L-BFGS-B", "gem", "profile"]
+CONFIG = f"""study: test
+title: {json.dumps(TITLE)}
+datasets: [mine, tiny_2arm]
+episodes: 6
+methods: [cvx_fast, d_loc, gem, profile]
+local_solvers: [L-BFGS-B]
+batch: 4
+seed: 1
+criteria: {{mine: config/my traits.csv, tiny_2arm: config/tiny traits.csv}}
+populations:
+  held_out: {{datasets: [mine], episodes: 6, runs: [profile, gem], share: 0.5, folds: 2}}
+"""
+
+
+def write(path: Path, rows: list[list]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+def trials(rng: np.random.Generator) -> list[list]:
+    """Two sessions of twenty trials each, with misses, and rewards in points up to 100."""
+    rows = []
+    for name in IDS:
+        for session in "ab":
+            value = np.zeros(2)
+            for step in range(1, 21):
+                if rng.random() < 0.1:
+                    rows.append([name, session, step, "", ""])
+                    continue
+                choice = int(rng.random() < 1 / (1 + np.exp(4 * (value[0] - value[1]))))
+                reward = int(rng.random() < (0.8, 0.3)[choice]) if name != UNREWARDED else 0
+                value *= 0.7
+                value[choice] += 0.3 * reward
+                rows.append([name, session, step, choice, 100 * reward])
+    return rows
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Where that study was run to its end, by a Python in the same folder."""
+    project = copy_project(tmp_path_factory.mktemp("own") / "my study")
+    shutil.copy(ROOT / ".gitignore", project)
+    (project / ".venv").symlink_to(sys.prefix)
+    rng = np.random.default_rng(3)
+    write(project / "config/my data.csv", [["episode", "session", "step", "choice", "reward"], *trials(rng)])
+    for name, ids in (("my", IDS), ("tiny", range(6))):
+        write(project / f"config/{name} traits.csv", [["episode", "criterion"], *([id_, rng.normal()] for id_ in ids)])
+    table = project / "config/datasets.tsv"
+    header, *rows = table.read_text().splitlines()
+    mine = {"dataset": "mine", "label": LABEL, "model": "forgetting", "source": "config/my data.csv", "n_arms": "2"}
+    table.write_text("\n".join([header, *rows, "\t".join(mine.get(column, "-") for column in header.split("\t"))]) + "\n")
+    (project / "config/test.yaml").write_text(CONFIG)
+    me = ["-c", "user.name=me", "-c", "user.email=me@home"]
+    for words in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "--message", "mine"]):
+        subprocess.run(["git", *words], cwd=project, check=True)
+    (project / "config/paper.yaml").write_text("# a change that is not committed\n")
+    snakemake(project, python=project / ".venv/bin/python")
+    return project
+
+
+def test_the_study_ends_in_its_report_and_manifest(project):
+    page = (project / STUDY / "report.html").read_text(encoding="utf-8")
+    assert html.escape(LABEL, quote=False) in page and "<i>" not in page.split("</title>")[0]
+    manifest = json.loads((project / STUDY / "manifest.json").read_text(encoding="utf-8"))
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, check=True, capture_output=True, text=True).stdout.strip()
+    assert manifest["commit"] == f"{head} with uncommitted changes"
+    assert {machine["commit"] for machine in manifest["machines"]} == {manifest["commit"]}
+    assert manifest["config"]["title"] == TITLE
+    assert (manifest["data"]["mine"]["episodes"], manifest["data"]["mine"]["steps"]) == (len(IDS), 40)
+
+
+def test_everybody_has_a_row_of_every_run(project):
+    held = data.load(project / "results/data/mine.npz")
+    assert held.ids.tolist() == IDS and held.rewards.max() == 100 and (held.choices == -1).any()
+    assert held.starts.sum(axis=1).tolist() == [2] * len(IDS)
+    scores = read_table(project / STUDY / "scores/mine.parquet")
+    assert sorted(zip(scores["run"], scores["id"], strict=True)) == sorted((run, id_) for run in RUNS for id_ in IDS[:6])
+    fitted = scores[scores["run"] != "cvx_fast"].set_index("id")
+    unknown = fitted.loc[UNREWARDED, "not_identified"]
+    assert len(unknown) == 3 and unknown.str.contains("alpha").all() and unknown.str.contains("beta").all()
+    validity = read_csv(project / STUDY / "tables/validity.csv")
+    assert set(validity["dataset"]) == {"mine", "tiny_2arm"} and "truth" not in set(validity["run"])
+
+
+def test_a_users_mistake_in_a_job_is_said_in_its_sentence(project):
+    path = project / "config/my traits.csv"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"\r\n001,", b"\r\n001,x"))
+    try:
+        done = snakemake(project, f"{STUDY}/tables/coverage.csv", check=False)
+    finally:
+        path.write_bytes(before)
+    words = done.stdout + done.stderr
+    sentence = f"{path}, row 3: found criterion 'x"
+    assert done.returncode != 0 and "Traceback" not in words
+    assert [line for line in words.splitlines() if line.startswith(sentence) and line.endswith("finite number, or nothing")]
+
+
+def test_what_is_deleted_is_made_anew_by_the_same_command(project):
+    """Whatever is stored, the default target asks for it; of one table, that is tried."""
+    fits = project / STUDY / "fits/mine/profile/0000-0003.parquet"
+    before, stored = timeless(fits), stamps(project)
+    fits.unlink()
+    snakemake(project)
+    assert timeless(fits) == before
+    assert {path for path, when in stamps(project).items() if stored[path] != when} == {fits}
+    plan = snakemake(project, "--dry-run", "--force", "all")
+    lines = (plan.stdout + plan.stderr).splitlines()
+    (asked,) = [line.split(": ", 1)[1] for line in lines if line.startswith("    input: ") and "report.html" in line]
+    files = {str(path.relative_to(project)) for path in (project / "results").rglob("*") if path.is_file()}
+    assert files == set(asked.split(", "))

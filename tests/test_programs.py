@@ -1,0 +1,53 @@
+"""How programs end where their user made a mistake: in one sentence, on the command line and in a script's log."""
+
+import subprocess
+import sys
+
+import pytest
+
+from banditfit import cost, headline, progress
+from banditfit.errors import InputError
+from banditfit.programs import read_arguments
+from project import ROOT
+
+
+@pytest.mark.parametrize("program", [progress, cost, headline])
+@pytest.mark.parametrize("arguments", [["config/none.yaml"], ["config"], ["config/methods.tsv"], ["config/test.yaml", *"1234"]])
+def test_a_wrong_argument_ends_in_one_sentence(program, arguments, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert "expected" in ended.value.code and "\n" not in ended.value.code
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-1", "1.5", "nan", "inf", ""])
+def test_numbers_among_the_arguments(text):
+    with pytest.raises(InputError, match=f"CORES: found {text}, expected a whole number of at least 1"):
+        read_arguments(["x.yaml", text], {"CONFIG": "y.yaml", "CORES": 4})
+    assert read_arguments(["x.yaml", "1e6"], {"CONFIG": "y.yaml", "CORES": 4}) == ["x.yaml", 1_000_000]
+    assert read_arguments([], {"CONFIG": "y.yaml", "CORES": 4}) == ["y.yaml", 4]
+
+
+def test_tables_that_are_not_there_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(InputError, match="summary.csv: no such file, expected a table of a study that has run to its end"):
+        headline.headline(None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "end"),
+    [
+        ("raise InputError('mine.csv, row 2: found Ω')", "mine.csv, row 2: found Ω"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_script_says_a_users_mistake_in_one_sentence_and_its_own_in_full(tmp_path, body, end):
+    script = tmp_path / "script.py"
+    imports = "from banditfit.errors import InputError\nfrom banditfit.programs import log_to\n"
+    script.write_text(f"{imports}log_to('log')\nprint('begun')\n{body}\n", encoding="utf-8")
+    environment = {"PYTHONPATH": str(ROOT / "workflow"), "LC_ALL": "C", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    lines = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert done.returncode == 1 and not done.stdout + done.stderr
+    assert lines[0] == "begun" and lines[-1] == end
+    assert (len(lines) == 2) == ("InputError" in body)
