@@ -220,6 +220,13 @@ WRONG = [
     (SUMMARISE, "table", {}, "an empty dict", "a table as population.held_out returns it"),
     (SUMMARISE, "table", pd.DataFrame({"run": [1]}), "a table without the columns 'dataset', 'episode', 'nll'", "a table as"),
     (EXTERNAL, "fits", "fits", "'fits' (text)", "a table of fits or scores"),
+    (
+        EXTERNAL,
+        "fits",
+        pd.DataFrame({"id": ["a"], "alpha": 0, "beta": 0}),
+        "a table without the column 'run or method'",
+        "a table",
+    ),
     (EXTERNAL, "criterion", [1, 2], "[1, 2] (a list)", "a mapping (dict)"),
     (EXTERNAL, "criterion['0']", {"0": "high"}, "'high' (text)", "a number"),
     (EXTERNAL, "criterion", {0: 1.0}, "the key 0", "keys that are each text"),

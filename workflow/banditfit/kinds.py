@@ -83,8 +83,9 @@ class OneOf(Mark):
 
 @dataclass(frozen=True)
 class Table(Mark):
-    """A DataFrame with a row at least (unless it may be `empty`) and these `columns`, some of which hold `arrays` (not text, as
-    after a stay in a CSV file); or one row of it, a Series. `what` it is, in words that say where to get one."""
+    """A DataFrame with a row at least (unless it may be `empty`) and these `columns` ("run or method" is one of the two), some
+    of which hold `arrays` (not text, as after a stay in a CSV file); or one row of it, a Series. `what` it is, in words that
+    say where to get one."""
 
     what: str
     columns: tuple[str, ...] = ()
@@ -96,7 +97,7 @@ class Table(Mark):
 
     def check(self, value: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
         noun, held = ("row", value.index) if isinstance(value, pd.Series) else ("table", value.columns)
-        absent = [repr(name) for name in self.columns if name not in held]
+        absent = [repr(name) for name in self.columns if not any(part in held for part in name.split(" or "))]
         if absent:
             raise Mismatch(f"a {noun} without the column{'s' * (len(absent) > 1)} {', '.join(absent)}")
         if len(value) == 0 and not self.empty:

@@ -49,13 +49,14 @@ Scores = Annotated[
     Table("a table of scores, as bf.score returns it", ("run", "id", "model", "episode", "alpha", "beta"), empty=True),
 ]
 Estimates = Annotated[
-    pd.DataFrame, Table("a table of fits or scores, as bf.fit and bf.score return them", ("method", "id", "alpha", "beta"))
+    pd.DataFrame,
+    Table("a table of fits or scores, as bf.fit and bf.score return them", ("run or method", "id", "alpha", "beta")),
 ]
 Intervals = Annotated[
     pd.DataFrame,
     Table(
         "a table of fits or scores, as bf.fit and bf.score return them",
-        ("method", "model", "episode", "posterior", "t_wall"),
+        ("run or method", "model", "episode", "posterior", "t_wall"),
         empty=True,
     ),
 ]
