@@ -270,7 +270,7 @@ def test_a_flat_likelihood_gives_no_estimate(name, kind):
 @pytest.mark.parametrize("prior", ["gamma(2, 1)", "lognormal(0.3, 0.7)"])
 def test_a_prior_is_in_the_users_units(data, prior):
     """The same data in units of a quarter, with the prior of a parameter four times as large."""
-    wide = {"gamma(2, 1)": "gamma(2, 4)", "lognormal(0.3, 0.7)": f"lognormal({0.3 + np.log(4.0)!r}, 0.7)"}[prior]
+    wide = {"gamma(2, 1)": "gamma(2, 4)", "lognormal(0.3, 0.7)": f"lognormal({float(0.3 + np.log(4.0))!r}, 0.7)"}[prior]
     quarter = bf.Dataset(data.name, data.choices, data.rewards * 0.25, n_arms=3)
     boxes = [bf.Bounds((0.0, 1.0), ((0.0, upper),)) for upper in (4.0, 16.0)]
     one, two = (
