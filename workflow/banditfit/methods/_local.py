@@ -33,13 +33,14 @@ _LOUDEST = 20.0
 
 @dataclass(frozen=True)
 class Found:
-    """The end of one local search: `theta` inside the bounds, its `value`, evaluations, the solver's verdict and words.
-    `left` is what a step from there still promises, in units of the value; NaN where nobody asked."""
+    """The end of one local search: `theta` inside the bounds, its `value`, evaluations, status ("converged", "limit", or
+    "inaccurate" where the solver calls its end converged and it is no minimum) and message. `left` is what a step from there
+    still promises, in units of the value; NaN where nobody asked."""
 
     theta: np.ndarray
     value: float
     n_eval: int
-    success: bool
+    status: str
     message: str
     left: float = np.nan
 
@@ -57,11 +58,14 @@ class Verdict:
 
 
 class Objective(Protocol):
-    """What `Search` minimises within `lower` and `upper`. An end with no more than `enough` left counts as a minimum."""
+    """What `Search` minimises within `lower` and `upper`. `size`: a difference in value that is large; `enough`: one that is
+    next to nothing, so that an end with no more left is a minimum; `unit`: the word for what they are counted in."""
 
     lower: np.ndarray
     upper: np.ndarray
+    size: float
     enough: float
+    unit: str
 
     def value(self, theta: np.ndarray) -> float: ...
 
@@ -127,13 +131,14 @@ def minimise(
         )
     words = [str(result.message), *dict.fromkeys(str(w.message) for w in caught)]
     theta = np.clip(result.x, lower, upper)
-    return Found(theta, float(value(theta)), count, bool(result.success), "; ".join(words))
+    status = "converged" if result.success else "limit"
+    return Found(theta, float(value(theta)), count, status, "; ".join(words))
 
 
 @dataclass
 class Search:
-    """Local searches of one objective by one solver. Where an end is no minimum the same solver goes on: from a way out, or from
-    the end itself. Starts that come to the same flat point take its ways out in turn."""
+    """Local searches of one objective by one solver. Where an end is no minimum the same solver goes on: from a way out, or
+    from the end itself. Starts that come to the same flat point take its ways out in turn."""
 
     objective: Objective
     solver: Solver
@@ -168,28 +173,33 @@ class Search:
             if not after.value < end.value:
                 break
             end = after
-        words = [end.message]
+        words, status = [end.message], end.status
         if escapes:
-            words.append(f"left {escapes} flat point{'s'[: escapes > 1]} that are no minima, where a trace is off")
+            words.append(f"left {_count(escapes, 'flat point')} that {'is no minimum' if escapes == 1 else 'are no minima'}")
         if restarts:
-            words.append(f"went on from the solver's own end, {restarts} time{'s'[: restarts > 1]}")
-        return replace(end, n_eval=n_eval, message="; ".join(words))
+            words.append(f"the solver went on from its own end {_count(restarts, 'time')}")
+        if end.left <= objective.enough:
+            status = "converged"
+        else:
+            status = "limit" if status == "limit" else "inaccurate"
+            words.append(f"no minimum: a step would still gain about {end.left:.1e} {objective.unit}")
+        return replace(end, n_eval=n_eval, status=status, message="; ".join(words))
 
     def _minimise(self, start: np.ndarray) -> Found:
         o = self.objective
         return minimise(o.value, o.value_and_gradient, o.lower, o.upper, start, self.solver)
 
     def _go_on(self, end: Found, scale: np.ndarray) -> Found:
-        """The solver's next end, if it starts at `end` and sees parameters in units of `scale` and values above that of `end`:
-        its tolerances, made for numbers around one, then ask for more."""
+        """The solver's next end, if it starts at `end` and sees parameters in units of `scale`, and values above that of `end`
+        in units of `size`: its tolerances, made for numbers around one, then ask for more."""
         o = self.objective
 
         def value_and_gradient(scaled):
             value, gradient = o.value_and_gradient(scaled * scale)
-            return value - end.value, gradient * scale
+            return (value - end.value) / o.size, gradient * scale / o.size
 
         after = minimise(
-            lambda scaled: o.value(scaled * scale) - end.value,
+            lambda scaled: (o.value(scaled * scale) - end.value) / o.size,
             value_and_gradient,
             o.lower / scale,
             o.upper / scale,
@@ -208,9 +218,13 @@ class Search:
         start = ways_out[len(taken)]
         end, value = self._minimise(start), self.objective.value(start)
         if not end.value <= value:
-            end = replace(end, theta=start, value=value, success=False)
+            end = replace(end, theta=start, value=value, status="limit")
         taken.append(end)
         return end
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n > 1 else ''}"
 
 
 def ways_from_zero(
@@ -227,23 +241,22 @@ def ways_from_zero(
     return rates[places], best[places], gain[places]
 
 
-def remaining(
-    theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray, lower: np.ndarray, upper: np.ndarray, enough: float
-) -> tuple[float, np.ndarray]:
+def remaining(objective: Objective, theta: np.ndarray, gradient: np.ndarray, hessian: np.ndarray) -> tuple[float, np.ndarray]:
     """What the quadratic model at theta still promises within the bounds: 0 at a minimum, infinite where it is no number. And
-    how far a step in each parameter alone goes until curvature makes it cost 1/2, at most across the box.
+    how far a step in each parameter alone goes until curvature makes it cost half of `objective.size`, at most across the box.
 
     A parameter that the gradient pushes against a bound, with next to nothing to gain on the way, stays where it is. The
     others follow each direction of curvature to the model's least value or to the bounds; where it curves down, no further
     than such a step.
     """
+    lower, upper = objective.lower, objective.upper
     width = np.where(upper > lower, upper - lower, 1.0)
-    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1.0 / width**2))
+    scale = 1.0 / np.sqrt(np.maximum(np.abs(np.diag(hessian)) / objective.size, 1.0 / width**2))
     if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
         return np.inf, width
     room = np.where(gradient > 0.0, theta - lower, upper - theta)
     push = np.abs(gradient) * room
-    held = (push <= 0.1 * enough) & (np.diag(hessian) * room <= np.abs(gradient))
+    held = (push <= 0.1 * objective.enough) & (np.diag(hessian) * room <= np.abs(gradient))
     free = ~(held | (lower == upper))
     unit = scale[free]
     curvature, directions = np.linalg.eigh(hessian[np.ix_(free, free)] * unit * unit[:, None])

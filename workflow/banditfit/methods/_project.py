@@ -10,7 +10,14 @@ import numpy as np
 from ..errors import InputError
 from ..likelihood import Problem
 from . import Outcome
-from ._local import Found, Solver, minimise, random_starts
+from ._local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
+from ._scan import rates
+
+# The nearest kernel is found when a step would gain no more than this share of the given one's squared length, which counts as
+# no less than a length that moves no choice (values are log-odds).
+_ENOUGH, _NOTHING = 1e-6, 1e-8
+# Rates at which the way out of a = b = 0 is looked up.
+_RATES = 40
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,9 @@ def each_kernel(
     theta = np.array([f.theta for f in found]).T.ravel()
     alpha, beta = problem.split(theta)
     nll = problem.nll(alpha, beta)
-    own = "converged" if all(f.success for f in found) else "limit"
+    statuses = [given.status, *(f.status for f in found)]
     return Outcome(
-        status=own if given.status == "converged" else given.status,
+        status=next((status for status in statuses if status != "converged"), "converged"),
         alpha=alpha,
         beta=beta,
         nll=nll,
@@ -84,22 +91,55 @@ def log_line(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, weighted: bool
     return np.array([a, np.clip(b, lower[1], upper[1])])
 
 
-def _nearest(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, settings: Settings, rng: np.random.Generator) -> Found:
-    j = np.arange(len(g))
+class _Distance:
+    """The squared distance of the kernel a b (1 - a)^j from g, as `Search` minimises it over (a, b)."""
 
-    def value_and_gradient(theta: np.ndarray) -> tuple[float, np.ndarray]:
+    unit = "of squared distance"
+
+    def __init__(self, g: np.ndarray, lower: np.ndarray, upper: np.ndarray):
+        self.g, self.lower, self.upper = g, lower, upper
+        self.j = np.arange(len(g))
+        self.size = g @ g + _NOTHING
+        self.enough = _ENOUGH * self.size
+
+    def value(self, theta: np.ndarray) -> float:
+        return self.value_and_gradient(theta)[0]
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         a, b = theta
-        powers = (1.0 - a) ** j
-        slope = powers - a * j * (1.0 - a) ** np.maximum(j - 1, 0)
-        miss = a * b * powers - g
+        powers = (1.0 - a) ** self.j
+        slope = powers - a * self.j * (1.0 - a) ** np.maximum(self.j - 1, 0)
+        miss = a * b * powers - self.g
         return miss @ miss, 2.0 * np.array([b * (miss @ slope), a * (miss @ powers)])
 
-    def value(theta: np.ndarray) -> float:
-        return value_and_gradient(theta)[0]
+    def examine(self, theta: np.ndarray, value: float) -> Verdict:
+        """As for the nll (d_loc.py): at a = b = 0 the gradient vanishes whatever g is, but what b does is known for any a."""
+        a_low, b_low = self.lower
+        if value >= self.g @ self.g - self.enough and min(a_low, b_low) <= 0.0:
+            grid = rates(a_low, self.upper[0], _RATES)
+            kernels = grid[:, None] * (1.0 - grid[:, None]) ** self.j
+            slope, curve = -2.0 * kernels @ self.g, 2.0 * np.sum(kernels**2, axis=1)
+            a, b, gain = ways_from_zero(grid, slope, curve, b_low, self.upper[1])
+            ways_out = list(np.stack([a, b], axis=1)[gain > self.enough])
+            if ways_out:
+                return Verdict(ways_out, np.inf, None, 1)
+        left, scale = remaining(self, theta, self.value_and_gradient(theta)[1], self.hessian(theta))
+        return Verdict([], left, scale, 1)
 
+    def hessian(self, theta: np.ndarray) -> np.ndarray:
+        (a, b), j = theta, self.j
+        powers, lower, lowest = ((1.0 - a) ** np.maximum(j - n, 0) for n in (0, 1, 2))
+        slope = powers - a * j * lower
+        miss = a * b * powers - self.g
+        aa = b * b * (slope @ slope) + b * (miss @ (j * (a * (j - 1) * lowest - 2.0 * lower)))
+        ab = a * b * (slope @ powers) + miss @ slope
+        return 2.0 * np.array([[aa, ab], [ab, a * a * (powers @ powers)]])
+
+
+def _nearest(g: np.ndarray, lower: np.ndarray, upper: np.ndarray, settings: Settings, rng: np.random.Generator) -> Found:
+    search = Search(_Distance(g, lower, upper), settings.solver)
     if settings.start == "random":
-        starts = random_starts(lower, upper, settings.starts, rng)
+        starts = near_starts(lower, upper, settings.starts, rng)
     else:
         starts = [log_line(g, lower, upper, weighted=True)]
-    ends = [minimise(value, value_and_gradient, lower, upper, start, settings.solver) for start in starts]
-    return min(ends, key=lambda f: (np.isnan(f.value), f.value))
+    return lowest([search.run(start) for start in starts])

@@ -29,7 +29,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: O
 
 
 def _line(g: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Found:
-    return Found(log_line(g, lower, upper, weighted=False), value=np.nan, n_eval=0, success=True, message="closed form")
+    return Found(log_line(g, lower, upper, weighted=False), value=np.nan, n_eval=0, status="converged", message="closed form")
 
 
 METHOD = Method(fit=fit, settings=Settings, needs="cvx")

@@ -69,7 +69,7 @@ class _Likelihood:
     """The nll of an episode as `Search` minimises it. A block is a signal and an arm, or a signal where arms share parameters;
     its trace is off where its alpha or beta is 0."""
 
-    enough = _ENOUGH
+    size, enough, unit = 1.0, _ENOUGH, "nats"
 
     def __init__(self, problem: Problem):
         self.problem = problem
@@ -97,7 +97,7 @@ class _Likelihood:
         # Where beta = 0 it is known by now, for any rate, that nothing is to be gained.
         gone = np.tile(off & (self.beta_low <= 0.0), 2)
         gradient[gone], hessian[gone], hessian[:, gone] = 0.0, 0.0, 0.0
-        left, scale = remaining(theta, gradient, hessian, self.lower, self.upper, self.enough)
+        left, scale = remaining(self, theta, gradient, hessian)
         return Verdict([], left, scale, n_eval + 1)
 
     def off(self, theta: np.ndarray, value: float) -> tuple[np.ndarray, int]:
@@ -168,27 +168,19 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     search = Search(_Likelihood(problem), settings.solver)
     starts = near_starts(problem.lower, problem.upper, settings.starts, rng)
     ends = [search.run(start) for start in starts]
-    best = lowest(ends)
-    if best.left <= _ENOUGH:
-        status, words = "converged", best.message
-    else:
-        status = "inaccurate" if best.success else "limit"
-        words = f"{best.message}; no minimum: a step would still gain about {best.left:.1e} nats"
-    return outcome(problem, ends, status, words, begin)
+    return outcome(problem, ends, begin)
 
 
-def outcome(problem: Problem, ends: list[Found], status: str, message: str, begin: float) -> Outcome:
+def outcome(problem: Problem, ends: list[Found], begin: float) -> Outcome:
     """The Outcome of a fit from several starts, which began at `begin` by the clock."""
     best = lowest(ends)
-    if not np.isfinite(best.value):
-        status = "failed"
     (alpha, beta), split = problem.split(best.theta), [problem.split(end.theta) for end in ends]
     return Outcome(
-        status=status,
+        status=best.status if np.isfinite(best.value) else "failed",
         alpha=alpha,
         beta=beta,
         nll=best.value,
-        message=message,
+        message=best.message,
         n_eval=sum(end.n_eval for end in ends),
         t_solve=perf_counter() - begin,
         starts=Starts(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..likelihood import Problem
 from . import Method, Outcome, d_loc
-from ._local import lowest, minimise, random_starts
+from ._local import minimise, random_starts
 
 
 def fit(problem: Problem, settings: d_loc.Settings, rng: np.random.Generator, given: None) -> Outcome:
@@ -19,8 +19,7 @@ def fit(problem: Problem, settings: d_loc.Settings, rng: np.random.Generator, gi
     lagged = problem.lagged()
     starts = random_starts(lagged.lower, lagged.upper, settings.starts, rng)
     ends = [minimise(lagged.nll_theta, lagged.nll_grad, lagged.lower, lagged.upper, start, settings.solver) for start in starts]
-    best = lowest(ends)
-    outcome = d_loc.outcome(problem, ends, "converged" if best.success else "limit", best.message, begin)
+    outcome = d_loc.outcome(problem, ends, begin)
     outcome.nll = problem.nll(outcome.alpha, outcome.beta)
     return outcome
 
