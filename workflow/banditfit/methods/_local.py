@@ -256,7 +256,7 @@ def remaining(objective: Objective, theta: np.ndarray, gradient: np.ndarray, hes
         return np.inf, width
     room = np.where(gradient > 0.0, theta - lower, upper - theta)
     push = np.abs(gradient) * room
-    held = (push <= 0.1 * objective.enough) & (np.diag(hessian) * room <= np.abs(gradient))
+    held = (gradient != 0.0) & (push <= 0.1 * objective.enough) & (np.diag(hessian) * room <= np.abs(gradient))
     free = ~(held | (lower == upper))
     unit = scale[free]
     curvature, directions = np.linalg.eigh(hessian[np.ix_(free, free)] * unit * unit[:, None])
