@@ -204,6 +204,8 @@ def test_what_a_quadratic_model_promises():
     assert left([0.0, 3.0], [5.0, 0.0], [[-3.0, 0.0], [0.0, 2.0]]) == 0.0  # held by the bound
     assert left([0.0, 3.0], [-1.0, 0.0], [[2.0, 0.0], [0.0, 2.0]]) == pytest.approx(0.25)
     assert left([3.0, 3.0], [0.0, 0.0], [[0.0, 2.0], [2.0, 0.0]]) > 0.1  # a saddle
+    assert left([0.0, 0.0], [0.0, 0.0], [[0.0, -2.0], [-2.0, 0.0]]) > 0.1  # in a corner, with the way down inside
+    assert left([0.0, 0.0], [0.0, 0.0], [[0.0, 2.0], [2.0, 0.0]]) == 0.0  # and outside
     assert left([3.0, 3.0], [np.nan, 0.0], [[2.0, 0.0], [0.0, 2.0]]) == np.inf
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 import banditfit as bf
 from banditfit import likelihood, posterior
 from banditfit.methods import _posterior, get_method
+from conftest import make
 
 BOX = bf.Bounds((0.0, 1.0), ((0.0, 5.0),))
 PRIORS = [
@@ -370,3 +371,13 @@ def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
     assert table.loc["r_hat", ["n", "max", "bar", "sampled_again", "not_converged"]].tolist() == [3, 1.2, "at most 1.01", 2, 1]
     assert table.loc["draws_per_second", "bar"] == "" and table.loc["ess_tail", "bar"] == "at least 400"
     assert posterior.diagnostics(fits.assign(method="quadrature")).empty
+
+
+def test_kept_draws_are_those_of_the_fit_in_any_unit():
+    data = make("forgetting", n_episodes=1)
+    points = bf.Dataset(data.name, data.choices, 100.0 * data.rewards, n_arms=3)
+    fits = bf.fit(points, "forgetting", "mc", settings={"draws": 100, "tune": 100, "chains": 2})
+    drawn = posterior.draws(points, fits.iloc[0]).posterior
+    for symbol in ("alpha", "beta"):
+        mean = drawn[symbol].mean(("chain", "draw")).to_numpy()
+        np.testing.assert_allclose(mean, fits[symbol][0], rtol=1e-12)

@@ -229,7 +229,8 @@ def _greek(parameter: str) -> str:
 
 @checked
 def draws(data: Dataset, row: Fit, bounds: Bounds | None = None):
-    """The draws behind one row of a table of `mc` fits, as an arviz.InferenceData; `bounds` as in that `fit`.
+    """The draws behind one row of a table of `mc` fits, as an arviz.InferenceData, in the user's units; `bounds` are those of
+    the row unless given.
 
     Raises InputError if the row is of another method, or its episode is not in the data."""
     if row["method"] != "mc":
@@ -237,9 +238,13 @@ def draws(data: Dataset, row: Fit, bounds: Bounds | None = None):
     from .methods import mc
 
     model = get_model(row["model"])
-    problem = likelihood.problem(data.select([row["episode"]]), 0, model, bounds or data.bounds_of(model))
+    own = Bounds.read(row["bounds"]) if "bounds" in row else data.bounds_of(model)
+    problem = likelihood.problem(data.select([row["episode"]]), 0, model, bounds or own)
+    problem = problem.in_units(problem.own_unit())  # as the fit was made
     settings = mc.METHOD.read_settings("mc", json.loads(row["settings"]))
-    return mc.sound_sample(problem, settings, np.random.default_rng(row["seed"]))[0][-1]
+    drawn = mc.sound_sample(problem, settings, np.random.default_rng(row["seed"]))[0][-1]
+    drawn.posterior["beta"] = drawn.posterior["beta"] / problem.unit[:, None]
+    return drawn
 
 
 @checked

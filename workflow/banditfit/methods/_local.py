@@ -261,10 +261,14 @@ def remaining(objective: Objective, theta: np.ndarray, gradient: np.ndarray, hes
     unit = scale[free]
     curvature, directions = np.linalg.eigh(hessian[np.ix_(free, free)] * unit * unit[:, None])
     slope = (gradient[free] * unit) @ directions
-    directions = np.where(slope > 0.0, -directions, directions)
-    ahead = np.where(directions > 0.0, (upper - theta)[free, None], (theta - lower)[free, None]) / unit[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.min(np.where(directions == 0.0, np.inf, ahead / np.abs(directions)), axis=0, initial=np.inf)
-        step = np.minimum(np.where(curvature > 0.0, np.abs(slope) / curvature, 1.0), reach)
-    left = np.sum(np.abs(slope) * step - 0.5 * curvature * step**2) + push[held].sum()
+
+    def gain(directions, slope):
+        ahead = np.where(directions > 0.0, (upper - theta)[free, None], (theta - lower)[free, None]) / unit[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            reach = np.min(np.where(directions == 0.0, np.inf, ahead / np.abs(directions)), axis=0, initial=np.inf)
+            step = np.minimum(np.where(curvature > 0.0, np.maximum(-slope, 0.0) / curvature, 1.0), reach)
+        return -slope * step - 0.5 * curvature * step**2
+
+    # Either way along each direction: at a bound only one of them is open, whatever the sign of a slope of next to nothing.
+    left = np.maximum(np.maximum(gain(directions, slope), gain(-directions, -slope)), 0.0).sum() + push[held].sum()
     return float(left), scale
