@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import pearsonr, spearmanr
 
 from . import likelihood
 from .data import Dataset
@@ -229,6 +228,8 @@ def external_validity(fits: pd.DataFrame, criterion: Mapping[str, float], only: 
     2000, Psychometrika 65). Failed fits and participants without the criterion are left out. Raises InputError with fewer
     than four participants or a criterion that does not vary; a parameter that does not vary has r NaN.
     """
+    from scipy.stats import pearsonr, spearmanr
+
     rows = []
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()

@@ -8,17 +8,19 @@ and `draws(data, row).to_netcdf(path)` keeps them.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from scipy import stats
 
 from . import likelihood
 from .data import Dataset
 from .errors import InputError
 from .models import Bounds, get_model
 from .simulate import simulate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RANKS = 99  # draws, evenly spaced, among which calibration ranks the truth: nearly independent at the default length
 BINS = 20  # of a histogram of ranks; divides RANKS + 1
@@ -112,6 +114,8 @@ def agreement(scores: pd.DataFrame) -> pd.DataFrame:
     Columns: dataset, run, parameter, limit (standard errors), n (fits), beyond (fits whose |z| of `errors` exceeds it),
     share, chance (that share if errors are normal), p_value (probability of so many or more by chance, binomial), z_mean,
     z_sd, z_largest (the z of largest size)."""
+    from scipy import stats
+
     rows = []
     for (dataset, run, parameter), found in errors(scores).groupby(["dataset", "run", "parameter"], sort=False):
         z = found["z"].to_numpy()
@@ -172,25 +176,30 @@ def uniformity(ranks: pd.DataFrame) -> pd.DataFrame:
 
     Columns: model, parameter, n, unsound (episodes whose chains failed their diagnostics; they count), chi_square (of BINS
     bins of equal width, BINS - 1 degrees of freedom), p_value, mean_rank (RANKS / 2 is expected)."""
+    from scipy.stats import chisquare
+
     rows = []
     for (model, parameter), found in ranks.groupby(["model", "parameter"], sort=False):
         counts = np.bincount(found["rank"] * BINS // (RANKS + 1), minlength=BINS)
-        test = stats.chisquare(counts)
+        test = chisquare(counts)
         unsound = int((~found["sound"].astype(bool)).sum())
         rows.append((model, parameter, len(found), unsound, test.statistic, test.pvalue, found["rank"].mean()))
     return pd.DataFrame(rows, columns=["model", "parameter", "n", "unsound", "chi_square", "p_value", "mean_rank"])
 
 
-def plot_ranks(ranks: pd.DataFrame) -> Figure:
+def plot_ranks(ranks: pd.DataFrame) -> "Figure":
     """The histogram of ranks of every parameter in what `calibrate` returned, each with the band in which a bar lies with
     probability BAND if ranks are uniform."""
+    from matplotlib.figure import Figure
+    from scipy.stats import binom
+
     parts = list(ranks.groupby(["model", "parameter"], sort=False))
     columns = min(len(parts), 4)
     rows = -(-len(parts) // columns)
     figure = Figure(figsize=(2.25 * columns, 0.4 + 1.25 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
     for ax, ((model, parameter), part) in zip(axes.ravel(), parts, strict=False):
-        low, high = stats.binom.interval(BAND, len(part), 1 / BINS)
+        low, high = binom.interval(BAND, len(part), 1 / BINS)
         ax.axhspan(low, high, color="0.9", linewidth=0, zorder=0)
         ax.axhline(len(part) / BINS, color="0.6", linewidth=0.6, zorder=0)
         ax.hist(part["rank"], bins=np.linspace(-0.5, RANKS + 0.5, BINS + 1), color=CHAINS[0], alpha=0.8)
@@ -233,11 +242,13 @@ def draw_table(inference, most: int | None = None) -> pd.DataFrame:
     return table[list(DRAWS)]
 
 
-def plot_draws(table: pd.DataFrame) -> Figure:
+def plot_draws(table: pd.DataFrame) -> "Figure":
     """Draws a `draw_table`, one line of panels for each signal and arm (and each `fit`, where it has that column): traces of
     alpha and beta by chain; how each chain's draws rank among all, as a share of those expected (near 1 if the chains agree;
     the band holds a bar of independent draws with probability BAND); and alpha against beta, divergent draws crossed in red.
     """
+    from matplotlib.figure import Figure
+
     named = table.groupby([column for column in ("fit", "signal", "arm") if column in table], sort=False)
     parts = {", ".join([*key[:-1], f"arm {key[-1]}"]).removesuffix(", arm all"): part for key, part in named}
     figure = Figure(figsize=(9.0, 0.3 + 1.35 * len(parts)), layout="constrained")
@@ -258,6 +269,8 @@ def plot_draws(table: pd.DataFrame) -> Figure:
 
 
 def _trace(trace, histogram, part: pd.DataFrame, column: str) -> None:
+    from scipy.stats import binom
+
     chains = list(part.groupby("chain"))
     # At least 25 draws to a bar, so that bars are not noise alone.
     bins = int(np.clip(len(part) // (25 * len(chains)), 2, BINS))
@@ -266,6 +279,6 @@ def _trace(trace, histogram, part: pd.DataFrame, column: str) -> None:
         counts, edges = np.histogram(chain["rank"], bins=bins, range=(0, len(part)))
         histogram.stairs(counts * bins / len(chain), edges, baseline=None, color=colour, linewidth=0.9)
     n = len(part) // len(chains)
-    low, high = stats.binom.interval(BAND, n, 1 / bins)
+    low, high = binom.interval(BAND, n, 1 / bins)
     histogram.axhspan(low * bins / n, high * bins / n, color="0.9", linewidth=0, zorder=0)
     histogram.set_ylim(0, 2)
