@@ -1,17 +1,19 @@
-"""Data sets: selecting, saving, reading a CSV file and the table of data sets; every flaw has its sentence."""
+"""Data sets: selecting, saving, and the table of data sets; every flaw has its sentence."""
 
-from dataclasses import fields
+import os
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from banditfit import Dataset, InputError, Truth, read_csv, simulate
+from banditfit.blocks import data_blocks
 from banditfit.catalogue import COLUMNS, count_episodes, make, read_catalogue
 from banditfit.data import load, save
 
 ROOT = Path(__file__).parents[1]
-REAL = ROOT.parent / "shared/data/zorowitz2023_3arm/data.csv"
+HEAD = "episode,choice,reward\n"
 
 
 @pytest.fixture
@@ -22,7 +24,8 @@ def data():
 
 
 def assert_same(one, other):
-    assert (one.name, one.n_arms, one.model, one.bounds) == (other.name, other.n_arms, other.model, other.bounds)
+    for name in ("name", "n_arms", "model", "bounds", "notes", "reward_scale"):
+        assert getattr(one, name) == getattr(other, name)
     for name in ("choices", "rewards", "starts", "n_steps", "episodes", "ids"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert (one.truth is None) == (other.truth is None)
@@ -44,11 +47,80 @@ def test_select_keeps_numbers_and_truth(data):
         data.select([6])
 
 
+@pytest.mark.parametrize("episodes", [3, "12", None, [1.5], ["1"], [True, False], np.array([True] * 6), [None], [1, 1]])
+def test_select_takes_numbers_of_episodes_alone(data, episodes):
+    with pytest.raises(InputError, match="episodes.* expected"):
+        data.select(episodes)
+
+
 def test_save_and_load(data, tmp_path):
     read = read_csv(write(tmp_path, "episode,choice,reward,session\na,0,1,x\na,,,y\nb,1,.5,x\n"), n_arms=3)
-    for held in (data, data.select([3]), read):
+    many = Dataset("many", [[0, 39999]], [[1, 0]], n_arms=40_000)
+    for held in (data, data.select([3]), read, many):
         save(held, tmp_path / "held.npz")
         assert_same(load(tmp_path / "held.npz"), held)
+
+
+def write(folder, text):
+    path = folder / "trials.csv"
+    path.write_text(text)
+    return path
+
+
+# ---- The size of the rewards, and how the data were read -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choices", "rewards", "scale"),
+    [
+        ([[0, 1]], [[0, -300.5]], 300.5),
+        ([[0, 1]], [[0, 0]], 1.0),
+        ([[0, -1]], [[2, 500]], 2.0),  # what stands beside a missed trial is no reward
+        ([[0, -1]], [[1e-9, np.nan]], 1e-9),
+        ([[-1, -1]], [[3, np.inf]], 1.0),
+    ],
+)
+def test_the_reward_scale_is_the_largest_reward_of_a_choice(choices, rewards, scale):
+    assert Dataset("any", choices, rewards, 2).reward_scale == scale
+
+
+def test_a_part_keeps_the_scale_and_notes_of_the_whole(tmp_path):
+    whole = Dataset("any", [[0, 1], [1, 0]], [[0, 1], [50, 2]], 2, notes=("told by hand", "one more"))
+    parts = [whole.select([0]), replace(whole.select([0]), name="other")]
+    save(whole, tmp_path / "whole.npz")
+    parts += [*data_blocks(tmp_path / "whole.npz", [range(1), range(1, 2)]), load(tmp_path / "whole.npz").select([0])]
+    for part in parts:
+        assert part.reward_scale == 50 and part.notes == ("told by hand", "one more")
+
+
+def test_files_of_earlier_versions_are_read(tmp_path):
+    whole = Dataset("any", [[0, 1], [1, 0]], [[0, 1], [50, 2]], 2)
+    save(whole, tmp_path / "whole.npz")
+    with np.load(tmp_path / "whole.npz") as file:
+        np.savez(tmp_path / "old.npz", **{name: file[name] for name in file if name not in ("notes", "reward_scale")})
+    first, *_ = data_blocks(tmp_path / "old.npz", [range(1)])
+    for data in (load(tmp_path / "old.npz"), first):
+        assert data.reward_scale == 50 and data.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ({}, "2 episodes of 2 steps, 2 arms, 0 missed trials, 2 sessions, rewards 0 to 1"),
+        ({"choices": [[0, 1], [0, -1]], "n_steps": [2, 1]}, "2 episodes of 1 to 2 steps, 2 arms, 0 missed trials, 2 sessions,"
+         " rewards 0 to 1"),
+        ({"choices": [[0, -1], [-1, -1]], "starts": [[0, 1], [0, 0]]}, "2 episodes of 2 steps, 2 arms, 3 missed trials, 3"
+         " sessions, rewards 1 to 1"),
+        ({"choices": [[-1, -1], [-1, -1]]}, "2 episodes of 2 steps, 2 arms, 4 missed trials, 2 sessions, no choice"),
+        ({"choices": np.zeros((0, 2), int), "rewards": np.zeros((0, 2))}, "no episode, 2 arms"),
+    ],
+)  # fmt: skip
+def test_repr_is_one_line(made, line):
+    data = Dataset("any", **({"choices": [[0, 1], [0, 1]], "rewards": [[1, 0], [0, 1]], "n_arms": 2} | made))
+    assert repr(data) == f"<Dataset 'any': {line}>"
+
+
+# ---- What is no data set ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -56,119 +128,78 @@ def test_save_and_load(data, tmp_path):
     [
         ({"choices": [[0, 2], [0, 1]]}, "episode 0, step 1: choice is 2, expected an arm from 0 to 1, or -1"),
         ({"choices": [[0, 0.5], [0, 1]]}, "episode 0, step 1: choice is 0.5, expected an arm"),
+        ({"choices": [[0, np.nan], [0, 1]]}, "episode 0, step 1: choice is nan, expected an arm"),
         ({"choices": [0, 1]}, "choices have shape (2,), expected (episodes, steps)"),
+        ({"choices": np.zeros((2, 0))}, "choices have shape (2, 0), expected (episodes, steps) with a step"),
+        ({"choices": [[0, 1], [0]]}, "choices have rows of different lengths, expected an array of arms as integers"),
+        ({"choices": [["left", "right"]] * 2}, "choices hold text, expected arms as integers, -1 for a missed trial"),
+        ({"choices": [["0", "1"]] * 2}, "choices hold text, expected arms as integers"),
+        ({"choices": [[0, None], [0, 1]]}, "choices hold None, expected arms as integers"),
+        ({"choices": np.array([[0, "1"], [0, 1]], dtype=object)}, "choices hold '1', expected arms as integers"),
+        ({"choices": None}, "choices hold None, expected arms as integers"),
+        ({"choices": [[True, False]] * 2}, "choices hold True and False, expected arms as integers"),
+        ({"choices": [[0, 1j], [0, 1]]}, "choices hold complex numbers, expected arms as integers"),
+        ({"choices": np.ma.masked_less([[0, -1], [0, 1]], 0)}, "choices are a masked array, expected arms as integers"),
+        ({"choices": {"a": [0, 1]}}, "choices hold a dict, expected arms as integers"),
         ({"rewards": [[1, 0], [0, np.nan]]}, "episode 1, step 1: reward is nan, expected a finite number"),
+        ({"rewards": [[1, 0], [0, np.inf]]}, "episode 1, step 1: reward is inf, expected a finite number"),
         ({"rewards": [[1, 0]]}, "rewards have shape (1, 2), expected that of choices, (2, 2)"),
+        ({"rewards": [["1", "0"]] * 2}, "rewards hold text, expected numbers"),
+        ({"rewards": [[1, None], [0, 1]]}, "rewards hold None, expected numbers"),
+        ({"rewards": [[1, 0], [0]]}, "rewards have rows of different lengths, expected an array of numbers"),
+        ({"rewards": None}, "rewards hold None, expected numbers"),
+        ({"rewards": np.array([["2020-01-01"] * 2] * 2, dtype="M8[D]")}, "rewards hold dates, expected numbers"),
         ({"n_steps": [2]}, "n_steps have shape (1,), expected (2,)"),
         ({"n_steps": [2, 3]}, "episode 1: n_steps is 3, expected 1 to 2"),
+        ({"n_steps": [2, 0]}, "episode 1: n_steps is 0, expected 1 to 2"),
         ({"n_steps": [2, 1]}, "episode 1, step 1: choice is 1, expected -1 in the padding"),
-        ({"episodes": [5, 5]}, "episodes holds a number twice"),
-        ({"n_arms": 1}, "n_arms is 1, expected at least 2"),
+        ({"n_steps": [2, 1.5]}, "n_steps hold 1.5, expected integers of at least 0"),
+        ({"n_steps": ["2", "2"]}, "n_steps hold text, expected integers"),
+        ({"n_steps": 2}, "n_steps have shape (), expected (2,)"),
+        ({"episodes": [5, 5]}, "episodes hold a number twice"),
+        ({"episodes": [0, 0.5]}, "episodes hold 0.5, expected integers of at least 0"),
+        ({"episodes": [0, -1]}, "episodes hold -1, expected integers of at least 0"),
+        ({"episodes": [0, np.nan]}, "episodes hold nan, expected integers of at least 0"),
+        ({"episodes": ["a", "b"]}, "episodes hold text, expected integers"),
+        ({"starts": [["True", "False"]] * 2}, "starts hold text, expected True or False"),
+        ({"starts": [[0, 2], [0, 0]]}, "episode 0, step 1: start is 2, expected True or False"),
+        ({"starts": [[True, False]]}, "starts have shape (1, 2), expected that of choices, (2, 2)"),
+        ({"ids": ["a"]}, "ids have shape (1,), expected (2,)"),
+        ({"ids": "ab"}, "ids are no list, expected (2,)"),
+        ({"ids": 3}, "ids are no list, expected (2,)"),
+        ({"ids": ["a", "a"]}, "ids hold 'a' twice (positions 0 and 1), expected each once"),
+        ({"ids": ["a", "a\0"]}, r"ids hold 'a\x00', expected text without control or lost characters"),
+        ({"ids": ["a", "b\n"]}, r"ids hold 'b\n', expected text without control"),
+        ({"ids": ["a", " "]}, "ids hold ' ', expected text without control"),
+        ({"ids": ["a", None]}, "ids hold None, expected text"),
+        ({"ids": ["a", 1.5]}, "ids hold 1.5, expected text"),
+        ({"n_arms": 1}, "n_arms: found 1, expected an integer of at least 2"),
+        ({"n_arms": 2.5}, "n_arms: found 2.5, expected an integer of at least 2"),
+        ({"n_arms": "2"}, "n_arms: found '2', expected an integer of at least 2"),
+        ({"n_arms": True}, "n_arms: found True, expected an integer of at least 2"),
+        ({"n_arms": None}, "n_arms: found None, expected an integer of at least 2"),
+        ({"model": 3}, "model is 3, expected the name of a family, or None"),
+        ({"bounds": ((0, 1), ((0, 5),))}, "bounds are ((0, 1), ((0, 5),)), expected Bounds, or None"),
+        ({"truth": 1}, "truth is a int, expected a Truth, or None"),
+        ({"truth": Truth(np.zeros((1, 1, 1)), np.zeros((2, 1, 1)), np.zeros((2, 2, 2)), np.zeros(2))},
+         "truth.alpha has shape (1, 1, 1), expected (2, ...)"),
+        ({"notes": "read by hand"}, "notes are 'read by hand', expected a tuple of sentences"),
+        ({"notes": [1]}, "notes are [1], expected a tuple of sentences"),
+        ({"reward_scale": 0}, "reward_scale is 0, expected a positive number, or None"),
+        ({"reward_scale": "1"}, "reward_scale is '1', expected a positive number, or None"),
     ],
-)
+)  # fmt: skip
 def test_dataset_refuses(wrong, sentence):
     right = {"choices": [[0, 1], [0, 1]], "rewards": [[1, 0], [0, 1]], "n_arms": 2}
     with pytest.raises(InputError) as error:
-        Dataset("any", **{key: np.array(value) if key != "n_arms" else value for key, value in (right | wrong).items()})
-    assert "data set 'any'" in str(error.value) and sentence in str(error.value)
+        Dataset("any", **(right | wrong))
+    assert "data set 'any'" in str(error.value) and sentence in str(error.value) and "\n" not in str(error.value)
 
 
-# ---- Reading a CSV file ----------------------------------------------------------------------------------------------
-
-
-def write(folder, text):
-    path = folder / "trials.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def test_read_csv_pads_sessions_and_missed_trials(tmp_path):
-    lines = ["session,choice,subject,won,other", "1,0,b,1,", "1,,b,,", "2,-1,b,0,", "2,2.0,b,-0.5,", "2,1,a,0,"]
-    path = write(tmp_path, "\r\n".join(lines) + "\r\n")
-    data = read_csv(path, n_arms=3, columns={"episode": "subject", "reward": "won"})
-    assert data.name == "trials"
-    np.testing.assert_array_equal(data.ids, ["b", "a"])
-    np.testing.assert_array_equal(data.n_steps, [4, 1])
-    np.testing.assert_array_equal(data.choices, [[0, -1, -1, 2], [1, -1, -1, -1]])
-    np.testing.assert_array_equal(data.rewards, [[1, 0, 0, -0.5], [0, 0, 0, 0]])
-    np.testing.assert_array_equal(data.starts, [[True, False, True, False], [True, False, False, False]])
-    assert data.model is data.bounds is data.truth is None
-
-
-def test_read_csv_follows_steps_across_sessions(tmp_path):
-    text = "episode,session,step,choice,reward\na,1,1,0,1\na,1,2,1,0\na,2,1,0,0\na,2,2,0,0\nb,2,7,0,0\n"
-    data = read_csv(write(tmp_path, text), n_arms=2, name="mine")
-    assert data.name == "mine"
-    np.testing.assert_array_equal(data.n_steps, [4, 1])
-
-
-def test_read_csv_returns_what_a_simulator_wrote(data, tmp_path):
-    rows = [f"{e},{y},{u}" for e, y, u in zip(np.repeat(data.ids, 9), data.choices.flat, data.rewards.flat, strict=True)]
-    read = read_csv(write(tmp_path, "\n".join(["\ufeffepisode,choice,reward", *rows])), n_arms=2)
-    for name in ("choices", "rewards", "starts", "n_steps", "ids"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(data, name))
-
-
-HEAD = "episode,choice,reward\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("", "trials.csv: found an empty file, expected a header and one row per trial"),
-        (HEAD, "trials.csv: found only a header, expected a header and one row per trial"),
-        ("episode;choice;reward\na;0;1\n", "row 1: no column 'episode' (for the episode); found 'episode;choice;reward'"),
-        ("episode,choice,win\na,0,1\n", "row 1: no column 'reward' (for the reward); found 'episode', 'choice', 'win'"),
-        ("episode,choice,choice,reward\na,0,0,1\n", "row 1: found column 'choice' 2 times, expected each column once"),
-        (HEAD + "a,0,1\na,0\n", "row 3: found 2 cells, expected 3 as in the header"),
-        (HEAD + "a,0,1\n\na,0,1\n", "row 3: found 0 cells, expected 3 as in the header"),
-        (HEAD.encode() + b"a,0,1\n\xff,0,1\n", "row 3: found the byte 0xff, expected UTF-8 text"),
-        (HEAD + 'a,0,1\n"b"c,0,1\n', "row 3: found ',' expected after '\"', expected comma-separated cells"),
-        (HEAD + "a,left,1\n", "row 2, column 'choice': found 'left', expected an arm from 0 to 2, or empty or -1"),
-        (HEAD + "a,0,1\na,0.5,1\n", "row 3, column 'choice': found '0.5', expected an arm from 0 to 2"),
-        (HEAD + "a,nan,1\n", "row 2, column 'choice': found 'nan', expected an arm"),
-        (HEAD + "a,1_0,1\n", "row 2, column 'choice': found '1_0', expected an arm"),
-        (HEAD + "a,-2,1\na,-2,1\n", "row 2, column 'choice': found '-2', expected an arm from 0 to 2, or empty or -1"),
-        (HEAD + "a,4,1\na,5,1\n", "found '4', expected an arm from 0 to 2, or empty or -1 for a missed trial (2 such"),
-        (HEAD + "a,1,1\na,3,1\n", "row 3, column 'choice': found '3', expected an arm from 0 to 2, or empty or -1 for a missed"
-         " trial: the arms seem to be numbered 1 to 3, so subtract 1 from every choice"),
-        (HEAD + "a,0,1\na,3,1\n", "trial: either 0 marks a missed trial and arms are numbered 1 to 3, so write -1 for it and"
-         " subtract 1 from the others, or there are 4 arms, so say n_arms=4"),
-        (HEAD + "a,0,\n", "row 2, column 'reward': found '', expected a number, as a choice was made"),
-        (HEAD + "a,0,yes\n", "row 2, column 'reward': found 'yes', expected a finite number"),
-        (HEAD + "a,0,inf\n", "row 2, column 'reward': found 'inf', expected a finite number"),
-        (HEAD + "a,,1\n", "row 2, column 'reward': found '1', expected empty or 0, as the trial was missed"),
-        (HEAD + ",0,1\n", "row 2, column 'episode': found '', expected the name of an episode"),
-        (HEAD + "a,0,1\nb,0,1\na,0,1\n", "row 4, column 'episode': found 'a', expected an episode not met before"),
-        ("episode,choice,reward,session\na,0,1,\n", "row 2, column 'session': found '', expected the name of a session"),
-        ("episode,choice,reward,step\na,0,1,1\na,0,1,3\n", "row 3, column 'step': found '3', expected one more than in"),
-        ("episode,choice,reward,step\na,0,1,1.5\n", "row 2, column 'step': found '1.5', expected an integer"),
-    ],
-)  # fmt: skip
-def test_read_csv_refuses(tmp_path, text, sentence):
-    path = write(tmp_path, text)
-    with pytest.raises(InputError) as error:
-        read_csv(path, n_arms=3)
-    assert str(error.value).startswith(str(path)) and sentence in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_read_csv_refuses_its_arguments(tmp_path):
-    path = write(tmp_path, HEAD + "a,0,1\n")
-    with pytest.raises(InputError, match="columns: found the key 'subject', expected some of episode, choice"):
-        read_csv(path, n_arms=2, columns={"subject": "episode"})
-    with pytest.raises(InputError, match=r"no column 'session' \(for the session\)"):
-        read_csv(path, n_arms=2, columns={"session": "session"})
-    with pytest.raises(InputError, match="absent.csv: no such file"):
-        read_csv(tmp_path / "absent.csv", n_arms=2)
-
-
-@pytest.mark.skipif(not REAL.exists(), reason="the published people's data are not beside the project, in ../shared/data")
-def test_read_csv_reads_published_people():
-    """406 people, 6 blocks of 15 trials (Zorowitz et al. 2023, doi 10.1038/s41562-023-01640-7)."""
-    data = read_csv(REAL, n_arms=3, columns={"episode": "subject", "reward": "outcome", "session": "block", "step": "trial"})
-    assert data.choices.shape == (406, 90) and (data.n_steps == 90).all() and (data.choices >= 0).all()
-    np.testing.assert_array_equal(np.flatnonzero(data.starts[0]), np.arange(0, 90, 15))
+@pytest.mark.parametrize("name", [None, 3, "", " ", "a\nb", "a\0"])
+def test_a_data_set_has_a_name(name):
+    with pytest.raises(InputError, match="name: found .* expected a name for the data set"):
+        Dataset(name, [[0, 1]], [[1, 0]], 2)
 
 
 # ---- The table of data sets ------------------------------------------------------------------------------------------
@@ -186,9 +217,25 @@ def test_the_projects_own_table():
     assert (data.name, data.n_arms, data.bounds) == (published[0].name, published[0].n_arms, published[0].bounds)
 
 
-SIMULATED = ["mine", "my label", "subrewards", "-", "simulate", "2", "0.9 0.1", "0.1", "3", "20", "1", "0", "0 1", "0 5; 0 2"]
-PUBLISHED = ["mine", "my label", "subrewards", "2arm", "published", *["-"] * 9]
-FILE = ["mine", "my label", "forgetting", "-", "trials.csv", "2", *["-"] * 8]
+SIMULATED = [
+    "mine",
+    "my label",
+    "subrewards",
+    "-",
+    "simulate",
+    "2",
+    "0.9 0.1",
+    "0.1",
+    "3",
+    "20",
+    "1",
+    "0",
+    "0 1",
+    "0 5; 0 2",
+    "-",
+]
+PUBLISHED = ["mine", "my label", "subrewards", "2arm", "published", *["-"] * 10]
+FILE = ["mine", "my label", "forgetting", "-", "trials.csv", "2", *["-"] * 9]
 
 
 def table(folder, *rows):
@@ -213,6 +260,42 @@ def test_a_file_in_the_table(tmp_path):
     assert (data.bounds.alpha, data.bounds.beta) == ((0.0, 0.5), ((1.0, 9.0),))
 
 
+def test_a_file_in_the_table_is_read_by_its_settings(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/a b.tsv").write_text("subject\tblock\tchoice\treward\nx\t1\t1\t0,5\nx\t2\t2\t1\nx\t2\t0\t0\n")
+    settings = '{"columns": {"episode": "subject", "session": "block"}, "first_arm": 1, "missing": [0]}'
+    row = changed(changed(FILE, "source", "own/a b.tsv"), "reading", settings)
+    data = make(read_catalogue(table(tmp_path, row))["mine"], tmp_path)
+    np.testing.assert_array_equal(data.choices, [[0, 1, -1]])
+    np.testing.assert_array_equal(data.rewards, [[0.5, 1, 0]])
+    np.testing.assert_array_equal(data.starts, [[True, True, False]])
+    assert data.notes == (
+        "tab-separated UTF-8 text",
+        "decimal comma",
+        "column 'subject' is the episode",
+        "column 'block' is the session",
+        "arms numbered from 1",
+        "missed trials: '0'",
+    )
+
+
+def test_a_source_stays_below_the_projects_root(tmp_path):
+    outside, root = tmp_path / "outside", tmp_path / "root"
+    outside.mkdir()
+    (root / "config").mkdir(parents=True)
+    write(outside, HEAD + "a,0,1\n")
+    os.symlink(outside, root / "link")
+    os.symlink(outside / "trials.csv", root / "trials.csv")
+    for source in ("link/trials.csv", "trials.csv"):
+        entry = read_catalogue(table(root / "config", changed(FILE, "source", source)))["mine"]
+        with pytest.raises(InputError, match="found a link to .*, expected a file below the project's root"):
+            make(entry, root)
+    os.symlink(root, tmp_path / "other way")  # a link to the root itself leads nowhere else
+    write(root / "config", HEAD + "a,0,1\n")
+    entry = read_catalogue(table(root / "config", changed(FILE, "source", "config/trials.csv")))["mine"]
+    assert len(make(entry, tmp_path / "other way")) == 1
+
+
 @pytest.mark.parametrize(
     ("row", "column", "cell", "expected"),
     [
@@ -220,8 +303,20 @@ def test_a_file_in_the_table(tmp_path):
         (SIMULATED, "label", "", "text without blanks at its ends"),
         (SIMULATED, "model", "rw", "one of forgetting, per_arm, subrewards"),
         (SIMULATED, "bandit", "2arm", "-, as it has no use where source is simulate"),
-        (SIMULATED, "source", "simulated", "published, simulate, or the path of a .csv file below the project's root"),
-        (SIMULATED, "source", "/a/b.csv", "published, simulate, or the path of a .csv file below the project's root"),
+        *(
+            (FILE, "source", source, "published, simulate, or the path of a file (.csv, .tsv, .txt, each also .gz) below")
+            for source in ("simulated", "/a/b.csv", "../b.csv", "a/../../b.csv", "a.xlsx", ".csv", "a\x07.csv", "")
+        ),
+        (SIMULATED, "reading", "{}", "-, as it has no use where source is simulate"),
+        *(
+            (FILE, "reading", cell, "-, or a JSON object with some of columns, first_arm, arms, missing, separator")
+            for cell in ("", "first_arm=1", "[]", '{"first_arm": 1', '{"n_arms": 3}', '{"first_arm": 1, "first_arm": 0}')
+        ),
+        (FILE, "reading", '{"first_arm": "1"}', None),
+        (FILE, "reading", '{"columns": {"block": "session"}}', None),
+        (FILE, "reading", '{"arms": ["a", "b", "c"]}', None),
+        (FILE, "reading", '{"missing": [NaN]}', None),
+        (FILE, "reading", '{"missing": -1}', None),
         (SIMULATED, "n_arms", "1", "an integer of at least 2"),
         (SIMULATED, "n_arms", "3", None),
         (SIMULATED, "p_reward", "0.9", "2 probabilities separated by a space, one for each arm"),
@@ -263,8 +358,8 @@ def test_read_catalogue_refuses(tmp_path, row, column, cell, expected):
             [PUBLISHED, changed(PUBLISHED, "dataset", "other")],
             "row 3, column label: found 'my label', expected a label that no",
         ),
-        ([PUBLISHED[:-1]], "row 2: found 13 cells, expected 14, separated by tabs"),
-        ([PUBLISHED, []], "row 3: found 0 cells, expected 14, separated by tabs"),
+        ([PUBLISHED[:-1]], "row 2: found 14 cells, expected 15, separated by tabs"),
+        ([PUBLISHED, []], "row 3: found 0 cells, expected 15, separated by tabs"),
     ],
 )
 def test_read_catalogue_refuses_rows(tmp_path, rows, sentence):
@@ -279,3 +374,23 @@ def test_read_catalogue_refuses_other_columns(tmp_path, head):
     path.write_text(head)
     with pytest.raises(InputError, match="row 1: found columns .* expected dataset, label, model"):
         read_catalogue(path)
+
+
+def test_read_catalogue_reads_what_editors_leave(tmp_path):
+    path = table(tmp_path, PUBLISHED)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert list(read_catalogue(path)) == ["mine"]
+
+
+def test_read_catalogue_refuses_what_is_no_table(tmp_path):
+    path = table(tmp_path, changed(PUBLISHED, "label", "Zoë"))
+    path.write_bytes(path.read_text().encode("latin-1"))
+    with pytest.raises(InputError, match="datasets.tsv, row 2: found the byte 0xeb, expected UTF-8 text"):
+        read_catalogue(path)
+    path.write_bytes(b"dataset\t\0\n")
+    with pytest.raises(InputError, match="datasets.tsv.*expected"):
+        read_catalogue(path)
+    with pytest.raises(InputError, match=r"absent.tsv: found no readable file \(No such file or directory\), expected a table"):
+        read_catalogue(tmp_path / "absent.tsv")
+    with pytest.raises(InputError, match=r"found no readable file \(Is a directory\)"):
+        read_catalogue(tmp_path)

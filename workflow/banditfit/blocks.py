@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from .data import Dataset, Truth
+from .data import Dataset, Truth, largest_reward
 from .errors import InputError
 from .models import Bounds
 from .stored import intact, naming_damage
@@ -49,6 +49,11 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
             "n_arms": int(read("n_arms")),
             "model": str(read("model")) or None,
             "bounds": bounds,
+            "notes": tuple(read("notes").tolist()) if "notes" in held else (),
+            # Files of earlier versions hold no scale; that of the whole is not that of a part.
+            "reward_scale": float(
+                read("reward_scale") if "reward_scale" in held else largest_reward(read("choices"), read("rewards"))
+            ),
         }
         known = [f"true_{field}" for field in Truth.__dataclass_fields__] if truth and "true_alpha" in held else []
         rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in (*EPISODE_FIELDS, *known)}

@@ -1,11 +1,13 @@
 """The table of data sets: one row each, whether published, simulated or read from a file."""
 
+import json
 import re
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from .coding import Reading
 from .data import Dataset
 from .errors import InputError
 from .files import read_tsv
@@ -17,17 +19,19 @@ from .simulate import LIMITS, PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, comp
 NEEDED = {
     "published": ("bandit",),
     "simulate": ("n_arms", "p_reward", "p_switch", "episodes", "steps", "seed", "initial_value", "alpha", "beta"),
-    "file": ("n_arms", "alpha", "beta"),
+    "file": ("n_arms", "alpha", "beta", "reading"),
 }
-COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"])
+COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"], "reading")
+ENDINGS = ("csv", "tsv", "txt")  # of files, packed (.gz) or not
 
 
 @dataclass(frozen=True)
 class Entry:
     """A row of the table. `model` is the family that the data are fitted with, within `bounds` (None: the family's own).
 
-    `bandit` is that of the published study, or None; `source` is "published", "simulate" or the path of a CSV file
-    below the project's root; `n_episodes` is None where only that file knows; `arguments` are those of `simulate`.
+    `bandit` is that of the published study, or None; `source` is "published", "simulate" or the path of a file below the
+    project's root; `n_episodes` is None where only that file knows; `arguments` are those of `simulate`, or the settings of
+    `read_csv`.
     """
 
     name: str
@@ -41,8 +45,13 @@ class Entry:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def files(self, root: str | Path) -> list[str]:
-        """The files that the data are read from."""
-        return [] if self.source in NEEDED else [str(Path(root) / self.source)]
+        """The files that the data are read from; raises InputError for one that a link takes out of `root`."""
+        if self.source in NEEDED:
+            return []
+        path = Path(root) / self.source
+        if not path.resolve().is_relative_to(Path(root).resolve()):
+            raise InputError(f"{path}: found a link to {path.resolve()}, expected a file below the project's root")
+        return [str(path)]
 
 
 def make(entry: Entry, root: str | Path) -> Dataset:
@@ -51,7 +60,7 @@ def make(entry: Entry, root: str | Path) -> Dataset:
         return replace(published_data(entry.model, entry.bandit), name=entry.name)
     if entry.source == "simulate":
         return simulate(entry.name, entry.model, **entry.arguments)
-    data = read_csv(*entry.files(root), n_arms=entry.n_arms, name=entry.name)
+    data = read_csv(*entry.files(root), n_arms=entry.n_arms, name=entry.name, **entry.arguments)
     return replace(data, model=entry.model, bounds=entry.bounds)
 
 
@@ -73,6 +82,20 @@ def read_catalogue(path: str | Path) -> dict[str, Entry]:
             raise row.error("label", "a label that no other row has")
         entries[entry.name] = entry
     return entries
+
+
+def _may_be_source(source: str) -> bool:
+    """Whether this is a path of a file that can be read, and its parts do not lead out of the folder that it starts from."""
+    path = Path(source)
+    named = source.isprintable() and re.search(rf"[^/]\.({'|'.join(ENDINGS)})(\.gz)?$", source)
+    return bool(named) and not path.is_absolute() and ".." not in path.parts
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of a JSON text; raises ValueError for a key that it has twice, of which JSON would keep the last."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
 
 
 @dataclass(frozen=True)
@@ -99,9 +122,12 @@ class _Row:
         model = self.one_of("model", MODELS)
         source = self.cells["source"]
         kind = source if source in NEEDED else "file"
-        if kind == "file" and (not source.endswith(".csv") or Path(source).is_absolute()):
-            raise self.error("source", "published, simulate, or the path of a .csv file below the project's root")
-        for column in ("bandit", *NEEDED["simulate"]):
+        if kind == "file" and not _may_be_source(source):
+            known = ", ".join(f".{ending}" for ending in ENDINGS)
+            raise self.error(
+                "source", f"published, simulate, or the path of a file ({known}, each also .gz) below the project's root"
+            )
+        for column in ("bandit", *NEEDED["simulate"], "reading"):
             if column not in NEEDED[kind] and self.cells[column] != "-":
                 raise self.error(column, f"-, as it has no use where source is {source}")
 
@@ -112,11 +138,10 @@ class _Row:
             return Entry(name, label, model, bandit, source, n_arms, PUBLISHED["n_episodes"], bounds)
 
         n_arms = int(self.held("n_arms", r"[2-9]|[1-9]\d+", "an integer of at least 2"))
-        if kind == "file" and self.cells["alpha"] == self.cells["beta"] == "-":
-            return Entry(name, label, model, None, source, n_arms, None, None)
-        bounds = self.bounds(model)
+        unbounded = kind == "file" and self.cells["alpha"] == self.cells["beta"] == "-"
+        bounds = None if unbounded else self.bounds(model)
         if kind == "file":
-            return Entry(name, label, model, None, source, n_arms, None, bounds)
+            return Entry(name, label, model, None, source, n_arms, None, bounds, self.reading(n_arms))
         p_reward = tuple(self.number("p_reward", "p_reward", text) for text in self.cells["p_reward"].split(" "))
         if len(p_reward) != n_arms:
             raise self.error("p_reward", f"{n_arms} probabilities separated by a space, one for each arm")
@@ -131,6 +156,24 @@ class _Row:
             "beta": bounds.beta,
         }
         return Entry(name, label, model, None, source, n_arms, arguments["n_episodes"], bounds, arguments)
+
+    def reading(self, n_arms: int) -> dict[str, Any]:
+        """The settings of `read_csv` in the column `reading`."""
+        if self.cells["reading"] == "-":
+            return {}
+        try:
+            settings = json.loads(self.cells["reading"], object_pairs_hook=_each_once)
+        except ValueError:
+            settings = None
+        known = Reading.__dataclass_fields__
+        if not isinstance(settings, dict) or not set(settings) <= set(known):
+            example = '{"columns": {"session": "block"}, "first_arm": 1}'
+            raise self.error("reading", f"-, or a JSON object with some of {', '.join(known)}, each once, such as {example}")
+        try:
+            Reading(**settings).check_arms(n_arms)
+        except InputError as error:
+            raise InputError(f"{self.where}, column reading, {error}") from None
+        return settings
 
     def number(self, column: str, argument: str | None = None, text: str | None = None) -> float:
         """The number in a cell (or in `text`, a part of it), as `simulate` takes it for `argument` (by default `column`)."""

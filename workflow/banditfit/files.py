@@ -1,6 +1,7 @@
 """Files: writing so that nobody ever reads a half-written one, and reading tables that people edit by hand."""
 
 import csv
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """The rows of a tab-separated table with exactly these columns, each with its line in the file. Raises InputError for
-    another header or a row of another length."""
-    with open(path, newline="", encoding="utf-8") as file:
-        head, *rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
+    a file that is no text, another header or a row of another length."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+        head, *rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, row {line}: found the byte 0x{error.object[error.start]:02x}, expected UTF-8 text") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: found what is no table ({error}), expected cells separated by tabs") from None
+    except OSError as error:
+        raise InputError(f"{path}: found no readable file ({error.strerror}), expected a table separated by tabs") from None
     if tuple(head) != columns:
         raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(columns)}")
     for number, cells in enumerate(rows, start=2):
