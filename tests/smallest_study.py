@@ -1,8 +1,8 @@
 """Runs the smallest study in a copy of the project: kills it in mid-run, and then runs it to its end. The tests start this in
 the background, so that it runs beside those that do not need it.
 
-Usage: smallest_study.py FOLDER. FOLDER/project is the copy. FOLDER/interrupted holds, after the kill, the fits stored by then and
-when each was written (JSON); FOLDER/finished appears at the end, or FOLDER/failed with the reason.
+Usage: smallest_study.py FOLDER. FOLDER/project is the copy. FOLDER/interrupted holds, after the kill, the fits stored by
+then and when each was written (JSON); FOLDER/finished appears at the end, or FOLDER/failed with the reason.
 """
 
 import json
