@@ -53,7 +53,9 @@ def study(request, tmp_path_factory):
         else:
             script = Path(__file__).with_name("smallest_study.py")
             paths = os.pathsep.join([str(ROOT / "workflow"), str(script.parent)])
-            running = subprocess.Popen([sys.executable, script, folder], env=os.environ | {"PYTHONPATH": paths})
+            # Not on the channels that pytest's workers speak through.
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            running = subprocess.Popen([sys.executable, script, folder], env=os.environ | {"PYTHONPATH": paths}, **quiet)
     yield folder
     if running is not None:
         running.wait()
