@@ -1,17 +1,29 @@
-"""What many tests share: small data sets, and the smallest study."""
+"""What many tests share: small data sets, and the smallest study, which runs beside the tests that do not need it."""
 
+import json
 import os
-import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 import banditfit as bf
-from project import command, copy_project, snakemake, stamps
+from project import ROOT
 
 BANDIT = {"p_reward": (0.8, 0.4, 0.2), "p_switch": 0.05, "seed": 7}
+
+STUDIES = {"interrupted", "finished"}  # the fixtures that need the smallest study
+
+
+def needs_study(item: pytest.Item) -> bool:
+    return not STUDIES.isdisjoint(item.fixturenames)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what runs the workflow by itself, which takes longest; last what needs the study of the background."""
+    items.sort(key=lambda item: (needs_study(item), item.get_closest_marker("long") is None))
 
 
 def make(model: str, n_episodes: int = 3, n_steps: int = 30) -> bf.Dataset:
@@ -26,28 +38,46 @@ def small(request) -> bf.Dataset:
     return make(request.param)
 
 
-@pytest.fixture(scope="session")
-def interrupted(tmp_path_factory) -> tuple[Path, dict[Path, int]]:
-    """A copy of the project in which the smallest study was killed in mid-run, and the fits that were stored by then."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    running = subprocess.Popen(
-        command(), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        while len(stored := stamps(project)) < 4:
-            assert running.poll() is None, "the run ended before four batches were stored"
-            time.sleep(0.05)
-    finally:
-        if running.poll() is None:
-            os.killpg(running.pid, signal.SIGKILL)
+@pytest.fixture(scope="session", autouse=True)
+def study(request, tmp_path_factory):
+    """The folder of the smallest study, which is begun here, once for all of pytest's workers, if any test needs it; see
+    `smallest_study`."""
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "study"
+    running = None
+    if any(needs_study(item) for item in request.session.items):
+        try:
+            folder.mkdir()  # only one can
+        except FileExistsError:
+            pass
+        else:
+            script = Path(__file__).with_name("smallest_study.py")
+            paths = os.pathsep.join([str(ROOT / "workflow"), str(script.parent)])
+            # Not on the channels that pytest's workers speak through.
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+            running = subprocess.Popen([sys.executable, script, folder], env=os.environ | {"PYTHONPATH": paths}, **quiet)
+    yield folder
+    if running is not None:
         running.wait()
-    return project, stored
+
+
+def wait_for(folder: Path, what: str) -> str:
+    """What stands in a file of the study's folder, once it is there."""
+    while not (folder / what).exists():
+        assert not (folder / "failed").exists(), (folder / "failed").read_text()
+        time.sleep(0.1)
+    return (folder / what).read_text()
 
 
 @pytest.fixture(scope="session")
-def finished(interrupted) -> Path:
+def interrupted(study) -> tuple[Path, dict[Path, int]]:
+    """A copy of the project in which the smallest study was killed in mid-run, and the fits that were stored by then."""
+    stored = json.loads(wait_for(study, "interrupted"))
+    return study / "project", {Path(path): when for path, when in stored.items()}
+
+
+@pytest.fixture(scope="session")
+def finished(study) -> Path:
     """A copy of the project in which the smallest study, once killed, was run to its end."""
-    project, _ = interrupted
-    snakemake(project, "--unlock")
-    snakemake(project)
-    return project
+    wait_for(study, "finished")
+    return study / "project"

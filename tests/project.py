@@ -24,13 +24,19 @@ def timeless(path: Path) -> str:
 
 
 def copy_project(target: Path) -> Path:
+    """A copy whose compiled code is that of the project itself: what either compiles the other finds (both go by the contents
+    of the sources, so that a change in the copy counts)."""
     for name in ("Snakefile", "config", "workflow", "profiles", "envs"):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name)
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
+    for package in ("banditfit", "banditfit/methods"):
+        compiled = ROOT / "workflow" / package / "__pycache__"
+        compiled.mkdir(exist_ok=True)
+        (target / "workflow" / package / "__pycache__").symlink_to(compiled)
     return target
 
 

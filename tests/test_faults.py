@@ -28,6 +28,7 @@ def project(tmp_path) -> Path:
     return frail_project(tmp_path / "project")
 
 
+@pytest.mark.long
 def test_a_killed_worker_and_a_damaged_table_cost_their_own_batches(project):
     (project / "fault").write_text("kill")
     done = snakemake(project, SCORES, check=False)
@@ -53,6 +54,7 @@ def test_a_killed_worker_and_a_damaged_table_cost_their_own_batches(project):
     assert timeless(damaged) == before and len(read_table(project / SCORES)) == 3
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounting a small file system needs root on Linux")
 def test_a_full_disk_loses_no_finished_batch(project):
     results = project / "results"

@@ -16,6 +16,9 @@ from banditfit import data
 from banditfit.tables import read_csv, read_table
 from project import ROOT, STUDY, copy_project, snakemake, stamps, timeless
 
+# One run serves all of these tests, so one worker has them.
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("own data")]
+
 # As people call their participants; one was never rewarded, so that nothing is known of its parameters.
 IDS = ["O'Brien, A.", "001", "a/b", "=1+1", "Zoë <b>&amp;", "$x_1$ 50%", 'say "hi"', "../up"]
 UNREWARDED = IDS[4]

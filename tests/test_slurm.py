@@ -15,6 +15,9 @@ import pytest
 from banditfit.tables import read_table
 from project import ROOT, SCORES, STUDY, copy_project, frail_project, snakemake, stamps, timeless
 
+# One cluster at a time.
+pytestmark = pytest.mark.xdist_group("slurm")
+
 ONE_NODE = ROOT / "tests/slurm/one-node"
 # A cluster of one's own may be asked more often, and has no file system that lags.
 EAGER = ["--seconds-between-status-checks", "1", "--latency-wait", "5", "--max-jobs-per-timespan", "20/1s"]

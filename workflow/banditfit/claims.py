@@ -16,7 +16,6 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from . import likelihood
 from .data import Dataset
@@ -207,6 +206,8 @@ def _as_published(evidence: Evidence, left: str, right: str, metrics: Mapping[st
 
 def _share(dataset: str, quantity: str, hits: np.ndarray, rule: Callable[[float, float], str] | None = None) -> Case:
     """The case of a share of episodes, with Wilson's interval."""
+    from scipy.stats import binomtest
+
     n, k = len(hits), int(np.sum(hits))
     low, high = binomtest(k, n).proportion_ci(method="wilson")
     return Case(dataset, quantity, k / n, low, high, n, rule(low, high) if rule else "")

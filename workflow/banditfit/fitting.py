@@ -12,7 +12,6 @@ from dataclasses import asdict
 from time import perf_counter, process_time
 from typing import Annotated, Any
 
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -100,6 +99,8 @@ def fit(
             done = list(pool.map(lambda job: _fit_job(*job, alone=False), jobs))
     else:
         chunks = [jobs[i::n_jobs] for i in range(n_jobs)]
+        import joblib
+
         dealt = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_fit_chunk)(method, chunk) for chunk in chunks)
         done = [dealt[i % n_jobs][i // n_jobs] for i in range(len(jobs))]
     rows = [row for job in done for row in job]

@@ -4,7 +4,6 @@ nothing is taken from a method's own claim, which is only compared with what cam
 
 import numpy as np
 import pandas as pd
-from scipy.special import rel_entr
 
 from . import likelihood
 from .arguments import checked
@@ -117,6 +116,8 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
         true_log_policy, *true = truth
         row["kl"] = float((np.exp(true_log_policy) * (true_log_policy - log_policy(x))).sum(axis=1).mean())
         if fit.posterior is not None and "policy" in fit.posterior:
+            from scipy.special import rel_entr
+
             row["kl_mean_policy"] = float(rel_entr(np.exp(true_log_policy), fit.posterior["policy"]).sum(axis=1).mean())
         if parameters is not None:
             for symbol, value, right, unknown in zip(("alpha", "beta"), (alpha, beta), true, unidentified, strict=True):

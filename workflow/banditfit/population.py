@@ -15,7 +15,6 @@ from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import pearsonr, spearmanr
 
 from . import likelihood
 from .arguments import checked
@@ -266,6 +265,8 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
     a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
     participants identify.
     """
+    from scipy.stats import pearsonr, spearmanr
+
     rows = []
     if "outside" in fits:
         fits = fits[~fits["outside"].astype(bool)]

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -47,6 +47,11 @@ def export_package() -> None:
 def sources(*modules: str) -> list[str]:
     """The files of the package that these modules (such as "judge" or "methods.cvx") need, themselves included: what a
     result depends on, and nothing else. Imports are followed wherever they stand, in functions too."""
+    return list(_sources(modules))
+
+
+@cache
+def _sources(modules: tuple[str, ...]) -> tuple[str, ...]:
     found: set[Path] = set()
     waiting = [_file(PACKAGE.joinpath(*module.split("."))) for module in modules]
     while waiting:
@@ -55,7 +60,7 @@ def sources(*modules: str) -> list[str]:
             continue
         found.add(path)
         waiting += _relative_imports(path)
-    return sorted(map(str, found))
+    return tuple(sorted(map(str, found)))
 
 
 def _file(module: Path) -> Path:
@@ -66,7 +71,7 @@ def _file(module: Path) -> Path:
 @cache
 def _relative_imports(path: Path) -> list[Path]:
     imported = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _statements(ast.parse(path.read_text())):
         if not isinstance(node, ast.ImportFrom) or node.level == 0:
             continue
         origin = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
@@ -76,6 +81,14 @@ def _relative_imports(path: Path) -> list[Path]:
         if not all(module.is_file() for module in inside):
             imported += [module for module in (_file(origin),) if module.is_file()]
     return imported
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Every statement in a block, nested ones too; the expressions, most of a module, are left aside."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for node in getattr(block, field, []):
+            yield node
+            yield from _statements(node)
 
 
 def machine() -> dict[str, str]:

@@ -21,7 +21,7 @@ rule coverage:
         criteria=list(STUDY.config["criteria"]),
         seed=STUDY.config["seed"],
     script:
-        "../scripts/coverage.py"
+        "../scripts/interval_coverage.py"
 
 
 rule held_out:

@@ -5,6 +5,7 @@ to be told of it. Modules whose name starts with an underscore hold what several
 import pkgutil
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from importlib import import_module
 from typing import Any, get_type_hints
 
@@ -59,11 +60,17 @@ class Method:
 
 def method_names() -> list[str]:
     """The names of all methods, in alphabetical order."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return list(_names())
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    # Asked for hundreds of times while a workflow is planned, and each time the folder would be read.
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
 def get_method(name: str) -> Method:
     """The method called `name`; importing it brings in the libraries it needs. Raises InputError with the known names."""
-    if name not in method_names():
+    if name not in _names():
         raise InputError(f"method: found '{name}', expected one of {', '.join(method_names())}")
     return import_module(f"{__name__}.{name}").METHOD

@@ -5,13 +5,12 @@ calls the density by its machine address: Python is not involved in a draw.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-import arviz as az
 import numpy as np
-import nutpie
 from numba import carray, cfunc, types
-from nutpie.compile_pymc import CompiledPyMCModel
 
 from .. import likelihood
 from ..data import Dataset
@@ -30,6 +29,9 @@ from ._posterior import (
     transported,
     transported_log_density,
 )
+
+if TYPE_CHECKING:
+    import arviz as az
 
 LONGER = 8  # times the draws, and LONGER_TUNE times the warm-up, for a fit whose chains failed a diagnostic
 LONGER_TUNE = 2
@@ -65,9 +67,6 @@ class Settings:
         read_priors(self.prior_alpha, self.prior_beta)
 
 
-_REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
-
-
 def _packed(problem: likelihood.Problem, prior: np.ndarray, splines: np.ndarray) -> np.ndarray:
     """An episode as one array of 64-bit words, for `_unpack`."""
     words = lambda reals: np.ascontiguousarray(reals, dtype=np.float64).ravel().view(np.int64)  # noqa: E731
@@ -89,7 +88,6 @@ def _unpack(address):
     return choices, arms, signals, starts, n_arms, lower, upper, prior, splines
 
 
-@cfunc(types.int64(types.uint64, _REALS, _REALS, _REALS, _WORDS), cache=True)
 def _density(n, v, gradient, value, address):
     """log p(v | y) and its gradient in the sampler's calling convention; not 0 where either is not finite."""
     slope = carray(gradient, (n,))
@@ -97,7 +95,6 @@ def _density(n, v, gradient, value, address):
     return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 1
 
 
-@cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
 def _expand(n, n_out, v, out, address):
     """theta of v, in the sampler's calling convention."""
     _, _, _, _, _, lower, upper, _, splines = _unpack(address)
@@ -107,9 +104,20 @@ def _expand(n, n_out, v, out, address):
     return 0
 
 
-def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> az.InferenceData:
+@cache
+def _machine_code():
+    """Density and expansion as the sampler calls them; compiled here, for the module is read where nothing is sampled too."""
+    reals, words = types.CPointer(types.float64), types.CPointer(types.int64)
+    density = cfunc(types.int64(types.uint64, reals, reals, reals, words), cache=True)(_density)
+    return density, cfunc(types.int64(types.uint64, types.uint64, reals, reals, words), cache=True)(_expand)
+
+
+def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> "az.InferenceData":
     """The draws of one episode: `alpha` and `beta` (chain, draw, signal, arm; one "arm" where the arms share them) in
     `posterior`, the coordinates v and the sampler's statistics in `sample_stats`, the warm-up apart."""
+    import nutpie
+    from nutpie.compile_pymc import CompiledPyMCModel
+
     n = len(problem.lower)
     shape = problem.shape
     prior = coefficients(problem, settings.prior_alpha, settings.prior_beta)
@@ -117,10 +125,11 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
         "signal": list(problem.model.signals),
         "arm": ["all"] if problem.model.shared else [str(arm) for arm in range(problem.n_arms)],
     }
+    density, expand = _machine_code()
     # The class nutpie makes of a PyMC model: the one way to hand it a density as machine code.
     model = CompiledPyMCModel(
-        compiled_logp_func=_density,
-        compiled_expand_func=_expand,
+        compiled_logp_func=density,
+        compiled_expand_func=expand,
         user_data=_packed(problem, prior, transport(problem, prior)),
         initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # alpha from the uniform prior
         n_expanded=n,
@@ -146,9 +155,11 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
     )
 
 
-def diagnose(draws: az.InferenceData) -> dict[str, float]:
+def diagnose(draws: "az.InferenceData") -> dict[str, float]:
     """The worst R-hat (rank-normalised) and effective sample sizes over alphas and betas, the number of divergent draws and
     the lowest E-BFMI of a chain."""
+    import arviz as az
+
     v = draws.sample_stats["unconstrained_draw"].values
     theta = np.concatenate([draws.posterior[name].values.reshape(*v.shape[:2], -1) for name in ("alpha", "beta")], axis=-1)
     # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
@@ -177,7 +188,7 @@ def complaints(found: dict[str, float], settings: Settings) -> str:
 
 def sound_sample(
     problem: likelihood.Problem, settings: Settings, rng: np.random.Generator
-) -> tuple[list[az.InferenceData], list[dict[str, float]]]:
+) -> tuple[list["az.InferenceData"], list[dict[str, float]]]:
     """The runs of an episode and their diagnostics: one, or two if the first failed a diagnostic."""
     longer = replace(
         settings,
