@@ -94,6 +94,9 @@ def test_the_study_ends_in_its_report_and_manifest(project):
     assert {machine["commit"] for machine in manifest["machines"]} == {manifest["commit"]}
     assert manifest["config"]["title"] == TITLE
     assert (manifest["data"]["mine"]["episodes"], manifest["data"]["mine"]["steps"]) == (len(IDS), 40)
+    # How the file was read, in what units, and in which box it was fitted.
+    read = f"{html.escape(LABEL, quote=False)} was read from "
+    assert read in page and "Its largest reward is 100; it is fitted with α in [0, 1], β in [0, 0.2], the default for" in page
 
 
 def test_everybody_has_a_row_of_every_run(project):

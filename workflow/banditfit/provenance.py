@@ -18,6 +18,7 @@ import pandas as pd
 
 from .data import Dataset
 from .files import replacing
+from .models import get_model
 
 PACKAGE = Path(__file__).parent
 # The project's folder, for the rules and for the scripts: what the engine tells a script of its place is no plain path.
@@ -139,8 +140,9 @@ def checksums(data: Dataset) -> dict[str, str]:
 
 
 def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
-    """The identity of a study: date, commit, configuration and its hash, the data with their checksums, and each machine
-    that fitted with the number of its fits. `scores` need only the column `machine`."""
+    """The identity of a study: date, commit, configuration and its hash; the data with their checksums, how they were read,
+    their largest reward and the box they are fitted in; and each machine that fitted, with the number of its fits. `scores`
+    need only the column `machine`."""
     machines = pd.concat(scores)["machine"].value_counts()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -148,7 +150,15 @@ def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[p
         "config": config,
         "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         "data": {
-            data.name: {"episodes": len(data), "steps": data.choices.shape[1], "arms": data.n_arms, **checksums(data)}
+            data.name: {
+                "episodes": len(data),
+                "steps": data.choices.shape[1],
+                "arms": data.n_arms,
+                "notes": list(data.notes),
+                "reward_scale": data.reward_scale,
+                "bounds": json.loads(data.bounds_of(get_model(data.model)).text()),
+                **checksums(data),
+            }
             for data in datasets
         },
         "machines": [{"fits": int(count), **json.loads(text)} for text, count in machines.items()],

@@ -64,6 +64,7 @@ def render(
         glance_head="most accurate" if any(map(page.has_truth, page.datasets)) else "best likelihood",
         manifest=manifest,
         config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        reading=page.how_read(manifest),
         known=page.known_limitations(manifest),
         experiments=page.experiments(),
         times=page.times(),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..catalogue import NEEDED
 from ..entries import Run, main_runs
 from ..published import CORRECTED, JUDGED
 from ..simulate import PUBLISHED
@@ -142,6 +143,22 @@ class Page:
             return None
         most = rows["maxima"].max()
         return percent(most), listed(rows.loc[rows["maxima"] == most, "label"])
+
+    def how_read(self, manifest: Mapping[str, Any]) -> list[str]:
+        """Per data set of the user's own: how its file was read, and the rewards and the box of its fits. Manifests of earlier
+        versions do not say."""
+        said = []
+        for name, held in manifest["data"].items():
+            if name not in self.catalogue or self.catalogue[name].source in NEEDED or "notes" not in held:
+                continue
+            pairs = [("α", held["bounds"]["alpha"]), *(("β", pair) for pair in held["bounds"]["beta"])]
+            boxes = [f"{symbol} in [{sig(low)}, {sig(high)}]" for symbol, (low, high) in pairs]
+            whose = "as config/datasets.tsv says" if self.catalogue[name].bounds else "the default for rewards of this size"
+            said.append(
+                f"{self.label(name)} was read from {self.catalogue[name].source}: {'; '.join(held['notes'])}. Its largest"
+                f" reward is {sig(held['reward_scale'])}; it is fitted with {', '.join(boxes)}, {whose}."
+            )
+        return said
 
     def known_limitations(self, manifest: Mapping[str, Any]) -> list[str]:
         """What a reader must know of this run before its figures."""
