@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import benchmark, likelihood, usual
+from banditfit.benchmark import baselines, speed
 from banditfit.methods import get_method
+from banditfit.models import likelihood
 from conftest import make
 
 
@@ -18,16 +19,16 @@ def first(data):
 def test_the_loop_has_the_same_likelihood(small):
     problem = first(small)
     theta = np.random.default_rng(0).uniform(problem.lower, problem.upper)
-    assert usual.nll(problem, theta) == pytest.approx(problem.nll_theta(theta), rel=1e-12)
+    assert baselines.nll(problem, theta) == pytest.approx(problem.nll_theta(theta), rel=1e-12)
 
 
 def test_the_program_built_step_by_step_has_the_same_optimum():
     problem = first(make("per_arm"))
     cvx = get_method("cvx")
     ours = cvx.fit(problem, cvx.settings(), np.random.default_rng(0), None)
-    assert usual.cvx(problem) == pytest.approx(ours.nll, abs=1e-3)
+    assert baselines.cvx(problem) == pytest.approx(ours.nll, abs=1e-3)
 
 
 def test_growth_is_the_slope_in_logarithms():
     grown = pd.DataFrame({"what": "steps", "size": [10, 100, 1000], "ms": [2.0, 200.0, 20000.0]})
-    assert benchmark.exponents(grown)["steps"] == pytest.approx(2.0)
+    assert speed.exponents(grown)["steps"] == pytest.approx(2.0)

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import data
-from banditfit.blocks import data_blocks, episode_blocks, fit_blocks
-from banditfit.data import Truth
+from banditfit.data.dataset import Truth
+from banditfit.data.stored import data_blocks, save
 from banditfit.errors import InputError
-from banditfit.tables import write_table
+from banditfit.study.blocks import episode_blocks, fit_blocks
+from banditfit.study.store import write_table
 from conftest import make
 
 FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
@@ -19,7 +19,7 @@ FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
 
 @pytest.fixture
 def stored(small, tmp_path):
-    data.save(small, tmp_path / "data.npz")
+    save(small, tmp_path / "data.npz")
     return small, tmp_path / "data.npz"
 
 
@@ -39,7 +39,7 @@ def test_blocks_of_a_data_set_are_its_selections(stored, blocks, truth):
 
 def test_data_without_truth_or_bounds(tmp_path):
     plain = bf.Dataset("plain", np.array([[0, 1], [1, -1]]), np.zeros((2, 2)), 2, n_steps=np.array([2, 1]), ids=["anna", "bo"])
-    data.save(plain, tmp_path / "data.npz")
+    save(plain, tmp_path / "data.npz")
     (part,) = data_blocks(tmp_path / "data.npz", [range(1, 2)])
     assert part.truth is None and part.bounds is None and part.ids.tolist() == ["bo"] and part.n_steps.tolist() == [1]
 
@@ -56,7 +56,7 @@ def test_too_few_episodes_and_damage_are_named(stored):
 
 def test_judged_in_blocks_as_at_once(tmp_path):
     whole = make("forgetting", n_episodes=7)
-    data.save(whole, tmp_path / "data.npz")
+    save(whole, tmp_path / "data.npz")
     tables = {
         ("d_loc", "0000-0003"): bf.fit(whole, "forgetting", "d_loc", range(4), {"starts": 1}),
         ("d_loc", "0004-0006"): bf.fit(whole, "forgetting", "d_loc", range(4, 7), {"starts": 1}),
@@ -78,7 +78,7 @@ def test_judged_in_blocks_as_at_once(tmp_path):
 
 def test_damage_beyond_the_last_block_is_named_too(tmp_path):
     path = tmp_path / "data.npz"
-    data.save(make("forgetting", n_episodes=200), path)
+    save(make("forgetting", n_episodes=200), path)
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo("rewards.npy")

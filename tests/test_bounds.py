@@ -7,8 +7,9 @@ import pytest
 from scipy.optimize import minimize
 
 import banditfit as bf
-from banditfit import likelihood
-from banditfit.methods import _branch, _columns, get_method
+from banditfit.methods import get_method
+from banditfit.models import likelihood
+from banditfit.solvers import branch, columns
 from conftest import make
 
 HOSTILE = {
@@ -105,7 +106,7 @@ def test_step_kernels_agree_with_a_general_solver(small):
         kernels = np.cumsum(w.reshape(shape)[..., ::-1], axis=-1)[..., ::-1]
         return problem.nll_of_values(problem.kernel_values(kernels))
 
-    columns = np.array(
+    traces = np.array(
         [
             problem.kernel_values(np.cumsum(unit.reshape(shape)[..., ::-1], axis=-1)[..., ::-1])
             for unit in np.eye(np.prod(shape))
@@ -115,8 +116,8 @@ def test_step_kernels_agree_with_a_general_solver(small):
     chosen = np.eye(problem.n_arms)[problem.choices]
 
     def gradient(w):
-        policy = np.exp(likelihood.log_policy(np.tensordot(w, columns, 1)))
-        return np.einsum("nti,ti->n", columns[:, scored], (policy - chosen)[scored])
+        policy = np.exp(likelihood.log_policy(np.tensordot(w, traces, 1)))
+        return np.einsum("nti,ti->n", traces[:, scored], (policy - chosen)[scored])
 
     slow = minimize(
         value,
@@ -133,21 +134,21 @@ def test_step_kernels_agree_with_a_general_solver(small):
 def test_hull_agrees_with_a_general_solver_on_a_grid_of_rates(small):
     """SLSQP over the weights of 30 fixed rates is an upper bound that the continuous optimum meets from below."""
     problem = likelihood.problem(small, 1, bf.get_model(small.model), small.bounds)
-    ep = _columns.episode(problem)
-    box = _columns.Box.of(problem, ep)
+    ep = columns.episode(problem)
+    box = columns.Box.of(problem, ep)
     hull = run("hull", problem)
     grid = np.append(0.0, np.geomspace(0.005, 1.0, 29))
     block, a = np.repeat(np.arange(ep.blocks), 30), np.tile(grid, ep.blocks)
-    columns = np.zeros((len(a), problem.n_steps, problem.n_arms))
+    traces = np.zeros((len(a), problem.n_steps, problem.n_arms))
     for n in range(len(a)):
         kernel = np.zeros((ep.blocks, problem.n_steps))
         kernel[block[n]] = a[n] * (1 - a[n]) ** np.arange(problem.n_steps)
-        columns[n] = problem.kernel_values(kernel.reshape(*problem.shape, -1))
+        traces[n] = problem.kernel_values(kernel.reshape(*problem.shape, -1))
     chosen = np.eye(problem.n_arms)[problem.choices]
 
     def value(w):
-        x = np.tensordot(w, columns, 1)
-        return problem.nll_of_values(x), np.einsum("nti,ti->n", columns, np.exp(likelihood.log_policy(x)) - chosen)
+        x = np.tensordot(w, traces, 1)
+        return problem.nll_of_values(x), np.einsum("nti,ti->n", traces, np.exp(likelihood.log_policy(x)) - chosen)
 
     mass = np.equal.outer(np.arange(ep.blocks), block).astype(float)
     start = np.full(len(a), box.mass_low.max() / 30 + 0.01)
@@ -163,7 +164,7 @@ def test_hull_agrees_with_a_general_solver_on_a_grid_of_rates(small):
     )
     assert hull.lower_bound <= slow.fun + 1e-6
     assert slow.fun - hull.nll <= 0.02
-    nearest = _columns.solve_atoms(ep, *box, block, a, np.maximum(slow.x, 0.0) * (1 - 1e-9), 1e-7, np.inf, 200)
+    nearest = columns.solve_atoms(ep, *box, block, a, np.maximum(slow.x, 0.0) * (1 - 1e-9), 1e-7, np.inf, 200)
     assert abs(nearest[3] - hull.nll) <= 2e-6
 
 
@@ -180,8 +181,8 @@ def test_least_phi_is_bounded_from_below(lags, interval):
     rng = np.random.default_rng(lags)
     dense = np.linspace(*interval, 20_001)
     for _ in range(20):
-        e = _columns._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4)
-        where, value, bound = _columns._least(e, *interval, 1e-9, interval[0])
+        e = columns._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4)
+        where, value, bound = columns._least(e, *interval, 1e-9, interval[0])
         sampled = np.polynomial.polynomial.polyval(1 - dense, e).min()
         assert bound <= sampled + 1e-12
         assert value - 1.1e-9 <= bound <= value
@@ -224,15 +225,15 @@ def test_only_rates_above_the_threshold_are_trimmed():
     rng = np.random.default_rng(3)
     trimmed = 0
     for _ in range(50):
-        e = _columns._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
+        e = columns._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
         e[0] += 10.0
         rates = np.linspace(0, 1, 4001)
         phi = np.polynomial.polynomial.polyval(1 - rates, e)
         threshold = np.quantile(phi, rng.uniform(0.05, 0.5))
         low, high = np.zeros(1), np.ones(1)
-        assert _branch.trim(low, high, np.ones(1), e[None], np.zeros(1), 0.0, threshold)
+        assert branch.trim(low, high, np.ones(1), e[None], np.zeros(1), 0.0, threshold)
         cut = (rates < low[0]) | (rates > high[0])
         assert phi[cut].min(initial=np.inf) > threshold
         trimmed += cut.any()
     assert trimmed > 40
-    assert not _branch.trim(np.zeros(1), np.ones(1), np.ones(1), e[None], np.zeros(1), 0.0, phi.min() - 0.1)
+    assert not branch.trim(np.zeros(1), np.ones(1), np.ones(1), e[None], np.zeros(1), 0.0, phi.min() - 0.1)

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import claims, entries, figures, guide, likelihood, published, tables
-from banditfit.catalogue import read_catalogue
-from banditfit.models import get_model
+from banditfit import figures
+from banditfit.models import likelihood
+from banditfit.models.families import get_model
+from banditfit.study import entries
+from banditfit.study.catalogue import read_catalogue
+from banditfit.tables import claims, guide, published, summaries
 
 CONFIG = Path(__file__).parents[1] / "config"
 ENTRIES = ["cvx", "cvx_loc", "mc", "d_loc", "d_loc_published", "profile", "gem"]
@@ -72,14 +75,14 @@ def evidence(runs):
     ]
     scores = pd.concat(scores, ignore_index=True)
     catalogue = {"forgetting_2arm": read_catalogue(CONFIG / "datasets.tsv")["forgetting_2arm"]}
-    summary = tables.summarise(scores, runs)
+    summary = summaries.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, catalogue)
     held = {
         "comparison": comparison,
         "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
-        "attribution": tables.attribute(scores, runs),
-        "guide": guide.table(scores, tables.compare(scores, runs), runs, COVERAGE),
+        "attribution": summaries.attribute(scores, runs),
+        "guide": guide.table(scores, summaries.compare(scores, runs), runs, COVERAGE),
     }
     data = bf.simulate(
         "forgetting_2arm",
@@ -193,7 +196,7 @@ def test_only_a_learned_prior_pools_and_only_true_intervals_count():
     known = entries.read_entries(CONFIG / "methods.tsv")
     runs = entries.expand(known, ["mc", "gem", "gem_map", "gem_shared"], ["L-BFGS-B"])
     scores = pd.concat([fits(run, np.random.default_rng(3)) for run in ("mc", "gem", "gem_map", "gem_shared")])
-    table = guide.table(scores, tables.compare(scores, runs), runs, COVERAGE).set_index("run")
+    table = guide.table(scores, summaries.compare(scores, runs), runs, COVERAGE).set_index("run")
     assert table["pools"].to_dict() == {"mc": False, "gem": True, "gem_map": False, "gem_shared": True}
     group = next(need for need in guide.NEEDS if "group" in need.words)
     alone = next(need for need in guide.NEEDS if "alone" in need.words)
@@ -249,7 +252,7 @@ def advice(*scores):
     scores = pd.concat(scores, ignore_index=True)
     listed = run_list(*dict.fromkeys(scores["run"]))
     coverage = COVERAGE.assign(run=COVERAGE["run"].replace("gem", "certified"), coverage=0.95)
-    table = guide.table(scores, tables.compare(scores, listed), listed, coverage)
+    table = guide.table(scores, summaries.compare(scores, listed), listed, coverage)
     return table, [guide.recommend(table, "forgetting_2arm", need) for need in guide.NEEDS]
 
 
@@ -292,7 +295,7 @@ def test_nine_tenths_of_the_fits_must_end_well():
 def test_a_run_of_fewer_people_is_compared_with_no_other():
     few = judged("certified", **BEST | {"kl": 1e-6}).iloc[:5]
     everybody = judged("profile", **BEST | {"kl": 2.0, "lower_bound": np.nan, "bound_holds": None})
-    compared = tables.compare(pd.concat([few, everybody]), run_list("certified", "profile"))
+    compared = summaries.compare(pd.concat([few, everybody]), run_list("certified", "profile"))
     assert set(compared["run"]) == {"profile"}
     table, picks = advice(few, everybody)
     assert np.isnan(table.set_index("run").at["certified", "kl"])
@@ -306,17 +309,17 @@ def test_medians_are_compared_over_the_episodes_that_all_have():
     whole["kl"], failing["kl"] = hard, hard.copy()
     failing.loc[:2, "kl"] = np.nan
     runs = run_list("certified", "profile")
-    compared = tables.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")
+    compared = summaries.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")
     assert compared["n"].tolist() == [N - 3] * 2 and compared["median"].nunique() == 1
     failing.loc[:4, "kl"] = np.nan  # more than a tenth: not compared at all
-    assert tables.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")["run"].tolist() == ["profile"]
+    assert summaries.compare(pd.concat([whole, failing]), runs).query("metric == 'kl'")["run"].tolist() == ["profile"]
 
 
 def test_free_kernels_are_not_the_best_likelihood():
     """CVX relaxes what parameters can do, so its nll is below all of theirs."""
     relaxed = judged("cvx", **BEST | {"nll": 90.0, "regret": np.nan, "admissible": False, "lower_bound": 90.0})
     runs = run_list("cvx", "profile")
-    compared = tables.compare(pd.concat([relaxed, judged("profile", **BEST)]), runs)
+    compared = summaries.compare(pd.concat([relaxed, judged("profile", **BEST)]), runs)
     assert compared.query("metric == 'nll'")["run"].tolist() == ["profile"]
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import compact, entries, tables
+from banditfit.study import compact, entries, store
+from banditfit.tables import summaries
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +31,11 @@ def scores(runs):
 
 def test_tables_of_compact_scores_say_the_same(scores, runs):
     kept = compact.compact(scores, runs)
-    for make in (tables.summarise, tables.attribute, tables.compare, tables.outcomes):
+    for make in (summaries.summarise, summaries.attribute, summaries.compare, summaries.outcomes):
         pd.testing.assert_frame_equal(make(kept, runs), make(scores, runs), rtol=4e-3, atol=1e-8)
-    fine = lambda t: tables.summarise(t, runs).query("metric in ('kl', 'alpha_error', 'beta_error', 'regret', 'nll')")  # noqa: E731
+    fine = lambda t: summaries.summarise(t, runs).query("metric in ('kl', 'alpha_error', 'beta_error', 'regret', 'nll')")  # noqa: E731
     pd.testing.assert_frame_equal(fine(kept), fine(scores), rtol=3e-4, atol=1e-8)
-    assert len(tables.start_table(kept)) == len(tables.start_table(scores)) > 0
+    assert len(summaries.start_table(kept)) == len(summaries.start_table(scores)) > 0
 
 
 def test_bounds_and_best_likelihoods_keep_every_bit_and_the_rest_is_rounded(scores, runs):
@@ -53,7 +54,7 @@ def test_bounds_and_best_likelihoods_keep_every_bit_and_the_rest_is_rounded(scor
 def test_what_is_stored_comes_back_and_compacting_again_changes_nothing(scores, runs, tmp_path):
     kept = compact.compact(scores, runs)
     compact.write_scores(kept, tmp_path / "scores.parquet")
-    back = tables.read_table(tmp_path / "scores.parquet")
+    back = store.read_table(tmp_path / "scores.parquet")
     pd.testing.assert_frame_equal(back, kept, check_dtype=False)
     pd.testing.assert_frame_equal(compact.compact(back, runs), back)
 

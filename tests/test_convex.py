@@ -5,10 +5,11 @@ import pytest
 from scipy.optimize import minimize
 
 import banditfit as bf
-from banditfit import likelihood
-from banditfit.methods import Outcome, _conic, _project, get_method
-from banditfit.methods._local import SOLVERS
-from banditfit.methods._project import Settings, project
+from banditfit.methods import Outcome, get_method
+from banditfit.models import likelihood
+from banditfit.solvers import conic, projection
+from banditfit.solvers.local import SOLVERS
+from banditfit.solvers.projection import Settings, project
 from conftest import make
 
 
@@ -19,7 +20,7 @@ def problem_of(data, row=0):
 
 def best_by_steps(problem):
     """The relaxation's optimum over non-negative weights of step kernels, by a general-purpose solver."""
-    U, choices = _conic.lag_matrix(problem, problem.n_steps)
+    U, choices = conic.lag_matrix(problem, problem.n_steps)
     blocks = int(np.prod(problem.shape))
     columns = np.cumsum(U.toarray().reshape(U.shape[0], blocks, -1), axis=2).reshape(U.shape[0], -1)
     steps = np.arange(len(choices))
@@ -39,7 +40,7 @@ def best_by_steps(problem):
 
 def test_the_optimum_agrees_with_another_formulation(small):
     problem = problem_of(small)
-    outcome = _conic.relax(problem, "Clarabel")
+    outcome = conic.relax(problem, "Clarabel")
     assert outcome.nll == pytest.approx(best_by_steps(problem), abs=1e-3)
     assert np.all(np.diff(outcome.kernels, axis=-1) <= 0) and np.all(outcome.kernels >= 0)
     assert outcome.status == "separable" or outcome.nll - outcome.lower_bound < 1e-2
@@ -47,7 +48,7 @@ def test_the_optimum_agrees_with_another_formulation(small):
 
 def test_scs_agrees_with_clarabel():
     problem = problem_of(make("forgetting"))
-    one, two = (_conic.relax(problem, solver) for solver in ("Clarabel", "SCS"))
+    one, two = (conic.relax(problem, solver) for solver in ("Clarabel", "SCS"))
     assert two.nll == pytest.approx(one.nll, abs=1e-2) and two.fallback == ""
 
 
@@ -55,7 +56,7 @@ def test_no_admissible_parameters_lie_below_the_bound(small):
     rng = np.random.default_rng(0)
     for row in range(len(small)):
         problem = problem_of(small, row)
-        bound = _conic.relax(problem, "Clarabel").lower_bound
+        bound = conic.relax(problem, "Clarabel").lower_bound
         thetas = rng.uniform(problem.lower, problem.upper, size=(300, len(problem.lower)))
         assert bound <= min(map(problem.nll_theta, thetas))
         assert bound <= bf.fit(small, small.model, "d_loc", episodes=[row])["nll"][0]
@@ -65,11 +66,11 @@ def test_the_bound_holds_at_any_kernels(small):
     """It rests on convexity alone, not on the solver: random kernels bound too."""
     rng = np.random.default_rng(1)
     problem = problem_of(small)
-    U, choices = _conic.lag_matrix(problem, problem.n_steps)
+    U, choices = conic.lag_matrix(problem, problem.n_steps)
     least = bf.fit(small, small.model, "d_loc", episodes=[0])["nll"][0]
     for _ in range(20):
         g = np.sort(rng.exponential(rng.exponential(2.0), size=(int(np.prod(problem.shape)), problem.n_steps)))[:, ::-1]
-        assert _conic.lower_bound(problem, U, choices, g) <= least
+        assert conic.lower_bound(problem, U, choices, g) <= least
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -85,14 +86,14 @@ def test_geometric_kernels_are_projected_onto_themselves(solver):
 def test_the_closed_form_is_exact_for_geometric_kernels_and_ignores_a_noisy_tail_if_weighted():
     lower, upper, j = np.array([0.0, 0.0]), np.array([1.0, 5.0]), np.arange(40)
     g = 0.3 * 2.0 * 0.7**j
-    np.testing.assert_allclose(_project.log_line(g, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-6)
-    np.testing.assert_allclose(_project.log_line(g, lower, upper, weighted=False), [0.3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(projection.log_line(g, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(projection.log_line(g, lower, upper, weighted=False), [0.3, 2.0], rtol=1e-6)
     noisy = g + 1e-4 * np.random.default_rng(0).random(40)
-    np.testing.assert_allclose(_project.log_line(noisy, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-2)
-    assert abs(_project.log_line(noisy, lower, upper, weighted=False)[0] - 0.3) > 0.03
+    np.testing.assert_allclose(projection.log_line(noisy, lower, upper, weighted=True), [0.3, 2.0], rtol=1e-2)
+    assert abs(projection.log_line(noisy, lower, upper, weighted=False)[0] - 0.3) > 0.03
     for flat in (np.zeros(40), np.ones(40), np.eye(40)[0]):
         for weighted in (True, False):
-            start = _project.log_line(flat, lower, upper, weighted)
+            start = projection.log_line(flat, lower, upper, weighted)
             assert np.all(start >= lower) and np.all(start <= upper)
 
 
@@ -129,7 +130,7 @@ def degenerate():
 @pytest.mark.parametrize(("name", "data"), list(degenerate()))
 def test_degenerate_data_keep_a_valid_bound(name, data):
     problem = problem_of(data)
-    outcome = _conic.relax(problem, "Clarabel")
+    outcome = conic.relax(problem, "Clarabel")
     assert outcome.status in ("converged", "inaccurate", "separable"), outcome.message
     thetas = np.random.default_rng(0).uniform(problem.lower, problem.upper, size=(200, len(problem.lower)))
     assert 0.0 <= outcome.lower_bound <= min(map(problem.nll_theta, thetas)) + 1e-9
@@ -138,7 +139,7 @@ def test_degenerate_data_keep_a_valid_bound(name, data):
 def test_choices_that_follow_every_reward_are_recognised_as_separable():
     choices = np.array([[0, 0, 0, 1, 1, 1, 1, 0, 0, 0]])
     rewards = np.array([[1, 1, 0, 1, 1, 1, 0, 1, 1, 1.0]])
-    outcome = _conic.relax(problem_of(bf.Dataset("d", choices, rewards, 2)), "Clarabel")
+    outcome = conic.relax(problem_of(bf.Dataset("d", choices, rewards, 2)), "Clarabel")
     # Only the first choice and the two after no reward stay undecided, however large the kernel.
     assert outcome.status == "separable" and outcome.nll == pytest.approx(3 * np.log(2), abs=1e-3)
     assert outcome.lower_bound <= outcome.nll
@@ -153,7 +154,7 @@ def test_sessions_are_episodes_of_their_own():
     values = problem_of(joined).kernel_values(g)
     apart = [problem_of(data, row).kernel_values(g[..., :15]) for row in (0, 1)]
     np.testing.assert_allclose(values, np.concatenate(apart))
-    U, _ = _conic.lag_matrix(problem_of(joined), 30)
+    U, _ = conic.lag_matrix(problem_of(joined), 30)
     np.testing.assert_allclose((U @ g.ravel()).reshape(30, 3), values)
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from banditfit.cost import cost, describe, main
-from banditfit.study import read_study
-from banditfit.tables import write_table
+from banditfit.study.config import read_study
+from banditfit.study.cost import cost, describe, main
+from banditfit.study.store import write_table
 from project import ROOT
 
 # Of a job of fits: the seconds of each fit, and how many of them the processor worked.

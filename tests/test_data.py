@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from banditfit import Dataset, InputError, Truth, read_csv, simulate
-from banditfit.blocks import data_blocks
-from banditfit.catalogue import COLUMNS, count_episodes, make, read_catalogue
-from banditfit.data import load, save
+from banditfit.data.stored import data_blocks, load, save
+from banditfit.study.catalogue import COLUMNS, count_episodes, make, read_catalogue
 
 ROOT = Path(__file__).parents[1]
 HEAD = "episode,choice,reward\n"

@@ -8,7 +8,7 @@ import pytest
 
 import banditfit as bf
 from banditfit.methods import get_method, method_names
-from banditfit.tables import read_table, write_table
+from banditfit.study.store import read_table, write_table
 from conftest import make
 
 SAME = ["alpha", "beta", "nll", "lower_bound", "status", "message", "seed", "n_eval"]

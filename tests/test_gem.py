@@ -9,17 +9,16 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import banditfit as bf
-from banditfit import hierarchical, likelihood, population, population_study
-from banditfit.methods import _population as em
-from banditfit.methods._modes import LOG, LOGIT, climb, derivatives
-from banditfit.models import MODELS
+from banditfit.experiments import held_out, hierarchical, who_wins
+from banditfit.models import likelihood
+from banditfit.models.families import MODELS
+from banditfit.solvers import em
+from banditfit.solvers.newton import LOG, LOGIT, climb, derivatives
 
 
 def small(n=6, n_steps=60, seed=0, model="forgetting", bandit="2arm"):
     rng = np.random.default_rng(seed)
-    return population_study.simulate_population(
-        f"small{seed}", population_study.POPULATIONS["normal"], n, n_steps, rng, model, bandit
-    )
+    return who_wins.simulate_population(f"small{seed}", who_wins.POPULATIONS["normal"], n, n_steps, rng, model, bandit)
 
 
 def problems_of(data):
@@ -123,31 +122,31 @@ def test_em_on_given_nodes_never_falls():
 
 
 def test_the_variances_of_a_population_are_recovered_and_hard_em_loses_them():
-    data = population_study.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
-    found = population.learn(data, "forgetting")
+    data = who_wins.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
+    found = held_out.learn(data, "forgetting")
     assert found.converged
     assert np.allclose(found.mu, (0.3, -0.2), atol=0.15)
     assert np.allclose(np.diag(found.Sigma), 0.36, rtol=0.35)
-    hard = population.learn(data, "forgetting", settings={"moments": "hard"})
+    hard = held_out.learn(data, "forgetting", settings={"moments": "hard"})
     assert hard.Sigma[0, 0] < 0.6 * found.Sigma[0, 0]
 
 
 def test_mini_batches_find_the_same_population():
     data = small(120, n_steps=100, seed=6)
-    whole = population.learn(data, "forgetting")
-    online = population.learn(data, "forgetting", settings={"batch": 20})
+    whole = held_out.learn(data, "forgetting")
+    online = held_out.learn(data, "forgetting", settings={"batch": 20})
     assert online.converged
     np.testing.assert_allclose(online.mu, whole.mu, atol=0.06)
     np.testing.assert_allclose(online.Sigma, whole.Sigma, atol=0.06)
 
 
 def test_shared_rates_are_found_with_their_standard_error():
-    data = population_study.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
-    found = population.learn(data, "forgetting", "gem_shared")
+    data = who_wins.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
+    found = held_out.learn(data, "forgetting", "gem_shared")
     assert found.converged
     assert abs(found.mu[0] - 0.4) < 3 * found.held_sd[0]
     assert 0.01 < found.held_sd[0] < 0.3
-    online = population.learn(data, "forgetting", "gem_shared", settings={"batch": 20})
+    online = held_out.learn(data, "forgetting", "gem_shared", settings={"batch": 20})
     assert online.held_sd[0] == pytest.approx(found.held_sd[0], rel=0.3)
     fits = bf.fit(data, "forgetting", "gem_shared")
     assert np.ptp(np.stack(fits["alpha"])) == 0
@@ -155,7 +154,7 @@ def test_shared_rates_are_found_with_their_standard_error():
 
 def test_pooling_beats_fitting_alone_where_data_are_few():
     off_centre = [(1.0, (-0.8, 0.6), (0.4, 0.4))]  # of the box, so that a prior centred there is no hidden help
-    data = population_study.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
+    data = who_wins.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
     ways = {"pooled": ("gem", {}), "alone, with a prior": ("gem", {"prior": "fixed"}), "alone": ("d_loc", {})}
     scores = {way: bf.score(data, bf.fit(data, "forgetting", method, settings=s)) for way, (method, s) in ways.items()}
     errors = pd.DataFrame({way: table[["kl", "alpha_error", "beta_error"]].mean() for way, table in scores.items()})
@@ -234,10 +233,10 @@ def test_logit_links_are_told_of_no_bounds():
 def test_held_out_trials_lie_between_chance_and_truth():
     data = small(20, n_steps=120, seed=9)
     runs = {name: (name, {}) for name in ("d_loc", "gem", "gem_shared", "cvx_fast")}
-    table = population.held_out(data, "forgetting", runs, folds=4)
+    table = held_out.held_out(data, "forgetting", runs, folds=4)
     assert table.groupby("run")["episode"].nunique().eq(20).all()
     assert table["n_scored"].eq(60).all()
-    summary = population.summarise_held_out(table).set_index("run")
+    summary = held_out.summarise_held_out(table).set_index("run")
     assert summary.loc["chance", "nll"] == pytest.approx(np.log(2))
     assert summary.loc["truth", "nll"] < summary.loc["gem", "nll"] < summary.loc["chance", "nll"]
     assert summary.loc["truth", "nll"] < summary.loc["cvx_fast", "nll"] < summary.loc["chance", "nll"]  # by kernels alone
@@ -249,7 +248,7 @@ def test_held_out_parameters_do_not_see_what_they_predict():
     data = small(8, n_steps=80, seed=10)
     changed = data.choices.copy()
     changed[:, 40:] = 1 - changed[:, 40:]
-    one, other = (population.first_trials(d, 0.5) for d in (data, replace(data, choices=changed)))
+    one, other = (held_out.first_trials(d, 0.5) for d in (data, replace(data, choices=changed)))
     a, b = (bf.fit(d, "forgetting", "gem")["alpha"] for d in (one, other))
     np.testing.assert_array_equal(np.stack(a), np.stack(b))
 
@@ -258,25 +257,25 @@ def test_external_validity_of_a_criterion_made_of_the_parameter():
     data = small(30)
     fits = bf.fit(data, "forgetting", "gem")
     criterion = {i: float(b[0, 0]) for i, b in zip(fits["id"], fits["beta"], strict=True)}
-    table = population.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
+    table = held_out.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
     assert table.loc[("beta[0,0]", "pearson"), "r"] == pytest.approx(1.0)
     row = table.loc[("alpha[0,0]", "spearman")]
     assert row["low"] < row["r"] < row["high"]
     with pytest.raises(bf.InputError, match="expected at least 4 participants"):
-        population.external_validity(fits, dict(list(criterion.items())[:3]))
+        held_out.external_validity(fits, dict(list(criterion.items())[:3]))
 
 
 def test_a_simulated_criterion_is_bounded_by_its_noise():
     data = small(60)
     scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", m) for m in ("gem", "d_loc", "cvx_fast")]))
-    table = population.validity(data, scores)
+    table = held_out.validity(data, scores)
     assert set(table["run"]) == {"truth", "gem", "d_loc"}  # a free kernel has no parameters
     r = table[table["coefficient"] == "pearson"].set_index(["run", "parameter"])["r"]
-    ceiling = 1.0 / np.sqrt(1.0 + population.NOISE**2)
+    ceiling = 1.0 / np.sqrt(1.0 + held_out.NOISE**2)
     for parameter in ("alpha[0,0]", "beta[0,0]"):
         assert r["truth", parameter] == pytest.approx(ceiling, abs=0.2)
         assert 0.2 < r["gem", parameter] < 0.9
-    assert population.validity(replace(data, truth=None), scores).empty
+    assert held_out.validity(replace(data, truth=None), scores).empty
 
 
 def test_a_criterion_is_read_from_a_file(tmp_path):
@@ -284,7 +283,7 @@ def test_a_criterion_is_read_from_a_file(tmp_path):
     scores = bf.score(data, bf.fit(data, "forgetting", "d_loc"))
     path = tmp_path / "traits.csv"
     path.write_text("episode,age,criterion\n" + "".join(f"{e},30,{e**2}\n" for e in range(5)) + "5,31,\n")
-    table = population.validity(data, scores, path)
+    table = held_out.validity(data, scores, path)
     assert set(table["n"]) == {5}
     assert len(table) == 4  # two parameters, two coefficients
     for text, words in [
@@ -297,15 +296,15 @@ def test_a_criterion_is_read_from_a_file(tmp_path):
     ]:
         path.write_text(text)
         with pytest.raises(bf.InputError, match=words):
-            population.validity(data, scores, path)
+            held_out.validity(data, scores, path)
 
 
 def test_the_population_study_names_a_winner_in_every_cell():
     runs = {"d_loc": ("d_loc", {}), "gem": ("gem", {})}
-    study = population_study.study(runs, sizes=(5, 10), steps=(20, 40), replicates=2)
+    study = who_wins.study(runs, sizes=(5, 10), steps=(20, 40), replicates=2)
     assert len(study) == 2 * 2 * 2 * 2 * 2
     assert not study.isna().any().any()
-    won = population_study.winners(study)
+    won = who_wins.winners(study)
     assert won["winner"].isin(["gem", "d_loc"]).all()
     assert won["sure"].isin([0.0, 0.5, 1.0]).all()
     assert (won["lead"] >= 1).all()
@@ -340,7 +339,7 @@ def test_points_beyond_two_dimensions_agree_with_the_sampler(model):
 
 def test_many_dimensions_converge_and_say_how():
     data = small(40, n_steps=100, seed=13, model="per_arm")
-    found = population.learn(data, "per_arm")
+    found = held_out.learn(data, "per_arm")
     assert found.converged
     assert len(found.objective) < 30
     assert 1 <= found.kept <= len(found.objective)
@@ -350,7 +349,7 @@ def test_many_dimensions_converge_and_say_how():
 def test_laplace_ends_converged_or_says_that_nothing_better_came():
     for seed in (15, 16):
         data = small(20, n_steps=60, seed=seed, model="subrewards")
-        found = population.learn(data, "subrewards", settings={"moments": "laplace"})
+        found = held_out.learn(data, "subrewards", settings={"moments": "laplace"})
         assert found.objective[found.kept - 1] == max(found.objective)
         assert found.converged or len(found.objective) - found.kept == em.PATIENCE
         assert found.converged == ("no better objective" not in found.reason)
@@ -364,7 +363,7 @@ def test_quadrature_error_is_told_from_a_rise_and_from_a_fall():
 
 def test_what_the_data_say_little_about_keeps_its_variance():
     uniform = [(1.0, (0.0, 0.0), (1.0, 1.0))]  # on the box: the prior's own population, so that posteriors average to it
-    data = population_study.simulate_population("wide", uniform, 60, 60, np.random.default_rng(16), "subrewards")
+    data = who_wins.simulate_population("wide", uniform, 60, 60, np.random.default_rng(16), "subrewards")
     problems = problems_of(data)
     coarse, fine = (em.expect(problems, em.begin(problems[0], em.Settings(points=n), shared=False)).V for n in (1024, 8192))
     ratio = np.diagonal(coarse, axis1=1, axis2=2).mean(axis=0) / np.diagonal(fine, axis1=1, axis2=2).mean(axis=0)
@@ -373,28 +372,28 @@ def test_what_the_data_say_little_about_keeps_its_variance():
 
 def test_standard_errors_are_those_of_many_populations():
     runs = {"gem": ("gem", {})}
-    table = population_study.recovery(runs, replicates=12, size=60, steps=60, seed=3)
+    table = who_wins.recovery(runs, replicates=12, size=60, steps=60, seed=3)
     for symbol in ("mean", "sd"):
         spread = table.groupby("parameter")[symbol].std(ddof=1)
         told = table.groupby("parameter")[f"{symbol}_se"].median()
         assert (told / spread).between(0.5, 2.0).all(), (symbol, told, spread)
-    summary = population_study.summarise_recovery(table)
+    summary = who_wins.summarise_recovery(table)
     assert summary["variance_ratio"].between(0.6, 1.5).all()
 
 
 def test_bootstrapped_errors_are_near_those_of_the_information():
     data = small(80, n_steps=80, seed=14)
-    table, trace = population.parameters(data, "forgetting", bootstrap=12)
+    table, trace = held_out.parameters(data, "forgetting", bootstrap=12)
     assert (table["mean_boot"] / table["mean_se"]).between(0.4, 2.5).all()
     assert (table["sd_boot"] / table["sd_se"]).between(0.3, 2.5).all()
     assert (table["low"] < table["centre"]).all()
     assert trace["kept"].sum() == 1
-    few = population.parameters(small(3), "forgetting")[0]
+    few = held_out.parameters(small(3), "forgetting")[0]
     assert few["sd_se"].isna().all()  # three participants do not say how sure they are
 
 
 def test_the_hierarchical_posterior_agrees_with_gem():
-    data = population_study.simulate_population("h", population_study.POPULATIONS["normal"], 30, 100, np.random.default_rng(2))
+    data = who_wins.simulate_population("h", who_wins.POPULATIONS["normal"], 30, 100, np.random.default_rng(2))
     table = hierarchical.compare(data, "forgetting", chains=2, tune=300, draws=500)
     assert (table["divergences"] == 0).all()
     assert (table["r_hat"] < 1.05).all()
@@ -416,6 +415,6 @@ def test_the_gradient_of_the_hierarchical_density_is_right():
 
 def test_intervals_cover_the_truth_of_their_own_population():
     data = small(100, n_steps=100, seed=11)
-    table = population.coverage(data, bf.fit(data, "forgetting", "gem"))
+    table = held_out.coverage(data, bf.fit(data, "forgetting", "gem"))
     assert table["coverage"].between(0.88, 1.0).all()
     assert (table["low"] < table["coverage"]).all()

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit import likelihood
 from banditfit.identification import complete
+from banditfit.models import likelihood
 from conftest import make
 
 

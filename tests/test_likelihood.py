@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import banditfit as bf
-from banditfit.likelihood import Problem, problem
+from banditfit.models.likelihood import Problem, problem
 
 
 def definition(episode: Problem, alpha, beta, lag: int = 0) -> float:

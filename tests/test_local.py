@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import banditfit as bf
-from banditfit import likelihood
-from banditfit.methods import Outcome, _local, _project, get_method
-from banditfit.methods._local import SOLVERS, Found, Search, Verdict
-from banditfit.simulate import published_data
+from banditfit.methods import Outcome, get_method
+from banditfit.models import likelihood
+from banditfit.models.simulate import published_data
+from banditfit.solvers import local, projection
+from banditfit.solvers.local import SOLVERS, Found, Search, Verdict
 from conftest import make
 
 # Published episodes of which all five starts, or the best of them, used to end at alpha = beta = 0.
@@ -46,8 +47,8 @@ def test_a_start_that_comes_to_the_saddle_leaves_it_and_says_so(published):
     settings = old.settings()
     # The episode with its signals early: the lag of the published likelihood undoes it, so both see the same nll.
     ends = [
-        _local.minimise(problem.nll_theta, problem.nll_grad, problem.lower, problem.upper, start, "L-BFGS-B")
-        for start in _local.random_starts(problem.lower, problem.upper, 20, np.random.default_rng(0))
+        local.minimise(problem.nll_theta, problem.nll_grad, problem.lower, problem.upper, start, "L-BFGS-B")
+        for start in local.random_starts(problem.lower, problem.upper, 20, np.random.default_rng(0))
     ]
     stuck = [end for end in ends if end.theta.tolist() == [0.0, 0.0]]
     assert stuck and all(end.status == "converged" and end.value == pytest.approx(guessing(problem)) for end in stuck)
@@ -67,7 +68,7 @@ def test_as_published_a_solver_is_taken_at_its_word(published):
     lagged = problem.lagged()
     starts = np.random.default_rng(3).uniform(lagged.lower, lagged.upper, size=(5, 2))
     for start, nll, alpha, beta in zip(starts, outcome.starts.nll, outcome.starts.alpha, outcome.starts.beta, strict=True):
-        end = _local.minimise(lagged.nll_theta, lagged.nll_grad, lagged.lower, lagged.upper, start, "L-BFGS-B")
+        end = local.minimise(lagged.nll_theta, lagged.nll_grad, lagged.lower, lagged.upper, start, "L-BFGS-B")
         assert (nll, alpha.item(), beta.item()) == (end.value, *end.theta)
     assert outcome.nll == problem.nll(outcome.alpha, outcome.beta)
 
@@ -187,7 +188,7 @@ class _Bowl:
 
 def test_an_end_that_is_no_minimum_is_not_called_converged(monkeypatch):
     ends = iter([Found(np.full(2, 5.0), 8.0, 10, "converged", "stopped"), Found(np.full(2, 2.0), -6.0, 7, "limit", "again")])
-    monkeypatch.setattr(_local, "minimise", lambda *_: next(ends, Found(np.full(2, 9.0), 99.0, 3, "converged", "worse")))
+    monkeypatch.setattr(local, "minimise", lambda *_: next(ends, Found(np.full(2, 9.0), 99.0, 3, "converged", "worse")))
     end = Search(_Bowl([0.3, 0.02, 0.02]), "L-BFGS-B").run(np.full(2, 5.0))
     # Two runs of the solver, a third that led nowhere, and two looks at an end.
     assert (end.value, end.status, end.n_eval) == (2.0, "limit", 10 + 1 + 7 + 1 + 3)
@@ -198,7 +199,7 @@ def test_an_end_that_is_no_minimum_is_not_called_converged(monkeypatch):
 
 def test_what_a_quadratic_model_promises():
     bowl = _Bowl([])
-    left = lambda theta, gradient, hessian: _local.remaining(bowl, *map(np.array, (theta, gradient, hessian)))[0]  # noqa: E731
+    left = lambda theta, gradient, hessian: local.remaining(bowl, *map(np.array, (theta, gradient, hessian)))[0]  # noqa: E731
     assert left([3.0, 3.0], [0.0, 0.0], [[2.0, 0.0], [0.0, 2.0]]) == 0.0
     assert left([4.0, 3.0], [2.0, 0.0], [[2.0, 0.0], [0.0, 2.0]]) == pytest.approx(1.0)
     assert left([0.0, 3.0], [5.0, 0.0], [[-3.0, 0.0], [0.0, 2.0]]) == 0.0  # held by the bound
@@ -211,11 +212,11 @@ def test_what_a_quadratic_model_promises():
 
 def test_starts_are_drawn_as_published_unless_the_box_is_wider_than_what_matters():
     lower, upper = np.zeros(2), np.array([1.0, 20.0])
-    one, two = (draw(lower, upper, 5, np.random.default_rng(1)) for draw in (_local.random_starts, _local.near_starts))
+    one, two = (draw(lower, upper, 5, np.random.default_rng(1)) for draw in (local.random_starts, local.near_starts))
     np.testing.assert_array_equal(one, two)
-    wide = _local.near_starts(lower, np.array([1.0, 1e7]), 500, np.random.default_rng(1))
+    wide = local.near_starts(lower, np.array([1.0, 1e7]), 500, np.random.default_rng(1))
     assert (wide >= 0.0).all() and wide[:, 1].max() <= 20.0
-    high = _local.near_starts(np.array([0.0, 1e4]), np.array([1.0, 1e7]), 5, np.random.default_rng(1))
+    high = local.near_starts(np.array([0.0, 1e4]), np.array([1.0, 1e7]), 5, np.random.default_rng(1))
     assert (high[:, 1] >= 1e4).all() and high[-1, 0] * high[-1, 1] < 1.0
 
 
@@ -232,7 +233,7 @@ def test_the_nearest_kernel_is_found_in_any_unit():
             beta = np.clip(columns @ g / lengths, 0.0, 20.0)
             best = np.min(np.sum((beta[:, None] * columns - g) ** 2, axis=1))
             for solver in ("L-BFGS-B", "SLSQP", "TNC"):
-                end = _project._nearest(g, lower, upper, _project.Settings(solver=solver), np.random.default_rng(1))
+                end = projection._nearest(g, lower, upper, projection.Settings(solver=solver), np.random.default_rng(1))
                 assert end.status != "converged" or end.value <= best + 1e-2 * (g @ g)
                 assert end.value <= g @ g
 
@@ -240,11 +241,11 @@ def test_the_nearest_kernel_is_found_in_any_unit():
 def test_a_projection_that_ends_nowhere_near_is_not_converged(monkeypatch):
     """Its message and status reach the fit; so does what the given fit said."""
     stuck = Found(np.array([0.5, 0.0]), 1.0, 3, "inaccurate", "stopped; no minimum: a step would still gain about 0.1")
-    monkeypatch.setattr(_project, "_nearest", lambda *_: stuck)
+    monkeypatch.setattr(projection, "_nearest", lambda *_: stuck)
     problem = problems_of(make("forgetting", n_episodes=1))[0]
     kernels = np.full((1, 1, problem.n_steps), 0.1)
     for given, expected in (("converged", "inaccurate"), ("separable", "separable")):
-        outcome = _project.project(
-            problem, Outcome(given, kernels=kernels), problem.n_steps, _project.Settings(), np.random.default_rng(0)
+        outcome = projection.project(
+            problem, Outcome(given, kernels=kernels), problem.n_steps, projection.Settings(), np.random.default_rng(0)
         )
         assert outcome.status == expected and "no minimum" in outcome.message

@@ -9,10 +9,10 @@ import pytest
 
 import banditfit as bf
 from banditfit.identification import settle, silent
-from banditfit.likelihood import problem
 from banditfit.methods import get_method
+from banditfit.models.likelihood import problem
 from banditfit.outcome import Starts
-from banditfit.tables import read_table, write_table
+from banditfit.study.store import read_table, write_table
 from conftest import make
 
 NAN, INF = np.nan, np.inf

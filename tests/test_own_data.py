@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from banditfit import data
-from banditfit.tables import read_csv, read_table
+from banditfit.data import stored
+from banditfit.study.store import read_csv, read_table
 from project import ROOT, STUDY, copy_project, snakemake, stamps, timeless
 
 # One run serves all of these tests, so one worker has them.
@@ -100,7 +100,7 @@ def test_the_study_ends_in_its_report_and_manifest(project):
 
 
 def test_everybody_has_a_row_of_every_run(project):
-    held = data.load(project / "results/data/mine.npz")
+    held = stored.load(project / "results/data/mine.npz")
     assert held.ids.tolist() == IDS and held.rewards.max() == 100 and (held.choices == -1).any()
     assert held.starts.sum(axis=1).tolist() == [2] * len(IDS)
     scores = read_table(project / STUDY / "scores/mine.parquet")

@@ -6,8 +6,10 @@ import pytest
 from scipy import stats
 
 import banditfit as bf
-from banditfit import likelihood, posterior
-from banditfit.methods import _posterior, get_method
+from banditfit.experiments import calibration
+from banditfit.methods import get_method
+from banditfit.models import likelihood
+from banditfit.solvers import transport
 from conftest import make
 
 BOX = bf.Bounds((0.0, 1.0), ((0.0, 5.0),))
@@ -68,7 +70,7 @@ def test_quadrature_is_the_sum_over_a_dense_grid(priors):
     assert row["diagnostics"]["log_evidence"] == pytest.approx(evidence, abs=2e-4)
     np.testing.assert_allclose(found["policy"].sum(axis=1), 1.0, atol=1e-9)
     law = DISTRIBUTIONS.get(priors[1], stats.uniform(0.0, 5.0))
-    for name, p in _posterior.QUANTILES.items():
+    for name, p in transport.QUANTILES.items():
         quantile = found[f"beta_{name}"].item()
         box = bf.Bounds((0.0, 1.0), ((0.0, quantile),))
         _, _, logs = midpoints(problem_of(replace(data, bounds=box)), 300, priors)
@@ -139,24 +141,24 @@ def test_log_density_has_the_gradient_of_finite_differences(model):
     box = bf.Bounds((0.0, 1.0), ((0.0, 5.0),) * family.n_signals)
     data = episode(n_arms=3, box=box)
     problem = problem_of(data, model)
-    prior = _posterior.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
+    prior = transport.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
     inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 3, problem.lower, problem.upper, prior)
     u = np.random.default_rng(0).normal(size=len(problem.lower))
     gradient, unused = np.empty_like(u), np.empty_like(u)
-    value = _posterior.log_density(u, gradient, *inputs)
+    value = transport.log_density(u, gradient, *inputs)
 
     def expected(u):
-        theta = _posterior.theta_of(problem, u)
+        theta = transport.theta_of(problem, u)
         alpha, beta = np.split(theta, 2)
         prior = stats.beta(2, 3).logpdf(alpha).sum() + stats.lognorm(0.8, scale=np.exp(0.3)).logpdf(beta).sum()
         return -problem.nll_theta(theta) + prior - u @ u / 2
 
-    other = _posterior.log_density(np.zeros_like(u), unused, *inputs)
+    other = transport.log_density(np.zeros_like(u), unused, *inputs)
     assert value - other == pytest.approx(expected(u) - expected(np.zeros_like(u)), abs=1e-9)
     for k in range(len(u)):
         step = np.zeros_like(u)
         step[k] = 1e-6
-        numeric = (_posterior.log_density(u + step, unused, *inputs) - _posterior.log_density(u - step, unused, *inputs)) / 2e-6
+        numeric = (transport.log_density(u + step, unused, *inputs) - transport.log_density(u - step, unused, *inputs)) / 2e-6
         assert gradient[k] == pytest.approx(numeric, abs=1e-6)
 
 
@@ -165,21 +167,19 @@ def test_transport_is_exact_and_its_density_has_the_gradient_of_finite_differenc
     family = bf.get_model(model)
     box = bf.Bounds((0.0, 1.0), ((0.0, 5.0),) * family.n_signals)
     problem = problem_of(episode(n_arms=3, box=box), model)
-    prior = _posterior.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
+    prior = transport.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
     inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 3, problem.lower, problem.upper, prior)
-    splines = _posterior.transport(problem, prior)
+    splines = transport.transport(problem, prior)
     v = np.random.default_rng(0).normal(scale=2.0, size=len(problem.lower))
     v[0] = -5.5  # beyond the table
     gradient, unused = np.empty_like(v), np.empty_like(v)
-    value = _posterior.transported_log_density(v, gradient, *inputs, splines)
+    value = transport.transported_log_density(v, gradient, *inputs, splines)
     steps = 1e-6 * np.eye(len(v))
-    ahead, behind = (np.array([_posterior.transported(v + sign * step, splines) for step in steps]) for sign in (1, -1))
+    ahead, behind = (np.array([transport.transported(v + sign * step, splines) for step in steps]) for sign in (1, -1))
     volume = np.linalg.slogdet((ahead - behind) / 2e-6)[1]
-    assert value == pytest.approx(
-        _posterior.log_density(_posterior.transported(v, splines), unused, *inputs) + volume, abs=1e-6
-    )
+    assert value == pytest.approx(transport.log_density(transport.transported(v, splines), unused, *inputs) + volume, abs=1e-6)
     for k, step in enumerate(steps):
-        ahead, behind = (_posterior.transported_log_density(v + sign * step, unused, *inputs, splines) for sign in (1, -1))
+        ahead, behind = (transport.transported_log_density(v + sign * step, unused, *inputs, splines) for sign in (1, -1))
         assert gradient[k] == pytest.approx((ahead - behind) / 2e-6, abs=1e-5)
 
 
@@ -189,19 +189,19 @@ def test_transport_straightens_the_corner_where_choices_say_little():
         "random", rng.integers(2, size=(1, 200)), rng.integers(2, size=(1, 200)) * 1.0, 2, bounds=BOX, model="forgetting"
     )
     problem = problem_of(data)
-    prior = _posterior.coefficients(problem, "uniform", "uniform")
-    splines = _posterior.transport(problem, prior)
+    prior = transport.coefficients(problem, "uniform", "uniform")
+    splines = transport.transport(problem, prior)
     inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 2, problem.lower, problem.upper, prior)
     grid = np.linspace(-5, 5, 201)
     for u_alpha in (-5.0, -2.0, 0.0, 2.0):
         at = [np.array([u_alpha, v]) for v in grid]
-        logs = np.array([_posterior.transported_log_density(v, np.empty(2), *inputs, splines) for v in at])
+        logs = np.array([transport.transported_log_density(v, np.empty(2), *inputs, splines) for v in at])
         mass = np.exp(logs - logs.max())
         mass /= mass.sum()
         mean = mass @ grid
         assert abs(mean) < 1.0 and 0.5 < np.sqrt(mass @ (grid - mean) ** 2) < 2.0
     # At alpha near 0 beta is free over all of its range; elsewhere these choices allow only a small one.
-    free, held = (_posterior.transported(np.array([u_alpha, 2.0]), splines)[1] for u_alpha in (-5.0, 0.0))
+    free, held = (transport.transported(np.array([u_alpha, 2.0]), splines)[1] for u_alpha in (-5.0, 0.0))
     assert free == pytest.approx(2.0, abs=0.05) and held < 1.0
     exact = bf.fit(data, "forgetting", "quadrature").iloc[0]
     sampled = bf.fit(data, "forgetting", "mc").iloc[0]
@@ -230,7 +230,7 @@ def test_mc_agrees_with_quadrature_within_its_own_error(priors, seed):
         error = sd / np.sqrt(sampled["diagnostics"]["ess_bulk"])
         assert abs(sampled[name] - exact[name]).item() < 4 * error
         assert sampled["posterior"][f"{name}_sd"].item() == pytest.approx(sd, rel=0.15)
-        for quantile in _posterior.QUANTILES:
+        for quantile in transport.QUANTILES:
             assert abs(sampled["posterior"][f"{name}_{quantile}"] - exact["posterior"][f"{name}_{quantile}"]).item() < 0.3 * sd
     np.testing.assert_allclose(sampled["posterior"]["policy"], exact["posterior"]["policy"], atol=0.02)
 
@@ -282,32 +282,32 @@ def test_mc_refuses_settings_it_cannot_honour():
 def test_draws_are_those_of_the_row_and_can_be_drawn(tmp_path):
     data = episode()
     row = bf.fit(data, "per_arm", "mc", bounds=BOX).iloc[0]
-    inference = posterior.draws(data, row, bounds=BOX)
+    inference = calibration.draws(data, row, bounds=BOX)
     np.testing.assert_allclose(inference.posterior["beta"].mean(("chain", "draw")), row["beta"], rtol=1e-12)
     inference.to_netcdf(tmp_path / "draws.nc")
     assert (tmp_path / "draws.nc").stat().st_size > 10_000
-    table, thinned = (posterior.draw_table(inference, most) for most in (None, 100))
+    table, thinned = (calibration.draw_table(inference, most) for most in (None, 100))
     assert len(table) == 4 * 1000 * 2 and len(thinned) == 4 * 100 * 2
     assert table.groupby("arm")["beta"].mean().to_numpy() == pytest.approx(row["beta"].ravel(), rel=1e-12)
-    assert len(posterior.plot_draws(table).axes) == 2 * 5
+    assert len(calibration.plot_draws(table).axes) == 2 * 5
     with pytest.raises(bf.InputError, match="found a fit of method 'quadrature'"):
-        posterior.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
+        calibration.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
 
 
 def test_calibration_ranks_every_parameter_of_every_episode():
     how = {"p_reward": (0.8, 0.2), "p_switch": 0.0, "beta": ((0.0, 5.0),), "n_episodes": 12, "n_steps": 40, "seed": 3}
     ranks = pd.concat(
-        [posterior.calibrate("per_arm", **how, episodes=part) for part in (range(7), range(7, 12))], ignore_index=True
+        [calibration.calibrate("per_arm", **how, episodes=part) for part in (range(7), range(7, 12))], ignore_index=True
     )
-    again = posterior.calibrate("per_arm", **how, episodes=[9])
+    again = calibration.calibrate("per_arm", **how, episodes=[9])
     pd.testing.assert_frame_equal(ranks[ranks["episode"] == 9].reset_index(drop=True), again)
     assert ranks.groupby("parameter").size().to_dict() == dict.fromkeys(
         ["alpha reward 0", "alpha reward 1", "beta reward 0", "beta reward 1"], 12
     )
-    assert ranks["rank"].between(0, posterior.RANKS).all()
+    assert ranks["rank"].between(0, calibration.RANKS).all()
     # Uniform ranks have mean 49.5 and variance near 100 ** 2 / 12; parameters of an episode are not independent.
-    assert abs(ranks["rank"].mean() - posterior.RANKS / 2) < 4 * 29 / np.sqrt(12)
-    assert len(posterior.plot_ranks(ranks).axes) == 4
+    assert abs(ranks["rank"].mean() - calibration.RANKS / 2) < 4 * 29 / np.sqrt(12)
+    assert len(calibration.plot_ranks(ranks).axes) == 4
 
 
 def test_uniform_ranks_pass_their_test_and_shifted_ones_fail():
@@ -315,7 +315,7 @@ def test_uniform_ranks_pass_their_test_and_shifted_ones_fail():
     ranks = pd.DataFrame({"model": "m", "parameter": np.repeat(["good", "bad"], 2000), "sound": True})
     ranks["rank"] = np.concatenate([rng.integers(100, size=2000), rng.binomial(99, 0.5, size=2000)])
     ranks.loc[:4, "sound"] = False
-    good, bad = posterior.uniformity(ranks).to_dict("records")
+    good, bad = calibration.uniformity(ranks).to_dict("records")
     assert 0.001 < good["p_value"] < 0.999 and good["unsound"] == 5 and good["mean_rank"] == pytest.approx(49.5, abs=2)
     assert bad["p_value"] < 1e-12
 
@@ -350,17 +350,17 @@ SOUND = {"r_hat": 1.0, "ess_bulk": 400.0, "ess_tail": 500.0, "divergences": 0.0,
 def test_errors_of_monte_carlo_are_in_its_standard_errors():
     exact = judged([1.0, 2.0, 3.0], settings=UNIFORM)
     mc = judged([1.05, 1.95, 3.1], settings=UNIFORM, method="mc", diagnostics=SOUND)  # standard error .5 / 20
-    z = posterior.errors(pd.concat([exact, mc]))
+    z = calibration.errors(pd.concat([exact, mc]))
     assert z[z["parameter"] == "alpha"]["z"].to_numpy() == pytest.approx([2.0, -2.0, 4.0])
-    table = posterior.agreement(pd.concat([exact, mc])).set_index(["parameter", "limit"])
+    table = calibration.agreement(pd.concat([exact, mc])).set_index(["parameter", "limit"])
     near = table.loc["beta", 1.96]
     assert (near["n"], near["beyond"], near["z_largest"]) == (3, 3, pytest.approx(4.0))
     assert near["p_value"] == pytest.approx(near["chance"] ** 3) and near["chance"] == pytest.approx(0.05, abs=1e-4)
     assert table.loc["beta", 2.58]["beyond"] == 1
     # Neither fits under other priors nor those that did not converge are held against one another.
     mc["settings"] = UNIFORM.replace("uniform", "beta(2, 2)", 1)
-    assert posterior.errors(pd.concat([exact, mc])).empty and posterior.agreement(pd.concat([exact, mc])).empty
-    assert posterior.errors(pd.concat([exact, mc.assign(settings=UNIFORM, status="not_converged")])).empty
+    assert calibration.errors(pd.concat([exact, mc])).empty and calibration.agreement(pd.concat([exact, mc])).empty
+    assert calibration.errors(pd.concat([exact, mc.assign(settings=UNIFORM, status="not_converged")])).empty
 
 
 def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
@@ -370,19 +370,19 @@ def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
     fits.loc[1, ["status", "fallback"]] = ["not_converged", "sampled again, longer: r_hat is 1.3"]
     fits.loc[2, "fallback"] = "sampled again, longer: r_hat is 1.1"
     fits.loc[3, "status"], fits.loc[3, "diagnostics"] = "failed", None
-    table = posterior.diagnostics(fits).set_index("diagnostic")
-    assert list(table.index) == list(posterior.DIAGNOSTICS)
-    assert table["failing"].to_dict() == dict.fromkeys(posterior.DIAGNOSTICS, 0) | {"r_hat": 1, "ess_bulk": 1}
+    table = calibration.diagnostics(fits).set_index("diagnostic")
+    assert list(table.index) == list(calibration.DIAGNOSTICS)
+    assert table["failing"].to_dict() == dict.fromkeys(calibration.DIAGNOSTICS, 0) | {"r_hat": 1, "ess_bulk": 1}
     assert table.loc["r_hat", ["n", "max", "bar", "sampled_again", "not_converged"]].tolist() == [3, 1.2, "at most 1.01", 2, 1]
     assert table.loc["draws_per_second", "bar"] == "" and table.loc["ess_tail", "bar"] == "at least 400"
-    assert posterior.diagnostics(fits.assign(method="quadrature")).empty
+    assert calibration.diagnostics(fits.assign(method="quadrature")).empty
 
 
 def test_kept_draws_are_those_of_the_fit_in_any_unit():
     data = make("forgetting", n_episodes=1)
     points = bf.Dataset(data.name, data.choices, 100.0 * data.rewards, n_arms=3)
     fits = bf.fit(points, "forgetting", "mc", settings={"draws": 100, "tune": 100, "chains": 2})
-    drawn = posterior.draws(points, fits.iloc[0]).posterior
+    drawn = calibration.draws(points, fits.iloc[0]).posterior
     for symbol in ("alpha", "beta"):
         mean = drawn[symbol].mean(("chain", "draw")).to_numpy()
         np.testing.assert_allclose(mean, fits[symbol][0], rtol=1e-12)

@@ -16,11 +16,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import banditfit as bf
-from banditfit import catalogue, entries, figures, guide, population, posterior, published, report, tables
+from banditfit import figures, report
+from banditfit.experiments import calibration, held_out
 from banditfit.figures import _files, _style
 from banditfit.methods import STATUSES
-from banditfit.models import MODELS
-from banditfit.report import words
+from banditfit.models.families import MODELS
+from banditfit.report import wording
+from banditfit.study import catalogue, entries, store
+from banditfit.study.results import Results
+from banditfit.tables import guide, published, summaries
 
 CONFIG = Path(__file__).parents[1] / "config"
 HEAD = "\t".join(entries.COLUMNS)
@@ -62,21 +66,21 @@ def fitted(data, runs):
 def study(datasets, runs, how):
     fits = [fitted(data, runs) for data in datasets]
     scores = pd.concat([bf.score(d, f) for d, f in zip(datasets, fits, strict=True)], ignore_index=True)
-    summary = tables.summarise(scores, runs)
+    summary = summaries.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
-    coverage = pd.concat([population.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
-    compared = tables.compare(scores, runs)
+    coverage = pd.concat([held_out.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
+    compared = summaries.compare(scores, runs)
     held = {data.name: data for data in datasets}
-    results = tables.Results(
+    results = Results(
         scores=scores,
         tables={
             "summary": summary,
             "compared": compared,
-            "outcomes": tables.outcomes(scores, runs),
+            "outcomes": summaries.outcomes(scores, runs),
             "comparison": comparison,
             "reproduction": published.reproduce(comparison, summary, runs, theirs, how),
-            "attribution": tables.attribute(scores, runs),
+            "attribution": summaries.attribute(scores, runs),
             "guide": guide.table(scores, compared, runs, coverage),
         },
         examples=pd.concat(fits).query("episode == 0"),
@@ -188,8 +192,8 @@ def test_tables_come_back_as_they_were_written(tmp_path, known):
     fits.at[0, "posterior"] = {"alpha_sd": np.ones((1, 1)), "policy": np.full((30, 2), 0.5)}
     fits.at[1, "diagnostics"] = {"rhat": 1.01, "ess": 400.0}
     for table in (fits, fits.iloc[:0], results.scores):
-        tables.write_table(table, tmp_path / "t.parquet")
-        again = tables.read_table(tmp_path / "t.parquet")
+        store.write_table(table, tmp_path / "t.parquet")
+        again = store.read_table(tmp_path / "t.parquet")
         assert list(again.columns) == list(table.columns)
         assert (again.dtypes == table.dtypes).all()
         for column in table.columns:
@@ -200,8 +204,8 @@ def test_tables_come_back_as_they_were_written(tmp_path, known):
 def test_a_csv_comes_back_to_eight_digits(tmp_path, known, unknown):
     for results, _ in (known, unknown):
         for table in results.tables.values():
-            tables.write_csv(table, tmp_path / "t.csv")
-            again = tables.read_csv(tmp_path / "t.csv")
+            store.write_csv(table, tmp_path / "t.csv")
+            again = store.read_csv(tmp_path / "t.csv")
             pd.testing.assert_frame_equal(again, table, check_dtype=False, rtol=1e-7)
 
 
@@ -218,13 +222,13 @@ def test_a_summary_is_what_numpy_says(known):
         assert row["median_low"] == pytest.approx(values.min()) and row["median_high"] == pytest.approx(values.max())
     absent = summary.query("run == 'cvx' and metric == 'alpha_error'")
     assert (absent["n"] == 0).all() and absent["median"].isna().all()
-    pd.testing.assert_frame_equal(summary, tables.summarise(scores, results.runs))
+    pd.testing.assert_frame_equal(summary, summaries.summarise(scores, results.runs))
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 20])
 def test_bootstrap_medians_have_the_law_of_resampled_medians(n):
     values = np.random.default_rng(0).exponential(size=n)
-    medians = tables.bootstrap_medians(values, np.random.default_rng(1))
+    medians = summaries.bootstrap_medians(values, np.random.default_rng(1))
     plain = np.median(np.random.default_rng(2).choice(values, size=(40_000, n)), axis=1)
     # Distribution functions of 10 000 and 40 000 draws differ by less than this with a probability above 0.9999.
     at = np.unique(plain)
@@ -237,7 +241,7 @@ def test_outcomes_count_every_fit_once(known):
     scores = results.scores.copy()
     scores["fallback"] = np.where(scores["run"] == "cvx", "looser tolerances", "")
     scores.loc[(scores["run"] == "cvx") & (scores["episode"] == 0), "bound_holds"] = False
-    counts = tables.outcomes(scores, results.runs)
+    counts = summaries.outcomes(scores, results.runs)
     assert counts["n"].sum() == len(scores) == counts[list(STATUSES)].to_numpy().sum()
     convex = counts[counts["run"] == "cvx"]
     assert convex["bounds"].tolist() == [3, 3] and convex["bounds_beaten"].tolist() == [1, 1]
@@ -248,18 +252,18 @@ def test_outcomes_count_every_fit_once(known):
 
 def test_the_parts_of_a_gap_add_up(known):
     results, _ = known
-    parts = tables.attribute(results.scores, results.runs)
+    parts = summaries.attribute(results.scores, results.runs)
     assert set(parts["run"]) == {run.id for run in results.runs} - {"cvx"}
     means = results.scores.groupby(["dataset", "run"])[["nll", "lower_bound"]].mean()
     for part in parts.itertuples():
         total = means.loc[(part.dataset, part.run), "nll"] - means.loc[(part.dataset, "cvx"), "lower_bound"]
         assert part.total == pytest.approx(total) == pytest.approx(part.poor_fit + part.undecided + part.loose)
     assert (parts[["poor_fit", "undecided", "loose"]] > -1e-9).all(axis=None)
-    assert tables.attribute(results.scores, results.runs[1:]).empty
+    assert summaries.attribute(results.scores, results.runs[1:]).empty
 
 
 def test_starts_are_measured_against_their_fits_best(known):
-    starts = tables.start_table(known[0].scores)
+    starts = summaries.start_table(known[0].scores)
     assert len(starts) == 2 * 3 * 4 * 5  # data sets, episodes, runs, starts
     assert (starts.groupby(["dataset", "run", "episode"])["excess"].min() == 0).all()
 
@@ -399,7 +403,7 @@ def with_posteriors(results):
         ).assign(z_mean=0.1, z_sd=2.0, z_largest=-7.5),
         "draws": draws.assign(dataset="forgetting_2arm", run="d_loc.L-BFGS-B", episode=0, signal="reward", arm="all"),
         "calibration": ranks,
-        "uniformity": posterior.uniformity(ranks),
+        "uniformity": calibration.uniformity(ranks),
     }
     return replace(results, tables=found, scores=results.scores.assign(kl_mean_policy=results.scores["kl"] / 2))
 
@@ -408,16 +412,16 @@ def rendered(results, path, scores=None, pictures=None):
     scores = results.scores if scores is None else scores
     picture = path.with_suffix(".svg")
     picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
-    compared = tables.compare(scores, results.runs)
+    compared = summaries.compare(scores, results.runs)
     made_anew = {
         "compared": compared,
-        "outcomes": tables.outcomes(scores, results.runs),
-        "attribution": tables.attribute(scores, results.runs),
+        "outcomes": summaries.outcomes(scores, results.runs),
+        "attribution": summaries.attribute(scores, results.runs),
         "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "run", "coverage"])),
     }
     found = {**results.tables, **made_anew}
     for name, table in found.items():  # as a workflow hands them over
-        tables.write_csv(table, path.with_name(f"{name}.csv"))
+        store.write_csv(table, path.with_name(f"{name}.csv"))
     report.render(
         path,
         title="A <small> study",
@@ -434,7 +438,7 @@ def rendered(results, path, scores=None, pictures=None):
                 for n, commit in ((9, "abc"), (2, "def"))
             ],
         },
-        tables={name: tables.read_csv(path.with_name(f"{name}.csv")) for name in found},
+        tables={name: store.read_csv(path.with_name(f"{name}.csv")) for name in found},
         runs=results.runs,
         catalogue=results.catalogue,
         figures=dict.fromkeys(pictures or figures.FIGURES, picture),
@@ -455,13 +459,13 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
     assert "No published figures exist for" in page
     assert "the code of 2 commits" in page and "different machines" not in page
     for median in results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl'")["median"]:
-        assert words.sig(median) in page
+        assert wording.sig(median) in page
     assert "none was beaten by an admissible fit" in page and 'class="wrong"' not in page
     lagged, aligned = (
         results.tables["summary"].query("dataset == 'forgetting_2arm' and metric == 'kl' and run == @run").iloc[0]["median"]
         for run in ("d_loc_published.L-BFGS-B", "d_loc.L-BFGS-B")
     )
-    assert f"×{words.sig(lagged / aligned)}</td>" in page
+    assert f"×{wording.sig(lagged / aligned)}</td>" in page
 
 
 def test_the_report_says_what_posteriors_are_worth(known, tmp_path):
@@ -515,7 +519,7 @@ def test_the_report_of_a_study_without_truth_bounds_or_published_figures(unknown
     ],
 )
 def test_numbers_have_three_significant_digits(number, text):
-    assert words.sig(number) == text
+    assert wording.sig(number) == text
 
 
 # A study of one's own data ---------------------------------------------------------------------------------------------
@@ -537,7 +541,7 @@ def test_a_relaxation_is_not_called_best_where_no_truth_is_known(runs, tmp_path)
     results, fits = study([data], [run for run in runs if run.id in ("cvx", "d_loc.L-BFGS-B")], how)
     scores = results.scores.copy()
     scores.loc[scores["run"] == "cvx", "nll"] -= 30
-    results = replace(results, scores=scores, tables=results.tables | {"summary": tables.summarise(scores, results.runs)})
+    results = replace(results, scores=scores, tables=results.tables | {"summary": summaries.summarise(scores, results.runs)})
     page = rendered(results, tmp_path / "report.html", scores)
     opening = page.split('id="identity"')[0].split("At a glance")[1]
     assert '100.0 %</span> <span class="unit">of episodes at the best likelihood known</span><br>D-LOC<' in opening
@@ -560,7 +564,7 @@ def test_parameters_at_a_bound_or_not_identified_are_told_and_so_is_what_to_do(u
         at_bound="beta[reward,0]=20 beta[reward,2]=20", not_identified="alpha[reward,1] beta[reward,1]"
     )
     results = own_label(unknown[0], "my people")
-    counts = tables.outcomes(scores, results.runs).iloc[0]
+    counts = summaries.outcomes(scores, results.runs).iloc[0]
     assert (counts["at_bound"], counts["at_bound_names"]) == (3, "beta[reward]=20 (3)")
     assert (counts["unidentified"], counts["unidentified_parameters"]) == (3, 6)
     page = rendered(results, tmp_path / "report.html", scores)
@@ -574,7 +578,7 @@ def test_fits_above_the_best_and_at_guessing_are_counted(unknown):
     scores = unknown[0].scores.copy()
     scores["regret"] = [0.0, 0.009, 0.011]
     scores["guessing"] = scores["nll"] + [1.0, 0.0, 0.0]
-    counts = tables.outcomes(scores, unknown[0].runs).iloc[0]
+    counts = summaries.outcomes(scores, unknown[0].runs).iloc[0]
     assert counts[["estimates", "above", "guessing", "guessing_above"]].tolist() == [3, 1, 2, 1]
 
 
@@ -583,7 +587,7 @@ def test_scores_of_an_earlier_version_still_make_every_table_figure_and_page(kno
     lacking = ["has_parameters", "not_identified", "alpha_error_identified", "beta_error_identified", "guessing", "bounds"]
     old = results.scores.drop(columns=lacking, errors="ignore")
     old["at_bound"] = old["at_bound"].astype(bool)
-    counts = tables.outcomes(old, results.runs)
+    counts = summaries.outcomes(old, results.runs)
     assert counts["guessing"].isna().all() and counts["at_bound"].equals(results.tables["outcomes"]["at_bound"])
     assert rendered(results, tmp_path / "report.html", old)
     figures.draw("recovery_beta", replace(results, scores=old))
@@ -594,10 +598,10 @@ def test_fits_outside_the_box_count_in_no_median(known):
     scores = results.scores.copy()
     away = (scores["run"] == "d_loc.SLSQP") & (scores["episode"] == 0)
     scores.loc[away, ["admissible", "outside"]] = [False, True]
-    held = tables.summarise(scores, results.runs).query("run == 'd_loc.SLSQP'").set_index(["dataset", "metric"])["n"]
+    held = summaries.summarise(scores, results.runs).query("run == 'd_loc.SLSQP'").set_index(["dataset", "metric"])["n"]
     assert all(held[dataset, m] == 2 for dataset in results.catalogue for m in ("kl", "alpha_error", "beta_error", "nll"))
     assert all(held[dataset, "t_wall"] == 3 for dataset in results.catalogue)
-    assert tables.outcomes(scores, results.runs).query("run == 'd_loc.SLSQP'")["outside"].tolist() == [1, 1]
+    assert summaries.outcomes(scores, results.runs).query("run == 'd_loc.SLSQP'")["outside"].tolist() == [1, 1]
 
 
 # Labels, colours and markers -------------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import banditfit as bf
-from banditfit import likelihood
-from banditfit.methods._columns import Box, episode
-from banditfit.methods._scan import rates, scan, valleys
+from banditfit.models import likelihood
+from banditfit.solvers.columns import Box, episode
+from banditfit.solvers.scan import rates, scan, valleys
 from conftest import make
 
 

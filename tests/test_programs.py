@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
-from banditfit import cost, headline, progress
 from banditfit.errors import InputError
-from banditfit.programs import read_arguments
+from banditfit.report import headline
+from banditfit.study import cost, progress
+from banditfit.study.programs import read_arguments
 from project import ROOT
 
 

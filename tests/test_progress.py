@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from banditfit.errors import InputError
-from banditfit.progress import JOB, describe, progress
-from banditfit.study import read_study
-from banditfit.tables import write_table
+from banditfit.study.config import read_study
+from banditfit.study.progress import JOB, describe, progress
+from banditfit.study.store import write_table
 from project import ROOT
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from banditfit import InputError, published_data, simulate
-from banditfit.likelihood import log_policy, problem
-from banditfit.models import MODELS
-from banditfit.simulate import PUBLISHED_BANDITS
+from banditfit.models.families import MODELS
+from banditfit.models.likelihood import log_policy, problem
+from banditfit.models.simulate import PUBLISHED_BANDITS
 
 FACTS = json.loads((Path(__file__).parents[1] / "config/published/dataset_facts.json").read_text())
 FAMILIES = {"forgetting": "basic_forget_qlearning", "per_arm": "multi_lr_rew", "subrewards": "subrew_subvalue"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from banditfit.tables import read_table
+from banditfit.study.store import read_table
 from project import ROOT, SCORES, STUDY, copy_project, frail_project, snakemake, stamps, timeless
 
 # One cluster at a time.

@@ -6,10 +6,10 @@ import shutil
 
 import yaml
 
-from banditfit.headline import headline
-from banditfit.report.words import count
-from banditfit.study import read_study
-from banditfit.tables import read_csv
+from banditfit.report.headline import headline
+from banditfit.report.wording import count
+from banditfit.study.config import read_study
+from banditfit.study.store import read_csv
 from project import ROOT, STUDY, copy_project, snakemake
 
 IGNORED = (ROOT / ".gitignore").read_text()

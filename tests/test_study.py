@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from banditfit import InputError
-from banditfit.provenance import sources
-from banditfit.study import load_study, read_study
+from banditfit.study.config import load_study, read_study
+from banditfit.study.provenance import sources
 
 ROOT = Path(__file__).parents[1]
 CONFIG = yaml.safe_load((ROOT / "config/test.yaml").read_text())
@@ -225,9 +225,15 @@ def test_criteria_outside_the_project_are_refused_wherever_links_lead(tmp_path):
 
 
 def test_sources_are_what_a_module_imports_and_no_more():
-    names = {Path(path).relative_to(ROOT / "workflow/banditfit").as_posix() for path in sources("methods.d_loc")}
-    assert {"methods/d_loc.py", "methods/_local.py", "methods/__init__.py", "likelihood.py", "models.py"} <= names
-    assert not names & {"figures.py", "judge.py", "methods/cvx.py", "__init__.py"}
+    names = {Path(path).relative_to(ROOT / "workflow/banditfit").as_posix() for path in sources("fit", "methods.d_loc")}
+    assert {
+        "methods/d_loc.py",
+        "solvers/local.py",
+        "methods/__init__.py",
+        "models/likelihood.py",
+        "models/families.py",
+    } <= names
+    assert not names & {"figures/__init__.py", "judge.py", "data/reading.py", "methods/cvx.py", "__init__.py"}
     assert "methods/d_loc.py" in {
-        Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("methods.d_loc_published")
+        Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("fit", "methods.d_loc_published")
     }

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 import banditfit as bf
-from banditfit import data
+from banditfit.data.stored import load
 from banditfit.methods import STATUSES
-from banditfit.study import read_study
-from banditfit.tables import read_table, write_table
+from banditfit.study.config import read_study
+from banditfit.study.store import read_table, write_table
 from project import ROOT, STUDY, copy_project, snakemake, timeless
 
 
@@ -84,7 +84,7 @@ def test_a_killed_run_keeps_what_was_finished(interrupted, finished):
 def test_the_fits_are_those_of_one_process(finished, tmp_path):
     """However many jobs ran at once, and in whatever order."""
     study = read_study(yaml.safe_load((finished / "config/test.yaml").read_text()), finished, "test")
-    dataset = data.load(finished / "results/data/tiny_2arm.npz")
+    dataset = load(finished / "results/data/tiny_2arm.npz")
     fits = {path.parent.name: path for path in finished.glob(f"{STUDY}/fits/tiny_2arm/*/*.parquet")}
     assert len(fits) == 9
     for name, path in fits.items():

@@ -6,16 +6,16 @@
 >>> table = bf.score(data, fits)
 """
 
-from .data import Dataset, Truth
+from .data.dataset import Dataset, Truth
+from .data.reading import read_csv
 from .errors import InputError
 from .fits import load_fits, save_fits
 from .fitting import fit
 from .judge import score
 from .methods import STATUSES
-from .models import MODELS, Bounds, get_model
+from .models.families import MODELS, Bounds, get_model
+from .models.simulate import published_data, simulate
 from .names import method_names
-from .reading import read_csv
-from .simulate import published_data, simulate
 
 __all__ = [
     "MODELS",

@@ -8,7 +8,7 @@ import pyarrow as pa
 from .arguments import checked
 from .errors import InputError
 from .kinds import FilePath, Table
-from .tables import Fits, read_table, write_table
+from .study.store import Fits, read_table, write_table
 
 # What is needed of a table to judge it, and to start other fits from it.
 NEEDED = (

@@ -15,19 +15,19 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 
-from . import likelihood
 from .arguments import checked
-from .data import Dataset
+from .data.dataset import Dataset
 from .errors import InputError
 from .fits import FitTable
 from .identification import settle, silent
 from .kinds import ByName, Jobs, Limits, Number, Seed
-from .likelihood import Problem
 from .methods import Method, get_method
-from .models import Bounds, Model, ModelName, get_model
+from .models import likelihood
+from .models.families import Bounds, Model, ModelName, get_model
+from .models.likelihood import Problem
 from .names import MethodName, called
 from .outcome import Outcome, complaint
-from .tables import Fits
+from .study.store import Fits
 
 # Seconds that a fit of an episode may take; a population has as many for each of its episodes.
 TIME_LIMIT = 1800.0

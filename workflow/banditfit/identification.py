@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .likelihood import Problem, _compiled
+from .models.likelihood import Problem, _compiled
 
 # A trace that moves no value by more than this (log-odds) is switched off.
 SWITCHED_OFF = 1e-9

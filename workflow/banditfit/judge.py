@@ -5,14 +5,14 @@ nothing is taken from a method's own claim, which is only compared with what cam
 import numpy as np
 import pandas as pd
 
-from . import likelihood
 from .arguments import checked
-from .data import Dataset
+from .data.dataset import Dataset
 from .errors import InputError
 from .fits import FitTable
 from .identification import complete, numbers
-from .likelihood import Problem, log_policy
-from .models import Bounds, get_model
+from .models import likelihood
+from .models.families import Bounds, get_model
+from .models.likelihood import Problem, log_policy
 
 # Differences of this share of the nll are rounding: sums of a few hundred float64 terms in another order.
 ROUNDING = 1e-9

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from . import methods
 from .arguments import Mismatch, quoted
-from .entries import Entry, read_entries
 from .kinds import Mark
+from .study.entries import Entry, read_entries
 
 PACKAGE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .identification import silent
-from .likelihood import Problem
+from .models.likelihood import Problem
 
 # The closed set of outcomes. Every fit ends in one of them, and its row is always written.
 STATUSES = {

@@ -8,9 +8,9 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from banditfit.errors import InputError
 from banditfit.figures import FIGURES
-from banditfit.models import MODELS
-from banditfit.provenance import PROJECT, export_package, sources
-from banditfit.study import read_config, read_study
+from banditfit.models.families import MODELS
+from banditfit.study.provenance import PROJECT, export_package, sources
+from banditfit.study.config import read_config, read_study
 
 # The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
 export_package()

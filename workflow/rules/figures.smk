@@ -7,7 +7,7 @@ rule figures:
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         tables=[*rules.summarise.output, *posterior_tables(), *population_tables()],
-        library=sources("figures", "tables", "stored"),
+        library=sources("figures"),
     output:
         expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         [

@@ -5,7 +5,7 @@ rule fit:
     input:
         data="results/data/{dataset}.npz",
         given=given_fits,
-        library=lambda wildcards: sources("fitting", "blocks", "tables", "provenance", f"methods.{method_of(wildcards)}"),
+        library=lambda wildcards: sources("fit", f"methods.{method_of(wildcards)}"),
     output:
         "results/{study}/fits/{dataset}/{run}/{batch}.parquet",
     log:

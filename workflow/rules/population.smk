@@ -7,7 +7,7 @@ rule coverage:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         criteria=lambda wildcards: [PROJECT / path for path in STUDY.config["criteria"].values()],
-        library=sources("population", "tables", "stored"),
+        library=sources("interval_coverage"),
     output:
         coverage="results/{study}/tables/coverage.csv",
         validity="results/{study}/tables/validity.csv",
@@ -27,7 +27,7 @@ rule coverage:
 rule held_out:
     input:
         data="results/data/{dataset}.npz",
-        library=sources("population", "tables", "stored", *methods_asked("held_out")),
+        library=sources("held_out", *methods_asked("held_out")),
     output:
         "results/{study}/population/held_out/{dataset}.csv",
     log:
@@ -48,7 +48,7 @@ rule held_out:
 rule parameters:
     input:
         data="results/data/{dataset}.npz",
-        library=sources("population", "tables", "stored", *methods_asked("parameters")),
+        library=sources("parameters", *methods_asked("parameters")),
     output:
         population="results/{study}/population/population/{dataset}.csv",
         objective="results/{study}/population/objective/{dataset}.csv",
@@ -70,7 +70,7 @@ rule parameters:
 
 rule population_study:
     input:
-        library=sources("population_study", "tables", *methods_asked("study")),
+        library=sources("population_study", *methods_asked("study")),
     output:
         "results/{study}/population/population_study/{size}.csv",
     log:
@@ -91,7 +91,7 @@ rule population_study:
 
 rule recovery:
     input:
-        library=sources("population_study", "tables", *methods_asked("recovery")),
+        library=sources("recovery", *methods_asked("recovery")),
     output:
         "results/{study}/population/recovery/{experiment}.csv",
     log:
@@ -110,7 +110,7 @@ rule recovery:
 
 rule hierarchical:
     input:
-        library=sources("hierarchical", "population_study", "tables"),
+        library=sources("hierarchical"),
     output:
         "results/{study}/population/hierarchical/simulated.csv",
     log:
@@ -131,7 +131,7 @@ if POPULATION_PARTS:
     rule populations:
         input:
             parts=expand("results/{{study}}/population/{part}.csv", part=POPULATION_PARTS),
-            library=sources("population", "population_study", "tables", "stored"),
+            library=sources("populations"),
         output:
             expand("results/{{study}}/tables/{table}.csv", table=sorted({part.split("/")[0] for part in POPULATION_PARTS})),
         log:

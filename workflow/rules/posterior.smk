@@ -4,7 +4,7 @@
 rule posterior:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
-        library=sources("posterior", "tables", "stored"),
+        library=sources("posterior"),
     output:
         diagnostics="results/{study}/tables/diagnostics.csv",
         agreement="results/{study}/tables/agreement.csv",
@@ -25,7 +25,7 @@ rule draws:
             f"results/{{study}}/fits/{dataset}/{run}/{STUDY.batch_of(dataset, run, episode)}.parquet"
             for dataset, run, episode in STUDY.kept_draws
         ],
-        library=sources("posterior", "tables", "stored"),
+        library=sources("draws"),
     output:
         table="results/{study}/tables/draws.csv",
         draws=[f"results/{{study}}/draws/{dataset}/{run}/{episode:04d}.nc" for dataset, run, episode in STUDY.kept_draws],
@@ -43,7 +43,7 @@ rule draws:
 
 rule calibrate:
     input:
-        library=sources("posterior", "tables"),
+        library=sources("calibrate"),
     output:
         "results/{study}/calibration/{model}/{batch}.parquet",
     log:
@@ -62,7 +62,7 @@ rule calibrate:
 rule calibration:
     input:
         ranks=calibration_ranks(),
-        library=sources("posterior", "tables", "stored"),
+        library=sources("calibration"),
     output:
         calibration="results/{study}/tables/calibration.csv",
         uniformity="results/{study}/tables/uniformity.csv",

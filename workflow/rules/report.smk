@@ -5,7 +5,7 @@ rule manifest:
     input:
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
-        library=sources("provenance", "tables", "stored"),
+        library=sources("manifest"),
     output:
         "results/{study}/manifest.json",
     log:
@@ -26,7 +26,7 @@ rule report:
         tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         empty="results/{study}/figures/empty.json",
-        library=sources("report", "tables", "stored"),
+        library=sources("report"),
         templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),

@@ -5,7 +5,7 @@ rule score:
     input:
         data="results/data/{dataset}.npz",
         fits=all_fits,
-        library=sources("judge", "compact", "blocks"),
+        library=sources("score"),
     output:
         scores="results/{study}/scores/{dataset}.parquet",
         example="results/{study}/examples/{dataset}.parquet",

@@ -4,7 +4,7 @@
 rule data:
     input:
         file=lambda wildcards: STUDY.catalogue[wildcards.dataset].files(PROJECT),
-        library=sources("catalogue", "provenance"),
+        library=sources("data"),
     output:
         "results/data/{dataset}.npz",
     log:

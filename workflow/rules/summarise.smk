@@ -6,7 +6,7 @@ rule summarise:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         coverage="results/{study}/tables/coverage.csv",
         published=PROJECT / "config/published/published_tables.csv",
-        library=sources("tables", "published", "guide", "stored"),
+        library=sources("summarise"),
     output:
         expand(
             "results/{{study}}/tables/{table}.csv",
@@ -30,7 +30,7 @@ rule claims:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         tables=[*rules.summarise.output, *population_tables()],
-        library=sources("claims", "stored"),
+        library=sources("claims"),
     output:
         ledger="results/{study}/tables/claims.csv",
         figures="results/{study}/tables/claim_figures.csv",

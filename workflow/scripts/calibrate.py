@@ -1,9 +1,9 @@
 """Ranks the truth of one batch of simulated episodes among draws of their posteriors."""
 
-from banditfit.posterior import calibrate
-from banditfit.programs import log_to
-from banditfit.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA
-from banditfit.tables import write_table
+from banditfit.experiments.calibration import calibrate
+from banditfit.models.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA
+from banditfit.study.programs import log_to
+from banditfit.study.store import write_table
 
 log_to(snakemake.log[0])
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from banditfit.posterior import uniformity
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_table, write_csv
+from banditfit.experiments.calibration import uniformity
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_table, write_csv
 
 log_to(snakemake.log[0])
 

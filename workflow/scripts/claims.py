@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit import claims, data
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_csv, read_table, write_csv
+from banditfit.data import stored
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_csv, read_table, write_csv
+from banditfit.tables import claims
 
 log_to(snakemake.log[0])
 
@@ -15,7 +16,7 @@ evidence = claims.Evidence(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
     tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
     runs=snakemake.params.runs,
-    data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
+    data={dataset.name: dataset for dataset in (intact(stored.load, path) for path in snakemake.input.data)},
 )
 ledger, figures = claims.check(evidence)
 write_csv(ledger, snakemake.output.ledger)

@@ -5,16 +5,15 @@ from pathlib import Path
 import pandas as pd
 from arviz import InferenceData
 
-from banditfit import data
-from banditfit.files import replacing
-from banditfit.posterior import DRAWS, SHOWN_DRAWS, draw_table, draws
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_table, write_csv
+from banditfit.data import stored
+from banditfit.experiments.calibration import DRAWS, SHOWN_DRAWS, draw_table, draws
+from banditfit.files import intact, replacing
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_table, write_csv
 
 log_to(snakemake.log[0])
 
-datasets = {Path(path).stem: intact(data.load, path) for path in snakemake.input.data}
+datasets = {Path(path).stem: intact(stored.load, path) for path in snakemake.input.data}
 head = ["dataset", "run", "episode"]
 tables = [pd.DataFrame(columns=[*head, *DRAWS])]
 for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemake.output.draws, strict=True):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit import data, figures
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import Results, read_csv, read_table
+from banditfit import figures
+from banditfit.data import stored
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.results import Results
+from banditfit.study.store import read_csv, read_table
 
 log_to(snakemake.log[0])
 
@@ -18,7 +20,7 @@ results = Results(
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,
     catalogue=snakemake.params.catalogue,
-    data={dataset.name: dataset for dataset in (intact(data.load, path) for path in snakemake.input.data)},
+    data={dataset.name: dataset for dataset in (intact(stored.load, path) for path in snakemake.input.data)},
 )
 folder, empty = Path(snakemake.output.empty).parent, []
 for name in figures.FIGURES:

@@ -4,12 +4,12 @@ import json
 
 import pandas as pd
 
-import banditfit as bf
-from banditfit import provenance
-from banditfit.blocks import data_blocks
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_table, write_table
+from banditfit.data.stored import data_blocks
+from banditfit.files import intact
+from banditfit.fitting import fit
+from banditfit.study import provenance
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_table, write_table
 
 log_to(snakemake.log[0])
 
@@ -17,7 +17,7 @@ first, last = map(int, snakemake.wildcards.batch.split("-"))
 # No more than these episodes is held, however many the data set has.
 (dataset,) = data_blocks(snakemake.input.data, [range(first, last + 1)], truth=False)
 given = [intact(read_table, path) for path in snakemake.input.given]
-fits = bf.fit(
+fits = fit(
     dataset,
     model=snakemake.params.model,
     method=snakemake.params.method,

@@ -1,15 +1,16 @@
 """Predicts trials of one data set that no fit has seen."""
 
-from banditfit import data, population
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import write_csv
+from banditfit.data import stored
+from banditfit.experiments import held_out
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import write_csv
 
 log_to(snakemake.log[0])
 
 part = snakemake.params.part
-held = intact(data.load, snakemake.input.data)
-table = population.held_out(
+held = intact(stored.load, snakemake.input.data)
+table = held_out.held_out(
     held.select(slice(part["episodes"])),
     snakemake.params.model,
     snakemake.params.runs,
@@ -18,4 +19,4 @@ table = population.held_out(
     seed=snakemake.params.seed,
 )
 write_csv(table, snakemake.output[0])
-print(population.summarise_held_out(table).to_string())
+print(held_out.summarise_held_out(table).to_string())

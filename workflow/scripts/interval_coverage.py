@@ -2,18 +2,19 @@
 
 import pandas as pd
 
-from banditfit import data, population
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_table, write_csv
+from banditfit.data import stored
+from banditfit.experiments import held_out
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_table, write_csv
 
 log_to(snakemake.log[0])
 
 criteria = dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True))
 coverage, validity = [], []
 for path, scores in zip(snakemake.input.data, snakemake.input.scores, strict=True):
-    held, judged = intact(data.load, path), intact(read_table, scores)
-    coverage.append(population.coverage(held, judged))
-    validity.append(population.validity(held, judged, criteria.get(held.name), snakemake.params.seed))
+    held, judged = intact(stored.load, path), intact(read_table, scores)
+    coverage.append(held_out.coverage(held, judged))
+    validity.append(held_out.validity(held, judged, criteria.get(held.name), snakemake.params.seed))
 for tables, path in ((coverage, snakemake.output.coverage), (validity, snakemake.output.validity)):
     write_csv(pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True), path)

@@ -1,9 +1,10 @@
 """Writes down what ran: code, configuration, data, machines."""
 
-from banditfit import data, provenance
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_parquet
+from banditfit.data import stored
+from banditfit.files import intact
+from banditfit.study import provenance
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_parquet
 
 log_to(snakemake.log[0])
 
@@ -15,7 +16,7 @@ def machines(path):
 manifest = provenance.manifest(
     config=snakemake.params.config,
     # One after the other, and of the scores the column that counts, so that no more is held than need be.
-    datasets=(intact(data.load, path) for path in snakemake.input.data),
+    datasets=(intact(stored.load, path) for path in snakemake.input.data),
     scores=[intact(machines, path) for path in snakemake.input.scores],
 )
 provenance.write_manifest(manifest, snakemake.output[0])

@@ -2,19 +2,20 @@
 
 import pandas as pd
 
-from banditfit import data, population
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import write_csv
+from banditfit.data import stored
+from banditfit.experiments import held_out
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import write_csv
 
 log_to(snakemake.log[0])
 
-held = intact(data.load, snakemake.input.data)
+held = intact(stored.load, snakemake.input.data)
 tables, traces = [], []
 for run, (method, settings) in snakemake.params.runs.items():
     episodes = held.select(slice(snakemake.params.episodes[run]))
     bootstrap = snakemake.params.part["bootstrap"].get(held.name, 0)
-    pair = population.parameters(
+    pair = held_out.parameters(
         episodes, snakemake.params.model, method, settings, bootstrap=bootstrap, seed=snakemake.params.seed
     )
     for table, kept in zip(pair, (tables, traces), strict=True):

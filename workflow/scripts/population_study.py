@@ -1,12 +1,12 @@
 """Who wins when: simulated populations of one size."""
 
-from banditfit import population_study
-from banditfit.programs import log_to
-from banditfit.tables import write_csv
+from banditfit.experiments import who_wins
+from banditfit.study.programs import log_to
+from banditfit.study.store import write_csv
 
 log_to(snakemake.log[0])
 
-table = population_study.study(
+table = who_wins.study(
     snakemake.params.runs,
     sizes=[int(snakemake.wildcards.size)],
     steps=snakemake.params.part["steps"],

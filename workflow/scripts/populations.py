@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit.population import summarise_held_out
-from banditfit.population_study import summarise_recovery
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import read_csv, write_csv
+from banditfit.experiments.held_out import summarise_held_out
+from banditfit.experiments.who_wins import summarise_recovery
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_csv, write_csv
 
 log_to(snakemake.log[0])
 

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from banditfit.programs import log_to
-from banditfit.provenance import read_manifest
+from banditfit.files import intact
 from banditfit.report import render
-from banditfit.stored import intact
-from banditfit.tables import read_csv
+from banditfit.study.programs import log_to
+from banditfit.study.provenance import read_manifest
+from banditfit.study.store import read_csv
 
 log_to(snakemake.log[0])
 

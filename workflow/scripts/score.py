@@ -2,12 +2,13 @@
 
 import pandas as pd
 
-import banditfit as bf
-from banditfit.blocks import data_blocks, episode_blocks, fit_blocks
-from banditfit.compact import compact, write_scores
-from banditfit.entries import main_runs
-from banditfit.programs import log_to
-from banditfit.tables import write_table
+from banditfit.data.stored import data_blocks
+from banditfit.judge import score
+from banditfit.study.blocks import episode_blocks, fit_blocks
+from banditfit.study.compact import compact, write_scores
+from banditfit.study.entries import main_runs
+from banditfit.study.programs import log_to
+from banditfit.study.store import write_table
 
 log_to(snakemake.log[0])
 
@@ -16,7 +17,7 @@ runs, paths = snakemake.params.runs, snakemake.input.fits
 blocks = episode_blocks(paths, 500)
 scores, drawn = [], []
 for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
-    scores.append(compact(bf.score(dataset, fits), runs))
+    scores.append(compact(score(dataset, fits), runs))
     drawn.append(fits[fits["run"].isin([run.id for run in main_runs(runs)]) & (fits["episode"] == snakemake.params.example)])
 write_scores(pd.concat(scores, ignore_index=True), snakemake.output.scores)
 write_table(pd.concat(drawn, ignore_index=True), snakemake.output.example)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from banditfit import guide, published
-from banditfit.programs import log_to
-from banditfit.stored import intact
-from banditfit.tables import attribute, compare, outcomes, read_csv, read_table, summarise, write_csv
+from banditfit.files import intact
+from banditfit.study.programs import log_to
+from banditfit.study.store import read_csv, read_table, write_csv
+from banditfit.tables import guide, published
+from banditfit.tables.summaries import attribute, compare, outcomes, summarise
 
 log_to(snakemake.log[0])
 

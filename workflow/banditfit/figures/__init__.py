@@ -9,7 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ..files import replacing
-from ..tables import Results, complete
+from ..study.results import Results
+from ..tables.summaries import complete
 from . import accuracy, effort, example, guide, likelihoods, population, posterior, published
 from ._files import png, svg
 from ._style import STYLE, FigureSpec, Nothing

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..entries import Entry, Run, main_runs
-from ..tables import Results
+from ..study.entries import Entry, Run, main_runs
+from ..study.results import Results
 
 INK, FAINT = "#222222", "#8A8A8A"
 STYLE = {

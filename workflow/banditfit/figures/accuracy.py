@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from ..entries import main_runs
-from ..models import get_model
-from ..tables import METRICS, Results
+from ..models.families import get_model
+from ..study.entries import main_runs
+from ..study.results import Results
+from ..tables.summaries import METRICS
 from ._style import (
     FAINT,
     PUBLISHED_HANDLE,

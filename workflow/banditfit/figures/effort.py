@@ -6,8 +6,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from ..methods._local import SOLVERS
-from ..tables import METRICS, Results, start_table
+from ..solvers.local import SOLVERS
+from ..study.results import Results
+from ..tables.summaries import METRICS, start_table
 from ._style import (
     FAINT,
     PUBLISHED_MARK,

@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .. import likelihood
-from ..entries import main_runs
 from ..identification import complete
-from ..likelihood import log_policy
-from ..models import get_model
-from ..tables import Results
+from ..models import likelihood
+from ..models.families import get_model
+from ..models.likelihood import log_policy
+from ..study.entries import main_runs
+from ..study.results import Results
 from ._style import INK, WIDTH, FigureSpec, Nothing, datasets_of, label_of, legend, line_of, run_handles, widths
 
 

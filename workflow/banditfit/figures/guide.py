@@ -5,8 +5,9 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..entries import main_runs
-from ..tables import METRICS, Results
+from ..study.entries import main_runs
+from ..study.results import Results
+from ..tables.summaries import METRICS
 from ._style import (
     FAINT,
     FigureSpec,

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from ..entries import main_runs
-from ..tables import CERTIFIED, Results, attribute, whole
+from ..study.entries import main_runs
+from ..study.results import Results
+from ..tables.summaries import CERTIFIED, attribute, whole
 from ._style import (
     FAINT,
     FLOOR,

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ..population import HOLD, NOISE
-from ..population_study import METRICS
-from ..tables import Results
+from ..experiments.held_out import HOLD, NOISE
+from ..experiments.who_wins import METRICS
+from ..study.results import Results
 from ._style import (
     FAINT,
     INK,

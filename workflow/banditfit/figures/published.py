@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from ..entries import main_runs
-from ..published import METRICS as PUBLISHED_METRICS
-from ..tables import Results
+from ..study.entries import main_runs
+from ..study.results import Results
+from ..tables.published import METRICS as PUBLISHED_METRICS
 from ._style import (
     FAINT,
     PUBLISHED_HANDLE,

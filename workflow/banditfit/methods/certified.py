@@ -8,10 +8,11 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem
-from . import Method, Outcome, _columns
-from ._branch import Search, warm_up
-from ._columns import Box, episode
+from ..models.likelihood import Problem
+from ..solvers import columns
+from ..solvers.branch import Search, warm_up
+from ..solvers.columns import Box, episode
+from . import Method, Outcome
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
 
 
 def _warm_up() -> None:
-    _columns.warm_up()
+    columns.warm_up()
     warm_up()
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
 from . import Method, Outcome
 
 
@@ -18,14 +18,14 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best kernels, and a lower bound on the nll of every admissible parameter. `n_eval` counts the solver's iterations."""
-    from ._conic import relax
+    from ..solvers.conic import relax
 
     return relax(problem, settings.conic)
 
 
 def warm_up() -> None:
     """Imports CVXPY, which takes a second or two, before the clock starts."""
-    from . import _conic  # noqa: F401
+    from ..solvers import conic  # noqa: F401
 
 
 METHOD = Method(fit=fit, settings=Settings, warm_up=warm_up)

@@ -10,9 +10,9 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem
+from ..models.likelihood import Problem
+from ..solvers.columns import Box, episode, solve_steps, warm_up
 from . import Method, Outcome
-from ._columns import Box, episode, solve_steps, warm_up
 
 
 @dataclass(frozen=True)

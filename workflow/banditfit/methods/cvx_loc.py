@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
+from ..solvers.projection import Settings, project
 from . import Method, Outcome
-from ._project import Settings, project
 
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: Outcome) -> Outcome:

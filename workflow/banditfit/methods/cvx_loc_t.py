@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem
-from . import Method, Outcome, _project
+from ..models.likelihood import Problem
+from ..solvers import projection
+from . import Method, Outcome
 from .cvx_t import TERMS
 
 
 @dataclass(frozen=True)
-class Settings(_project.Settings):
+class Settings(projection.Settings):
     """As CVX-LOC's, and `terms`: how many entries of a kernel CVX-T was told to keep."""
 
     terms: int = TERMS
@@ -24,7 +25,7 @@ class Settings(_project.Settings):
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: Outcome) -> Outcome:
     """The nearest parameters to the terms that `given`, a fit by CVX-T, could use, zeros among them included."""
-    return _project.project(problem, given, settings.terms, settings, rng)
+    return projection.project(problem, given, settings.terms, settings, rng)
 
 
 METHOD = Method(fit=fit, settings=Settings, needs="cvx_t")

@@ -5,7 +5,7 @@ Its figures of KL come out of that alone; those of the parameters are CVX-LOC-T'
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
 from . import Method, Outcome, cvx_loc_t
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
+from ..solvers.local import Found
+from ..solvers.projection import each_kernel, log_line
 from . import Method, Outcome
-from ._local import Found
-from ._project import each_kernel, log_line
 
 
 @dataclass(frozen=True)

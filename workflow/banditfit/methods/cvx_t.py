@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem
+from ..models.likelihood import Problem
 from . import Method, Outcome
 from .cvx import warm_up
 
@@ -27,7 +27,7 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best truncated kernels. They leave out the geometric ones, so their optimum bounds nothing."""
-    from ._conic import relax
+    from ..solvers.conic import relax
 
     return relax(problem, settings.conic, settings.terms)
 

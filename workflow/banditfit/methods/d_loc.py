@@ -13,10 +13,21 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem, _compiled, _dot, _dot3, _nll_hessian, _policy, _residuals, _spread, _trace, _unit_traces
+from ..models.likelihood import (
+    Problem,
+    _compiled,
+    _dot,
+    _dot3,
+    _nll_hessian,
+    _policy,
+    _residuals,
+    _spread,
+    _trace,
+    _unit_traces,
+)
+from ..solvers.local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
+from ..solvers.scan import rates
 from . import Method, Outcome, Starts
-from ._local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
-from ._scan import rates
 
 # Nats that a minimum may still promise.
 _ENOUGH = 1e-4

@@ -8,9 +8,9 @@ from time import perf_counter
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
+from ..solvers.local import minimise, random_starts
 from . import Method, Outcome, d_loc
-from ._local import minimise, random_starts
 
 
 def fit(problem: Problem, settings: d_loc.Settings, rng: np.random.Generator, given: None) -> Outcome:

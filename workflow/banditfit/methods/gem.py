@@ -8,14 +8,15 @@ from functools import partial
 
 import numpy as np
 
-from ..likelihood import Problem
-from . import Method, Outcome, _population
-from ._population import Settings
+from ..models.likelihood import Problem
+from ..solvers import em
+from ..solvers.em import Settings
+from . import Method, Outcome
 
 
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, given: list[None]) -> list[Outcome]:
     """Posterior medians and 95 % intervals of all participants."""
-    return _population.fit(problems, settings, rng, shared=False)
+    return em.fit(problems, settings, rng, shared=False)
 
 
-METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(_population.warm_up, shared=False))
+METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(em.warm_up, shared=False))

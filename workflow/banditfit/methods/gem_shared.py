@@ -6,14 +6,15 @@ from functools import partial
 
 import numpy as np
 
-from ..likelihood import Problem
-from . import Method, Outcome, _population
-from ._population import Settings
+from ..models.likelihood import Problem
+from ..solvers import em
+from ..solvers.em import Settings
+from . import Method, Outcome
 
 
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, given: list[None]) -> list[Outcome]:
     """The common rates, and posterior medians and 95 % intervals of every participant's sensitivities."""
-    return _population.fit(problems, settings, rng, shared=True)
+    return em.fit(problems, settings, rng, shared=True)
 
 
-METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(_population.warm_up, shared=True))
+METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(em.warm_up, shared=True))

@@ -7,9 +7,9 @@ from time import perf_counter
 
 import numpy as np
 
-from ..likelihood import Problem
+from ..models.likelihood import Problem
+from ..solvers.columns import Box, episode, first_atoms, local_fits, solve_atoms, warm_up
 from . import Method, Outcome, Starts
-from ._columns import Box, episode, first_atoms, local_fits, solve_atoms, warm_up
 from .hull import Settings
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import carray, cfunc, types
 
-from .. import likelihood
-from ..data import Dataset
+from ..data.dataset import Dataset
 from ..errors import InputError
-from ..models import get_model
-from . import Method, Outcome
-from ._posterior import (
+from ..models import likelihood
+from ..models.families import get_model
+from ..solvers.transport import (
     CELLS,
     QUANTILES,
     coefficients,
@@ -29,6 +28,7 @@ from ._posterior import (
     transported,
     transported_log_density,
 )
+from . import Method, Outcome
 
 if TYPE_CHECKING:
     import arviz as az

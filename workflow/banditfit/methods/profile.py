@@ -11,10 +11,11 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import InputError
-from ..likelihood import Problem
-from . import Method, Outcome, Starts, _columns
-from ._columns import Box, Episode, episode, local_fit
-from ._scan import rates, scan, valleys
+from ..models.likelihood import Problem
+from ..solvers import columns
+from ..solvers.columns import Box, Episode, episode, local_fit
+from ..solvers.scan import rates, scan, valleys
+from . import Method, Outcome, Starts
 
 # Nats by which a scanned valley must be lower to be entered, and by which its ground must be lower to be taken.
 _LOWER = 1e-7
@@ -141,7 +142,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
 
 def _warm_up() -> None:
     """Compiles the scan, on two steps of a one-rate problem."""
-    _columns.warm_up()
+    columns.warm_up()
     arms = np.array([0, 1])
     ep = Episode(arms, arms, np.ones((1, 2, 2)), np.array([True, False]), np.array([2, 2]), 1, True, 1, np.ones(1))
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))

@@ -12,12 +12,22 @@ from numpy.polynomial import legendre
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from .. import likelihood
-from ..data import Dataset
+from ..data.dataset import Dataset
 from ..errors import InputError
-from ..models import get_model
+from ..models import likelihood
+from ..models.families import get_model
+from ..solvers.transport import (
+    QUANTILES,
+    _compiled,
+    coefficients,
+    log_prior,
+    mean_policy,
+    place,
+    read_priors,
+    summary,
+    theta_of,
+)
 from . import Method, Outcome
-from ._posterior import QUANTILES, _compiled, coefficients, log_prior, mean_policy, place, read_priors, summary, theta_of
 
 ORDER = 10
 EDGE = 8.5  # |u| at the edge of the square: 2e-17 of a uniform prior lies outside

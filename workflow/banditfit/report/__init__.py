@@ -14,15 +14,15 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from ..entries import Run
 from ..figures import FIGURES
 from ..files import replacing
 from ..methods import STATUSES
-from ..published import CORRECTED, VERDICTS
-from ..tables import CERTIFIED
+from ..study.entries import Run
+from ..tables.published import CORRECTED, VERDICTS
+from ..tables.summaries import CERTIFIED
 from . import claims, guide, population, posterior, reproduction
 from .page import Page
-from .words import count, percent, sig
+from .wording import count, percent, sig
 
 SECTIONS: dict[str, Any] = {
     "guide": guide,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..claims import VERDICTS
-from ..entries import Run
-from .words import count, counted, listed
+from ..study.entries import Run
+from ..tables.claims import VERDICTS
+from .wording import count, counted, listed
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..entries import Run
-from ..guide import NEAR, NEEDS, recommend
-from ..population import HOLD
-from ..tables import CERTIFIED, USUAL
-from .words import percent, span
+from ..experiments.held_out import HOLD
+from ..study.entries import Run
+from ..tables.guide import NEAR, NEEDS, recommend
+from ..tables.summaries import CERTIFIED, USUAL
+from .wording import percent, span
 
 GIVES = ("estimates", "maxima", "intervals", "proofs", "pools")  # columns of the guide's table, and words
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..catalogue import NEEDED
-from ..entries import Run, main_runs
-from ..published import CORRECTED, JUDGED
-from ..simulate import PUBLISHED
-from ..tables import CERTIFIED, METRICS, USUAL
-from .words import count, counted, listed, percent, sig, span, were_beaten
+from ..models.simulate import PUBLISHED
+from ..study.catalogue import NEEDED
+from ..study.entries import Run, main_runs
+from ..tables.published import CORRECTED, JUDGED
+from ..tables.summaries import CERTIFIED, METRICS, USUAL
+from .wording import count, counted, listed, percent, sig, span, were_beaten
 
 MANY = 0.1  # of the fits of a run, at a bound: worth a sentence
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..entries import Run, main_runs
+from ..experiments.who_wins import METRICS, winners
 from ..methods import mc
-from ..models import SYMBOLS
-from ..population_study import METRICS, winners
-from ..simulate import PUBLISHED_BANDITS
-from .words import count, counted, listed, sig, span
+from ..models.families import SYMBOLS
+from ..models.simulate import PUBLISHED_BANDITS
+from ..study.entries import Run, main_runs
+from .wording import count, counted, listed, sig, span
 
 AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical posterior, both knowing the same choices
 TARGET = 0.15  # by how much a population's variance may miss the truth

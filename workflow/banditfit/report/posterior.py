@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..entries import Run, main_runs
-from ..models import SYMBOLS
-from ..published import VERDICTS, verdict
-from .words import count, counted, listed, percent, sig, span
+from ..models.families import SYMBOLS
+from ..study.entries import Run, main_runs
+from ..tables.published import VERDICTS, verdict
+from .wording import count, counted, listed, percent, sig, span
 
 NAMES = {
     "r_hat": "R̂",

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..entries import Run
-from ..published import JUDGED, UNPUBLISHED, VERDICTS
-from ..published import METRICS as PUBLISHED_METRICS
-from ..tables import METRICS
-from .words import count, counted, listed, percent
+from ..study.entries import Run
+from ..tables.published import JUDGED, UNPUBLISHED, VERDICTS
+from ..tables.published import METRICS as PUBLISHED_METRICS
+from ..tables.summaries import METRICS
+from .wording import count, counted, listed, percent
 
 LABELS = {metric: METRICS[ours].label for metric, ours in PUBLISHED_METRICS.items()} | {"time_ms": "time, counted as published"}
 

@@ -1,0 +1,226 @@
+"""Reading a data set from a file of one's own. Whatever can be read in more than one way is refused, with its place in the
+file and the setting that decides; what was recognised is kept as the data set's notes."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+
+from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_rewards
+from .dataset import CONTROL, Dataset, check_arms
+from .roles import OPTIONAL, ROLES, Columns, find
+from .sheet import checked_path, quoted, read_sheet
+
+SUFFIXES = re.compile(r"\.(csv|tsv|txt)(\.gz)?$", re.IGNORECASE)
+
+
+def read_csv(
+    path: str | Path,
+    *,
+    n_arms: int,
+    name: str | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    first_arm: int | None = None,
+    arms: Sequence[str | float] | None = None,
+    missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = (),
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> Dataset:
+    """Reads a file of separated text with a header and one row per trial, in the order in which the trials happened.
+
+    Each column has a role; its name is by default that of the role, in any capitals:
+
+    episode  any text: what is fitted on its own (a subject, say). Its rows stand together, unless `step` proves their
+             order. Becomes `ids`
+    choice   the chosen arm; a missing code for a missed trial
+    reward   a number, or True and False for 1 and 0; on a missed trial 0 or a missing code (and kept as 0)
+    session  optional, any text: where it changes within an episode, all traces are reset
+    step     optional, an integer that grows by one from each row of a session to the next, as proof that none is absent
+
+    n_arms     how many arms there are, chosen or not
+    name       of the data set, by default that of the file
+    columns    the file's own names by role, such as {"episode": "subjID", "session": "block"}; None for a role that no
+               column has. Other columns are not read, but one whose name is usual for a session or a step (`block`,
+               `trial`) is refused until `columns` says what it is
+    first_arm  the number of the first arm. By default 0, if the file shows it: 0 is chosen, or one arm alone
+    arms       in its stead, the codes of all arms in their order, such as ["left", "right"] or [-1, 1]
+    missing    codes of missed choices and of their rewards, such as ["."] or [-99]; empty, NA, N/A, #N/A and NaN always are.
+               A 0 in the list is no choice, but still a reward; {"choice": [-1], "reward": [-99]} tells the columns apart,
+               and "reward_if_missed": [-1] names what was shown on a missed trial, which is left out
+    separator  by default comma, semicolon or tab, as the header shows
+    decimal    "." or ",", by default as the numbers show
+    encoding   by default UTF-8, or what a byte-order mark says; gzip is unpacked
+
+    Blanks around names and cells, comments (lines that begin with #) before the header, and empty rows and columns at the
+    end are left out. Returns a Dataset whose `notes` say how the file was read. Raises InputError with the file, the row
+    (its line in the file) and the column, what was found and what is expected: nothing is dropped, recoded or guessed.
+
+    >>> data = bf.read_csv("mine.csv", n_arms=2, columns={"session": "block"}, first_arm=1, missing=[0])
+    >>> data.notes
+    ('comma-separated UTF-8 text', "column 'block' is the session", 'arms numbered from 1', "missed trials: '0'")
+    """
+    path = checked_path(path)
+    check_arms(n_arms, "n_arms")
+    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding)
+    how.check_arms(n_arms)
+    asked = dict(how.columns or {})
+    needed = [asked.get(role, role) for role in ROLES if role not in OPTIONAL]
+    sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in needed))
+    file = Columns(str(path), sheet, asked)
+    point = decimal_sign(file, how)
+    choices, choice_notes = read_choices(file, how, n_arms, point)
+    rewards, reward_notes = read_rewards(file, how, choices < 0, point)
+    order, begins, order_notes = _order(file)
+    starts = begins | _session_starts(file, order, begins)
+    _check_steps(file, order, starts, point)
+
+    first = np.flatnonzero(begins)
+    n_steps = np.diff(np.append(first, len(order)))
+    real = np.arange(n_steps.max()) < n_steps[:, None]
+
+    def padded(flat, filler):
+        array = np.full(real.shape, filler)
+        array[real] = flat
+        return array
+
+    decimals = ["decimal comma"] if point == "," else []
+    return Dataset(
+        name=SUFFIXES.sub("", path.name) if name is None else name,
+        choices=padded(choices[order], -1),
+        rewards=padded(rewards[order], 0.0),
+        n_arms=n_arms,
+        starts=padded(starts, False),
+        n_steps=n_steps,
+        ids=[file.cells["episode"][row] for row in order[first]],
+        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes),
+    )
+
+
+def _order(file: Columns) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The rows in the order of the episodes, as they are first met, and where each begins; and a note if they lay apart."""
+    _check_names(file, "episode", [()] * len(file.sheet.rows))
+    episode = _numbered(file.cells["episode"])
+    _, again = _runs(episode)
+    if "step" not in file.used:
+        file.refuse(
+            "episode",
+            again,
+            "the rows of an episode together, or a column that counts its trials, named by columns={'step': ...}",
+            _last_met(file, again, episode),
+        )
+    order = np.argsort(episode, kind="stable")
+    begins = np.append(True, np.diff(episode[order]) > 0)
+    apart = f"rows of an episode that lay apart put together, as {quoted(file.used.get('step', ''))} counts them"
+    return order, begins, [apart] if again.any() else []
+
+
+def _session_starts(file: Columns, order: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Where, in the ordered rows, a session starts."""
+    if "session" not in file.used:
+        return begins
+    _check_names(file, "session", file.cells["episode"])
+    session = _numbered(zip(file.cells["episode"], file.cells["session"], strict=True))
+    starts, met = _runs(session[order])
+    again = np.zeros(len(order), dtype=bool)
+    again[order] = met
+    expected = "the rows of a session together, as traces are reset where it changes"
+    file.refuse("session", again, expected, _last_met(file, again, session))
+    return starts
+
+
+def _numbered(names: Iterable) -> np.ndarray:
+    """A number for each name, from 0 on as they are first met."""
+    number: dict = {}
+    return np.array([number.setdefault(name, len(number)) for name in names])
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where a run of one value starts, and where it does so although the value was met before."""
+    starts = np.append(True, values[1:] != values[:-1])
+    first = np.zeros(len(values), dtype=bool)
+    first[np.unique(values, return_index=True)[1]] = True
+    return starts, starts & ~first
+
+
+def _last_met(file: Columns, again: np.ndarray, values: np.ndarray) -> str:
+    """The row where the value of the first row that `again` marks was met last."""
+    if not again.any():
+        return ""
+    row = int(np.argmax(again))
+    return f", met before up to row {file.sheet.lines[np.flatnonzero(values[:row] == values[row])[-1]]}"
+
+
+def _check_steps(file: Columns, order: np.ndarray, starts: np.ndarray, point: str) -> None:
+    """Refuses steps that do not grow by one within a session, with what that looks like."""
+    if "step" not in file.used:
+        return
+    steps = numbers(file, "step", point)
+    file.refuse("step", ~(steps == np.round(steps)), "an integer")
+    here = steps[order]
+    before = np.roll(here, 1)
+    wrong = ~starts & (here != before + 1)
+    if not wrong.any():
+        return
+    at = np.flatnonzero(wrong)[np.argmin(order[wrong])]  # the first in the file
+    start = np.flatnonzero(starts[: at + 1])[-1]
+    if here[at] == before[at]:
+        meaning = "a trial stands there twice"
+    elif here[at] == here[start] and "session" not in file.used:
+        meaning = (
+            "the count starts again: if traces are reset there, say which column numbers the sessions, columns={'session':"
+            " ...}; if not, columns={'step': None}"
+        )
+    elif here[at] < before[at]:
+        meaning = "the rows of a session stand in the order of its trials"
+    else:
+        meaning = "a trial is absent (a row with an empty choice is a missed one)"
+    rows = np.zeros(len(order), dtype=bool)
+    rows[order] = wrong
+    file.refuse(
+        "step",
+        rows,
+        f"{before[at] + 1:g}, one more than in row {file.sheet.lines[order[at - 1]]}, the one before in the same session:"
+        f" {meaning}",
+    )
+
+
+def _check_names(file: Columns, role: str, within: Sequence) -> None:
+    """Refuses names of episodes or sessions that are none, and such as differ only in form `within` the same other name."""
+    file.refuse(role, file.which(role, is_missing), f"the name of {'an' if role == 'episode' else 'a'} {role}")
+    file.refuse(role, file.which(role, CONTROL.search), "a name without control or lost characters")
+    comment = np.array([row[0].startswith("#") for row in file.sheet.rows])
+    if role == "episode" and not comment.all():
+        first = int(np.argmax(comment))
+        file.refuse(
+            role,
+            comment,
+            "comments (lines that begin with #) before the header alone",
+            f" in a row that begins with {quoted(file.sheet.rows[first][0])}",
+        )
+    forms = {text: _form(text) for text in set(file.raw[role])}
+    met: dict = {}
+    for line, text, other in zip(file.sheet.lines, file.raw[role], within, strict=True):
+        known, row = met.setdefault((other, forms[text]), (text, line))
+        if known != text:
+            show = repr if known.isascii() and text.isascii() else ascii
+            mask = np.array([number == line for number in file.sheet.lines])
+            file.refuse(
+                role,
+                mask,
+                f"{role}s whose names differ in more than their form (blanks, capitals, Unicode form, 1 and 1.0), or one"
+                " name for the same",
+                f" (as {show(text)}), and {show(known)} in row {row}",
+            )
+
+
+def _form(text: str) -> str | Decimal:
+    """What is left of a name without its form: a number, or text in one Unicode form, in small letters, without odd blanks."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    plain = " ".join("".join(letter for letter in plain if unicodedata.category(letter) != "Cf").split())
+    if re.fullmatch(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)(e[+-]?[0-9]{1,3})?", plain):
+        return Decimal(plain.replace(",", "."))
+    return plain

@@ -1,0 +1,113 @@
+"""A data set on disk, whole or some episodes at a time: memory stays flat however many there are."""
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import UNSEALED, check_seal, naming_damage, replacing, seal
+from ..models.families import Bounds
+from .dataset import Dataset, Truth, largest_reward
+
+
+def save(data: Dataset, path: str | Path) -> None:
+    """Writes a data set as one compressed .npz file."""
+    arrays = {f: getattr(data, f) for f in ("choices", "rewards", "starts", "n_steps", "episodes", "ids")}
+    arrays["choices"] = arrays["choices"].astype(np.int16 if data.n_arms <= 2**15 else np.int64)
+    arrays |= {"notes": np.array(data.notes, dtype=str), "reward_scale": np.array(data.reward_scale)}
+    if data.truth is not None:
+        arrays |= {f"true_{f}": getattr(data.truth, f) for f in Truth.__dataclass_fields__}
+    if data.bounds is not None:
+        arrays |= {"bounds_alpha": np.array(data.bounds.alpha), "bounds_beta": np.array(data.bounds.beta)}
+    with replacing(path) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, name=data.name, n_arms=data.n_arms, model=data.model or "", **arrays)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = UNSEALED
+        seal(temporary)
+
+
+def load(path: str | Path) -> Dataset:
+    """Reads what `save` wrote. Raises ValueError, or what NumPy raises, at damage."""
+    check_seal(path)
+    with np.load(path) as file:
+        held = dict(file)
+    truth = Truth(**{f: held[f"true_{f}"] for f in Truth.__dataclass_fields__}) if "true_alpha" in held else None
+    bounds = None
+    if "bounds_alpha" in held:
+        bounds = Bounds(tuple(held["bounds_alpha"].tolist()), tuple(map(tuple, held["bounds_beta"].tolist())))
+    return Dataset(
+        name=str(held["name"]),
+        n_arms=int(held["n_arms"]),
+        model=str(held["model"]) or None,
+        bounds=bounds,
+        truth=truth,
+        notes=tuple(held["notes"].tolist()) if "notes" in held else (),
+        reward_scale=float(held["reward_scale"]) if "reward_scale" in held else None,  # files of earlier versions have none
+        **{f: held[f] for f in ("choices", "rewards", "starts", "n_steps", "episodes", "ids")},
+    )
+
+
+EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
+SKIP = 1 << 20  # bytes that are read over at once
+
+
+def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -> Iterator[Dataset]:
+    """The episodes of each block, from a file that `data.save` wrote of episodes numbered from 0; without what only a
+    simulator knows if not `truth`.
+
+    The blocks must come in order and not overlap: the file is read once. Raises InputError for a damaged file and for an
+    episode that it does not hold.
+    """
+    with naming_damage(path), ExitStack() as opened:
+        check_seal(path)
+        archive = opened.enter_context(zipfile.ZipFile(path))
+        held = {name.removesuffix(".npy") for name in archive.namelist()}
+        read = lambda name: np.lib.format.read_array(opened.enter_context(archive.open(f"{name}.npy")))  # noqa: E731
+        bounds = None
+        if "bounds_alpha" in held:
+            bounds = Bounds(tuple(read("bounds_alpha").tolist()), tuple(map(tuple, read("bounds_beta").tolist())))
+        fixed = {
+            "name": str(read("name")),
+            "n_arms": int(read("n_arms")),
+            "model": str(read("model")) or None,
+            "bounds": bounds,
+            "notes": tuple(read("notes").tolist()) if "notes" in held else (),
+            # Files of earlier versions hold no scale; that of the whole is not that of a part.
+            "reward_scale": float(
+                read("reward_scale") if "reward_scale" in held else largest_reward(read("choices"), read("rewards"))
+            ),
+        }
+        known = [f"true_{field}" for field in Truth.__dataclass_fields__] if truth and "true_alpha" in held else []
+        rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in (*EPISODE_FIELDS, *known)}
+        for block in blocks:
+            if block.stop > rows["episodes"].count:
+                raise InputError(f"{path}: has {rows['episodes'].count} episodes, expected {block.stop} or more")
+            part = {name: array.take(block) for name, array in rows.items()}
+            held_truth = Truth(**{name.removeprefix("true_"): part.pop(name) for name in known}) if known else None
+            yield Dataset(**fixed, truth=held_truth, **part)
+
+
+class _Rows:
+    """The rows of a stored array, read from the first to the last."""
+
+    def __init__(self, file: IO[bytes]):
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        (self.count, *inner), _, self.dtype = read_header(file)
+        self.inner = tuple(inner)
+        self.bytes = self.dtype.itemsize * int(np.prod(inner, dtype=int))
+        self.file = file
+        self.next = 0
+
+    def take(self, block: range) -> np.ndarray:
+        """The rows of `block`, shape (len(block), ...); those before it are passed over."""
+        waste = (block.start - self.next) * self.bytes
+        while waste > 0:
+            waste -= len(self.file.read(min(waste, SKIP)))
+        self.next = block.stop
+        return np.frombuffer(self.file.read(len(block) * self.bytes), self.dtype).reshape(len(block), *self.inner)

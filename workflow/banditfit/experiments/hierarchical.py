@@ -1,0 +1,214 @@
+"""The hierarchical posterior by Monte Carlo: the population and all of its participants sampled together, a check on `gem`.
+
+Participant j has h_j = mu + L z_j on gem's probit links, z_j ~ N(0, I), Sigma = L L' (the non-centred form, in which a narrow
+population is no funnel; Betancourt & Girolami 2015). The prior is gem's own: mu ~ N(0, Sigma), and Sigma as if one participant
+more had shown the identity, the Sigma of uniform parameters, and d + 1 had shown no correlations. gem takes the mode of mu and
+Sigma; here is all of their posterior, with that density taken over |Sigma|^-(D+1)/2 dSigma, which knows no scale (over dSigma
+itself it would have no finite integral). The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
+
+from banditfit import hierarchical
+
+hierarchical.compare(data, "forgetting")
+"""
+
+from time import perf_counter
+
+import arviz as az
+import numpy as np
+import nutpie
+import pandas as pd
+from numba import carray, cfunc, types
+from nutpie.compile_pymc import CompiledPyMCModel
+
+from ..arguments import checked
+from ..data.dataset import Dataset
+from ..kinds import Count, Seed
+from ..models import likelihood
+from ..models.families import Bounds, ModelName, get_model
+from ..models.likelihood import Problem, _nll_grad_theta
+from ..solvers.transport import place
+from .held_out import parameters
+
+_REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
+HEAD = 5
+
+
+def _packed(problems: list[Problem]) -> np.ndarray:
+    """All participants as one array of 64-bit words, for `_unpack`: their trials one after another."""
+    one = problems[0]
+    ends = np.cumsum([0] + [each.n_steps for each in problems])
+    head = [len(problems), one.model.n_signals, one.n_arms, ends[-1], len(one.lower)]
+    steps = [np.concatenate([getattr(each, f) for each in problems]) for f in ("choices", "arms", "starts")]
+    signals = np.concatenate([each.signals.T for each in problems])
+    reals = [np.ascontiguousarray(values, dtype=np.float64).ravel() for values in (signals, one.lower, one.upper)]
+    return np.concatenate([head, ends, *(words.astype(np.int64) for words in steps), *(r.view(np.int64) for r in reals)])
+
+
+@likelihood._compiled
+def _length(head):
+    """The number of words that follow from the first HEAD."""
+    J, n_signals, _, total, D = head
+    return HEAD + J + 1 + (3 + n_signals) * total + 2 * D
+
+
+@likelihood._compiled
+def _unpack(words):
+    J, n_signals, n_arms, total, D = words[:HEAD]
+    ends = words[HEAD : HEAD + J + 1]
+    choices, arms, starts = words[HEAD + J + 1 :][: 3 * total].reshape((3, total))
+    reals = words[HEAD + J + 1 + 3 * total :].view(np.float64)
+    signals = reals[: n_signals * total].reshape((total, n_signals))
+    lower, upper = reals[n_signals * total :].reshape((2, D))
+    return ends, choices, arms, starts, signals, n_arms, lower, upper
+
+
+@likelihood._compiled
+def _factor(u, D):
+    """L of its elements: the logarithms of its diagonal, and what is below it by rows."""
+    L = np.zeros((D, D))
+    k = D
+    for a in range(D):
+        L[a, a] = np.exp(u[a])
+        for b in range(a):
+            L[a, b] = u[k]
+            k += 1
+    return L
+
+
+@likelihood._compiled
+def log_density(u, slope, words):
+    """log p(mu, L, z | y) + const, and its gradient in `slope`; u holds mu, the elements of L, then z (J, D)."""
+    ends, choices, arms, starts, signals, n_arms, lower, upper = _unpack(words)
+    D, J = lower.size, ends.size - 1
+    n_L = D * (D + 1) // 2
+    mu, L = u[:D], _factor(u[D : D + n_L], D)
+    z = u[D + n_L :].reshape((J, D))
+    P = np.linalg.inv(L @ L.T)
+    scatter = np.outer(mu, mu) + np.eye(D)
+    value = -0.5 * (P * scatter).sum()
+    for a in range(D):
+        value -= 0.5 * (D + 1.0) * np.log(P[a, a])
+        scatter[a, a] += (D + 1.0) / P[a, a]
+        value -= (D + 3.0) * u[D + a]  # log |Sigma| is twice the sum of the logarithms
+        value -= a * u[D + a]  # and the invariant volume of Sigma over that of L's elements
+    slope[:D] = -(P @ mu)
+    of_L = (P @ scatter @ P) @ L
+    theta, rise, h = np.empty(D), np.empty(D), np.empty(D)
+    for j in range(J):
+        for a in range(D):
+            h[a] = mu[a]
+            for b in range(a + 1):
+                h[a] += L[a, b] * z[j, b]
+            theta[a], _, rise[a] = place(h[a], lower[a], upper[a])
+        first, last = ends[j], ends[j + 1]
+        own = np.ascontiguousarray(signals[first:last].T)
+        nll, g = _nll_grad_theta(choices[first:last], arms[first:last], own, starts[first:last], n_arms, theta)
+        value -= nll
+        for a in range(D):
+            g[a] *= -rise[a]
+            slope[a] += g[a]
+            for b in range(a + 1):
+                of_L[a, b] += g[a] * z[j, b]
+        for b in range(D):
+            value -= 0.5 * z[j, b] ** 2
+            along = -z[j, b]
+            for a in range(b, D):
+                along += L[a, b] * g[a]
+            slope[D + n_L + j * D + b] = along
+    k = 2 * D
+    for a in range(D):
+        slope[D + a] = of_L[a, a] * L[a, a] - (D + 3.0) - a
+        for b in range(a):
+            slope[k] = of_L[a, b]
+            k += 1
+    return value
+
+
+@cfunc(types.int64(types.uint64, _REALS, _REALS, _REALS, _WORDS), cache=True)
+def _density(n, u, gradient, value, address):
+    """The density in the sampler's calling convention; not 0 where it or its gradient is not finite."""
+    slope = carray(gradient, (n,))
+    words = carray(address, _length(carray(address, HEAD)))
+    value[0] = log_density(carray(u, (n,)), slope, words)
+    return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 1
+
+
+@cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
+def _expand(n, n_out, u, out, address):
+    """mu, the sds of Sigma, and h (J, D), in the sampler's calling convention."""
+    J, D = carray(address, HEAD)[0], carray(address, HEAD)[4]
+    all_u, n_L = carray(u, (n,)), D * (D + 1) // 2
+    L = _factor(all_u[D : D + n_L], D)
+    z = all_u[D + n_L :].reshape((J, D))
+    for a in range(D):
+        out[a] = all_u[a]
+        out[D + a] = np.sqrt((L[a] ** 2).sum())
+        for j in range(J):
+            out[2 * D + j * D + a] = all_u[a] + (L[a] * z[j]).sum()
+    return 0
+
+
+@checked
+def sample(
+    data: Dataset,
+    model: ModelName,
+    chains: Count = 4,
+    tune: Count = 500,
+    draws: Count = 1000,
+    bounds: Bounds | None = None,
+    seed: Seed = 0,
+) -> az.InferenceData:
+    """Draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's `h` (chain, draw,
+    participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in `fit`)."""
+    family = get_model(model)
+    bounds = bounds or data.bounds_of(family)
+    problems = [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
+    J, D = len(problems), len(problems[0].lower)
+    n_L = D * (D + 1) // 2
+    n = D + n_L + J * D
+    shapes = {"mean": (D,), "sd": (D,), "h": (J, D)}
+    compiled = CompiledPyMCModel(
+        compiled_logp_func=_density,
+        compiled_expand_func=_expand,
+        user_data=_packed(problems),
+        initial_point_func=lambda seed: 0.3 * np.random.default_rng(seed).normal(size=n),
+        n_expanded=2 * D + J * D,
+        shape_info=(list(shapes), [D, D, J * D], list(shapes.values())),
+        dims={"mean": ("parameter",), "sd": ("parameter",), "h": ("participant", "parameter")},
+        shared_data={},
+        logp_func=None,
+        expand_func=None,
+        _n_dim=n,
+        _shapes=shapes,
+        _coords={"parameter": [str(k) for k in range(D)], "participant": list(data.ids)},
+    )
+    return nutpie.sample(compiled, chains=chains, tune=tune, draws=draws, seed=seed, cores=1, progress_bar=False)
+
+
+@checked
+def compare(
+    data: Dataset, model: ModelName, chains: Count = 4, tune: Count = 500, draws: Count = 1000, seed: Seed = 0
+) -> pd.DataFrame:
+    """`gem` beside the hierarchical posterior: a row per parameter with, for the `mean` and the `sd` over participants on the
+    probit scale, gem's value and standard error (`gem_mean`, `gem_mean_se`, ...) and the posterior's mean and sd (`nuts_mean`,
+    `nuts_mean_sd`, ...); the worst `r_hat` and least `ess` of the population's parameters, the number of `divergences`, and
+    the `seconds` of both (`gem_s`, with its standard errors, and `nuts_s`)."""
+    begin = perf_counter()
+    found = parameters(data, model, seed=seed)[0]
+    gem_s = perf_counter() - begin
+    begin = perf_counter()
+    inference = sample(data, model, chains, tune, draws, seed=seed)
+    nuts_s = perf_counter() - begin
+    table = pd.DataFrame({"parameter": found["parameter"], "participants": len(data)})
+    for symbol in ("mean", "sd"):
+        draws_of = inference.posterior[symbol].values
+        table[f"gem_{symbol}"], table[f"gem_{symbol}_se"] = found[symbol], found[f"{symbol}_se"]
+        table[f"nuts_{symbol}"], table[f"nuts_{symbol}_sd"] = draws_of.mean(axis=(0, 1)), draws_of.std(axis=(0, 1))
+    population = inference.posterior[["mean", "sd"]]
+    return table.assign(
+        r_hat=float(az.rhat(population).to_array().max()),
+        ess=float(az.ess(population).to_array().min()),
+        divergences=int(inference.sample_stats["diverging"].sum()),
+        gem_s=gem_s,
+        nuts_s=nuts_s,
+    )

@@ -1,0 +1,1 @@
+"""The models as data, the one compiled likelihood, and simulation."""

@@ -1,0 +1,126 @@
+"""What a study found, in a table and five sentences of Markdown: the README's, from what is stored.
+
+`python -m banditfit.report.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InputError
+from ..experiments.who_wins import winners
+from ..files import intact
+from ..study.config import Study, load_study
+from ..study.programs import one_sentence, read_arguments
+from ..study.store import read_csv, read_table
+from ..tables.guide import NEEDS, Need, recommend
+from ..tables.guide import table as make_guide
+from ..tables.published import JUDGED
+from ..tables.summaries import compare
+from .wording import listed, sig, span
+
+# The runs of the table: those of them that the study has, each with its first local solver.
+SHOWN = ("cvx", "cvx_loc", "d_loc_published", "d_loc", "profile", "certified", "mc", "gem")
+
+
+def headline(study: Study, folder: Path) -> list[str]:
+    """The lines, from the study's results in `folder`: tables/ (summary, comparison, reproduction, outcomes, coverage,
+    population_study) and scores/, of which the guide is made anew, so that it follows the rules of this version."""
+    tables = folder / "tables"
+    names = ("summary", "comparison", "reproduction", "outcomes", "coverage")
+    summary, comparison, reproduction, outcomes, coverage = (_read(tables / f"{name}.csv") for name in names)
+    runs = list(study.runs.values())
+    paths = [folder / "scores" / f"{name}.parquet" for name in study.catalogue]
+    scores = pd.concat([intact(read_table, path) for path in paths], ignore_index=True)
+    found = make_guide(scores, compare(scores, runs), runs, coverage)
+    return [*_table(study, summary, comparison), "", *_sentences(study, tables, reproduction, outcomes, found)]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
+
+
+def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
+    ours = summary.set_index(["metric", "dataset", "run"])
+    theirs = comparison[~comparison["corrected"].astype(bool)].set_index(["metric", "dataset", "run"])["published"]
+    datasets = list(study.catalogue)
+    lines = [
+        f"| policy KL, median (published) | {' | '.join(study.catalogue[name].label for name in datasets)} | processor ms |",
+        "|---" * (len(datasets) + 2) + "|",
+    ]
+    for entry in SHOWN:
+        run = next((run for run in study.runs.values() if run.entry.id == entry), None)
+        if run is None:
+            continue
+        cells: list[str] = []
+        for dataset in datasets:
+            key = ("kl", dataset, run.id)
+            cells.append("–" if key not in ours.index else sig(ours.loc[key, "median"]))
+            if key in theirs.index:
+                cells[-1] += f" ({sig(theirs[key])})"
+        times = ours.loc["t_cpu"].query("run == @run.id")["median"]
+        cells.append(span(times))
+        lines.append(f"| {run.entry.label} | {' | '.join(cells)} |")
+    return lines
+
+
+def _sentences(
+    study: Study, folder: Path, reproduction: pd.DataFrame, outcomes: pd.DataFrame, guide: pd.DataFrame
+) -> list[str]:
+    found = reproduction["verdict"].value_counts().reindex(list(JUDGED), fill_value=0)
+    lines = [
+        f"* **Reproduced:** of {found.sum()} published medians of errors that can be compared, {found['reproduced']} lie inside"
+        f" the 95 % interval of ours, {found['better']} above it and {found['worse']} below it."
+    ]
+    certified = guide[guide["run"] == "certified"]
+    if len(certified):
+        proved = round((certified["n"] * certified["proofs"]).sum())
+        lines.append(
+            f"* **Certified:** {proved} of {certified['n'].sum()} fits lie within 1e-6 nats of their own bound, by the judge's"
+            " count, and so of the global optimum."
+        )
+    lines.append(
+        f"* **Bounds:** of {outcomes['bounds'].sum()} lower bounds, {outcomes['bounds_beaten'].sum()} lie above the nll of an"
+        " admissible fit."
+    )
+    if study.populations.get("study"):
+        cells = winners(_read(folder / "population_study.csv"))
+        lines.append(
+            f"* **A population informs its members:** of {len(cells)} kinds of simulated populations, {cells['size'].min()} to"
+            f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"
+            f" least mean policy KL in {(cells['winner'] == 'gem').sum()}."
+        )
+    lines.append(
+        "* **What to use**, by what you want, of the methods whose fits ended well by the judge's count in nine of ten, with"
+        " the name that `bf.fit` knows it by; the report says on which data, and at which cost:"
+    )
+    lines += [f"  * {need.words}: {_picks(guide, study.catalogue, need)}" for need in NEEDS]
+    return lines
+
+
+def _picks(guide: pd.DataFrame, catalogue: Mapping[str, Any], need: Need) -> str:
+    """The methods that serve a need best on one of the data sets or more, and the data sets where none does."""
+    picks = {entry.label: recommend(guide, dataset, need) for dataset, entry in catalogue.items()}
+    named = [f"{pick['label']} (`{pick['run'].split('.')[0]}`)" for pick in picks.values() if pick is not None]
+    labels = list(dict.fromkeys(named))
+    lacking = [label for label, pick in picks.items() if pick is None]
+    if not labels:
+        return "none here"
+    return listed(labels) + (f"; none on {listed(lacking)}" if lacking else "")
+
+
+def main(arguments: list[str]) -> None:
+    with one_sentence():
+        (path,) = read_arguments(arguments, {"CONFIG": "config/paper.yaml"})
+        study = load_study(path, Path.cwd())
+        print("\n".join(headline(study, Path("results") / study.config["study"])))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,178 @@
+"""The published convex relaxation as a conic program, in CVXPY (arXiv 2511.04454, section 3).
+
+Over kernels g_s,i[0] >= g_s,i[1] >= ... >= 0 the nll is convex. Each step's logsumexp(x) <= s is written with one exponential
+cone for every arm whose value is not zero by construction, exp(x_i - s) <= e_i and sum_i e_i <= 1: fewer cones than CVXPY's
+own log_sum_exp makes. Every kernel entry stays in the program, though no choice depends on some of them (an arm that was
+never rewarded): where J is flat an interior-point solver ends near the middle of the optimal face, and so do the published
+parameters that are projected from there.
+"""
+
+import warnings
+from time import perf_counter
+
+import cvxpy as cp
+import numpy as np
+import scipy.sparse as sp
+
+from ..methods import Outcome
+from ..models.likelihood import Problem
+
+# Kernels that start above this (nats, odds of e^10) are asked whether they separate the choices.
+LARGE = 10.0
+FREE = "kernels are free: alpha and beta are not identified"
+
+
+def lag_matrix(problem: Problem, terms: int) -> tuple[sp.csr_array, np.ndarray]:
+    """U with x = U g: rows (scored steps x arms), columns (signals x q x terms); and the scored steps' choices."""
+    n, m, (n_signals, q) = problem.n_steps, problem.n_arms, problem.shape
+    scored = np.flatnonzero(problem.choices >= 0)
+    place = np.zeros(n, dtype=int)
+    place[scored] = np.arange(len(scored))
+    session = np.cumsum(problem.starts)
+    earlier, later = np.triu_indices(n, 1)
+    seen = (
+        (session[earlier] == session[later])
+        & (problem.arms[earlier] >= 0)
+        & (problem.choices[later] >= 0)
+        & (later - earlier <= terms)
+    )
+    earlier, later = earlier[seen], later[seen]
+    arm = problem.arms[earlier]
+    rows = np.tile(place[later] * m + arm, n_signals)
+    block = np.arange(n_signals)[:, None] * q + (arm if q > 1 else 0 * arm)
+    columns = (block * terms + (later - earlier - 1)).ravel()
+    entries = problem.signals[:, earlier].ravel()
+    kept = entries != 0.0
+    shape = (len(scored) * m, n_signals * q * terms)
+    return sp.csr_array((entries[kept], (rows[kept], columns[kept])), shape=shape), problem.choices[scored]
+
+
+def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
+    """The optimum over kernels of at most `terms` terms (all by default) by the conic solver "Clarabel" or "SCS".
+
+    If Clarabel ends without a solution SCS is asked, and the outcome names it as the fallback. `lower_bound` is given for
+    full kernels only, see `lower_bound`."""
+    begin = perf_counter()
+    full = terms is None
+    terms = problem.n_steps if full else min(terms, problem.n_steps)
+    U, choices = lag_matrix(problem, terms)
+    program, variable = _program(U, choices, problem.n_arms, terms)
+    t_setup = perf_counter() - begin
+    outcome = Outcome("failed", lower_bound=0.0 if full else np.nan)
+    words: list[str] = []
+    for name in ("Clarabel", "SCS") if solver == "Clarabel" else ("SCS",):
+        begin = perf_counter()
+        status, t_compile, t_solver = _solve(program, name, words)
+        t_setup += t_compile
+        outcome.t_solve += perf_counter() - begin - t_compile
+        outcome.t_published = (outcome.t_published or 0.0) + t_solver
+        outcome.n_eval += program.solver_stats.num_iters or 0 if status else 0
+        if status is not None:
+            outcome.status, outcome.fallback = status, "" if name == solver else name
+            break
+    begin = perf_counter()
+    if outcome.status != "failed":
+        # Decreasing and non-negative to the last bit, which the solver grants only within its tolerance.
+        g = np.maximum.accumulate(variable.value.reshape(-1, terms)[:, ::-1], axis=1)[:, ::-1].clip(min=0.0)
+        outcome.kernels = np.zeros((*problem.shape, problem.n_steps))
+        outcome.kernels[..., :terms] = g.reshape(*problem.shape, terms)
+        outcome.nll = problem.nll_of_values(problem.kernel_values(outcome.kernels))
+        if _separates(U, choices, g, problem.n_arms):
+            outcome.status = "separable"
+            words.append("larger kernels fit ever better")
+        if full:
+            outcome.lower_bound = lower_bound(problem, U, choices, g)
+        words.append(FREE if full else f"{FREE}; truncated kernels leave out the geometric ones, so there is no bound")
+    outcome.t_setup = t_setup
+    outcome.t_solve += perf_counter() - begin
+    outcome.message = "; ".join(dict.fromkeys(words))
+    return outcome
+
+
+def lower_bound(problem: Problem, U: sp.csr_array, choices: np.ndarray, g: np.ndarray) -> float:
+    """A bound on the nll of every admissible parameter that holds however accurate g, shape (blocks, terms), is.
+
+    J is convex in the kernels, so with c = dJ/dg every kernel g' has J(g') >= J(g) - <c, g> + <c, g'>. An admissible kernel
+    b a (1 - a)^j, b <= hi, is decreasing and non-negative with sum at most hi: a mixture of the means over its first l
+    entries, so that <c, g'> >= hi min(0, min_l mean(c_0 .. c_l-1)). Taken at g and at g scaled back to sums of at most hi.
+    """
+    hi = problem.split(problem.upper)[1].reshape(-1, 1)
+    mass = g.sum(axis=1, keepdims=True)
+    scale = np.divide(hi, mass, out=np.ones_like(mass), where=mass > hi)
+    bounds = [0.0]
+    for point in (g, scale * g):
+        x = (U @ point.ravel()).reshape(len(choices), problem.n_arms)
+        shifted = x - x.max(axis=1, keepdims=True)
+        log_total = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        residual = np.exp(shifted - log_total)
+        steps = np.arange(len(choices))
+        nll = (log_total[:, 0] - shifted[steps, choices]).sum()
+        residual[steps, choices] -= 1.0
+        c = (U.T @ residual.ravel()).reshape(g.shape)
+        means = np.cumsum(c, axis=1) / np.arange(1, g.shape[1] + 1)
+        bounds.append(float(nll - (c * point).sum() + (hi[:, 0] * np.minimum(0.0, means.min(axis=1))).sum()))
+    return max(bounds)
+
+
+def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[cp.Problem, cp.Variable]:
+    """The conic program, and its kernels (signals x q x terms,)."""
+    n_scored, size = len(choices), U.shape[1]
+    g = cp.Variable(size)
+    inner = (np.arange(1, size) % terms > 0).astype(float)  # the last entry of a kernel is held against zero
+    steps = sp.eye_array(size, format="csr") - sp.diags_array(inner, offsets=1, shape=(size, size), format="csr")
+    live = np.flatnonzero(np.diff(U.indptr))  # the values that are not zero by construction
+    if len(live) == 0:  # no signal reaches a choice: J is the same for all kernels
+        return cp.Problem(cp.Minimize(0), [steps @ g >= 0, g <= 1]), g
+    step_of = live // m
+    n_zero = m - np.bincount(step_of, minlength=n_scored)
+    alive = np.flatnonzero(n_zero < m)
+    place = np.zeros(n_scored, dtype=int)
+    place[alive] = np.arange(len(alive))
+    s, e = cp.Variable(len(alive)), cp.Variable(len(live))
+    to_step = sp.csr_array((np.ones(len(live)), (np.arange(len(live)), place[step_of])), shape=(len(live), len(alive)))
+    total = to_step.T @ e
+    constraints = [steps @ g >= 0, cp.ExpCone(U[live] @ g - to_step @ s, np.ones(len(live)), e)]
+    mixed = np.flatnonzero((n_zero > 0) & (n_zero < m))
+    if len(mixed):
+        e_zero = cp.Variable(len(mixed))
+        weights = sp.csr_array(
+            (n_zero[mixed].astype(float), (place[mixed], np.arange(len(mixed)))), shape=(len(alive), len(mixed))
+        )
+        constraints.append(cp.ExpCone(-s[place[mixed]], np.ones(len(mixed)), e_zero))
+        total = total + weights @ e_zero
+    constraints.append(total <= 1)
+    chosen = U[np.arange(n_scored) * m + choices].sum(axis=0)
+    return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ g), constraints), g
+
+
+def _solve(program: cp.Problem, name: str, words: list[str]) -> tuple[str | None, float, float]:
+    """Our status (None: no solution), the seconds of CVXPY's compilation and the solver's own clock."""
+    solver = name.upper()
+    begin = perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        data, chain, inverse = program.get_problem_data(solver, solver_opts={})
+        t_compile = perf_counter() - begin
+        begin = perf_counter()
+        try:
+            program.unpack_results(chain.solve_via_data(program, data, solver_opts={}), chain, inverse)
+        except cp.SolverError:
+            words.append(f"{name} ended without a solution")
+            return None, t_compile, perf_counter() - begin
+    words += [f"{name}: {w.message}".strip() for w in caught]
+    t_solver = program.solver_stats.solve_time or 0.0
+    status = {cp.OPTIMAL: "converged", cp.OPTIMAL_INACCURATE: "inaccurate"}.get(program.status)
+    if status is None:
+        words.append(f"{name} said {program.status}")
+    return status, t_compile, t_solver
+
+
+def _separates(U: sp.csr_array, choices: np.ndarray, g: np.ndarray, m: int) -> bool:
+    """Whether growing the large kernels for ever would never lower the value of a chosen arm against another, up to the
+    conic solver's own tolerance."""
+    large = g[:, :1] > LARGE
+    if not large.any():
+        return False
+    x = (U @ (g * large).ravel()).reshape(-1, m)
+    margin = x[np.arange(len(choices)), choices][:, None] - x
+    return bool(margin.max() > 0.0 and margin.min() >= -1e-4 * g.max())

@@ -1,0 +1,265 @@
+"""The posterior of one episode, shared by the methods that describe it: priors, and a compiled log-density.
+
+Both methods work in coordinates u, one per parameter, in which the uniform prior is standard normal:
+
+    theta = lower + (upper - lower) Phi(u),    log p(u | y) = -J(theta) + log prior(theta) - |u|^2 / 2 + const
+
+So edges of the box are at infinity, a parameter that the choices say nothing of is exactly normal, and a parameter whose
+bounds coincide needs no special case. `prior` is relative to the uniform density on the box.
+
+In u a posterior can be a corner: as alpha goes to 0 the choices say nothing of beta, elsewhere they hold it to a narrow
+band. Chains go round that corner seldom, so Monte Carlo straightens it (a triangular transport; Parno & Marzouk 2018,
+SIAM/ASA J. Uncertain. Quantif. 6, 645), for each pair of a learning rate and its sensitivity:
+
+    u_alpha = v_alpha,    u_beta = m(u_alpha) + s(u_alpha) v_beta,    log p(v | y) = log p(u | y) + sum log s
+
+with the mode m and standard deviation s of u_beta given u_alpha, by Laplace's approximation. Any smooth m and s > 0 leave the
+posterior exact; good ones make it nearly normal.
+"""
+
+import re
+from math import erfc, exp, log, pi, sqrt
+
+import numpy as np
+from numba import njit
+from scipy.interpolate import CubicSpline
+from scipy.optimize import minimize
+from scipy.special import ndtr
+
+from ..errors import InputError
+from ..models.likelihood import Problem, _nll_grad_theta, _policy, _spread, _trace, _unit_traces
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+# log prior(theta) = c0 log theta + c1 log(1 - theta) + c2 theta + c3 (log theta)^2 + const, as (c0, c1, c2, c3).
+PRIORS = {
+    "uniform": lambda: (0.0, 0.0, 0.0, 0.0),
+    "beta": lambda a, b: (a - 1.0, b - 1.0, 0.0, 0.0),
+    "gamma": lambda shape, scale: (shape - 1.0, 0.0, -1.0 / scale, 0.0),
+    "lognormal": lambda mu, sigma: (mu / sigma**2 - 1.0, 0.0, 0.0, -0.5 / sigma**2),
+}
+ALPHA_PRIORS = ("uniform", "beta")
+BETA_PRIORS = ("uniform", "gamma", "lognormal")
+QUANTILES = {"lower": 0.025, "median": 0.5, "upper": 0.975}
+
+# m and log s of the transport are tabulated for u_alpha from -EDGE to EDGE (6e-7 of a uniform prior lies outside) and
+# constant beyond. m need only be near the mode: Newton's method ends after NEWTON steps, or one shorter than NEAR.
+EDGE, CELLS = 5.0, 40
+NEWTON, NEAR = 12, 1e-3
+
+
+def _read(what: str, text: str, allowed: tuple[str, ...]) -> tuple[float, float, float, float]:
+    """The coefficients of a prior written as `uniform`, `beta(a, b)`, `gamma(shape, scale)` or `lognormal(mu, sigma)`,
+    truncated to the box; raises InputError for any other text."""
+    match = re.fullmatch(r"(\w+)(?:\(([^,()]+),([^,()]+)\))?", text.strip())
+    try:
+        name, given = match[1], [float(number) for number in match.groups()[1:] if number]
+        positive = given[1:] if name == "lognormal" else given
+        if name in allowed and all(number > 0 for number in positive) and np.isfinite(given).all():
+            return PRIORS[name](*given)
+    except (TypeError, ValueError):
+        pass
+    forms = {"uniform": "uniform", "beta": "beta(a, b)", "gamma": "gamma(shape, scale)", "lognormal": "lognormal(mu, sigma)"}
+    raise InputError(f"{what} is {text!r}, expected one of {'; '.join(forms[name] for name in allowed)}, with positive numbers")
+
+
+def read_priors(prior_alpha: str, prior_beta: str) -> np.ndarray:
+    """The coefficients of both priors, shape (2, 4)."""
+    return np.array([_read("prior_alpha", prior_alpha, ALPHA_PRIORS), _read("prior_beta", prior_beta, BETA_PRIORS)])
+
+
+def coefficients(problem: Problem, prior_alpha: str, prior_beta: str) -> np.ndarray:
+    """The prior of every parameter, shape (parameters, 4). Priors are in the user's units, of which `problem.unit` make one of
+    the problem's: the prior of b' = unit b is that of b at b' / unit."""
+    prior = np.repeat(read_priors(prior_alpha, prior_beta), len(problem.lower) // 2, axis=0)
+    unit = np.repeat(problem.unit, problem.shape[1])
+    beta = prior[len(unit) :]
+    beta[:, 0] -= 2.0 * beta[:, 3] * np.log(unit)
+    beta[:, 2] /= unit
+    return prior
+
+
+def theta_of(problem: Problem, u: np.ndarray) -> np.ndarray:
+    """Parameters theta of coordinates u (..., parameters)."""
+    return problem.lower + (problem.upper - problem.lower) * ndtr(u)
+
+
+def summary(problem: Problem, policy: np.ndarray, **by_theta: np.ndarray) -> dict[str, np.ndarray]:
+    """`Outcome.posterior`: alpha_NAME and beta_NAME in the model's shape for each theta vector NAME, and the mean policy."""
+    parts = {name: problem.split(theta) for name, theta in by_theta.items()}
+    pairs = {f"{symbol}_{name}": part[i] for name, part in parts.items() for i, symbol in enumerate(("alpha", "beta"))}
+    return pairs | {"policy": policy}
+
+
+def mean_policy(problem: Problem, theta: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """The mass-weighted mean of the choice probabilities (steps, arms) of parameters theta (points, parameters)."""
+    policy = np.zeros((problem.n_arms, problem.n_steps))
+    _add_policies(np.ascontiguousarray(theta), mass / mass.sum(), problem.arms, problem.signals, problem.starts, policy)
+    return policy.T
+
+
+@_compiled
+def _add_policies(theta, mass, arms, signals, starts, policy):
+    scored = np.zeros_like(arms)  # there is a policy also where the trial was missed
+    for k in range(mass.size):
+        full = _spread(theta[k], len(signals), len(policy))
+        policy += mass[k] * _policy(scored, _unit_traces(arms, signals, starts, full[0]), full[1])[1]
+
+
+@_compiled
+def place(u, lower, upper):
+    """theta, 1 - theta (to full precision near an upper bound of 1) and dtheta/du of one coordinate."""
+    theta = lower + (upper - lower) * 0.5 * erfc(-u / sqrt(2.0))
+    rest = (1.0 - upper) + (upper - lower) * 0.5 * erfc(u / sqrt(2.0))
+    return theta, rest, (upper - lower) * exp(-0.5 * u * u) / sqrt(2.0 * pi)
+
+
+@_compiled
+def log_prior(theta, rest, c):
+    """The log prior but for its constant, and its derivative; rest is 1 - theta. A zero coefficient must not meet log(0)."""
+    value = c[2] * theta
+    slope = c[2]
+    if c[0] != 0.0 or c[3] != 0.0:
+        logarithm = log(theta)
+        value += (c[0] + c[3] * logarithm) * logarithm
+        slope += (c[0] + 2.0 * c[3] * logarithm) / theta
+    if c[1] != 0.0:
+        value += c[1] * log(rest)
+        slope -= c[1] / rest
+    return value, slope
+
+
+@_compiled
+def log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior):
+    """log p(u | y) up to a constant; fills its gradient."""
+    theta, slope = np.empty_like(u), np.empty_like(u)
+    value = 0.0
+    for k in range(u.size):
+        theta[k], rest, slope[k] = place(u[k], lower[k], upper[k])
+        value -= 0.5 * u[k] * u[k]
+        gradient[k] = -u[k]
+        if upper[k] > lower[k]:
+            log_p, d_prior = log_prior(theta[k], rest, prior[k])
+            value += log_p
+            gradient[k] += d_prior * slope[k]
+    nll, d_nll = _nll_grad_theta(choices, arms, signals, starts, n_arms, theta)
+    gradient -= d_nll * slope
+    return value - nll
+
+
+def transport(problem: Problem, prior: np.ndarray) -> np.ndarray:
+    """m and log s of every pair as cubic splines over u_alpha, shape (pairs, 2, CELLS, 4): coefficients of the powers 3 to 0
+    of the distance from each cell's lower edge. Each pair's are conditional on the others at the mode of p(u | y)."""
+    episode = (problem.choices, problem.arms, problem.signals, problem.starts, problem.n_arms)
+    box = (problem.lower, problem.upper, prior)
+    u = np.zeros(len(problem.lower))
+    if len(u) > 2:
+
+        def objective(u):
+            gradient = np.empty_like(u)
+            return -log_density(u, gradient, *episode, *box), -gradient
+
+        u = minimize(objective, u, jac=True, method="L-BFGS-B", bounds=[(-EDGE, EDGE)] * len(u)).x
+    nodes = np.linspace(-EDGE, EDGE, CELLS + 1)
+    splines = CubicSpline(nodes, _conditionals(u, nodes, *episode, *box), axis=-1, bc_type="clamped").c
+    return np.ascontiguousarray(splines.transpose(2, 3, 1, 0))
+
+
+@_compiled
+def _conditionals(u, nodes, choices, arms, signals, starts, n_arms, lower, upper, prior):
+    """m and log s at nodes of u_alpha, shape (pairs, 2, nodes), given the other pairs of u."""
+    n_signals, n = len(signals), u.size // 2
+    q = n // n_signals
+    theta = np.empty_like(u)
+    for k in range(u.size):
+        theta[k] = place(u[k], lower[k], upper[k])[0]
+    alpha, beta = _spread(theta, n_signals, n_arms)
+    traces = _unit_traces(arms, signals, starts, alpha)
+    found = np.empty((n, 2, nodes.size))
+    for k in range(n):
+        s, first = k // q, k % q
+        own = range(first, first + n_arms - q + 1)  # the pair's arms: its own, or all
+        # Values as those of two signals: all other pairs, of sensitivity 1, and this one.
+        h, b = np.zeros((2, n_arms, choices.size)), np.ones((2, n_arms))
+        for r in range(n_signals):
+            for i in range(n_arms):
+                if r != s or i not in own:
+                    h[0, i] += beta[r, i] * traces[r, i]
+        mode = u[n + k]
+        for j in range(nodes.size - 1, -1, -1):  # from where beta is known best
+            rate = place(nodes[j], lower[k], upper[k])[0]
+            for i in own:
+                _trace(arms, signals[s], starts, i, rate, h[1, i])
+            mode, sd = _conditional(mode, choices, h, b, lower[n + k], upper[n + k], prior[n + k])
+            found[k, 0, j], found[k, 1, j] = mode, log(sd)
+    return found
+
+
+@_compiled
+def _conditional(u, choices, h, b, lower, upper, prior):
+    """Mode and standard deviation of u_beta, from a start u, where beta is the sensitivity b[1] of the traces h[1]."""
+    for _ in range(NEWTON):
+        beta, rest, slope = place(u, lower, upper)
+        b[1] = beta
+        policy = _policy(choices, h, b)[1]
+        gradient = curvature = 0.0  # of the nll in beta
+        for t in range(choices.size):
+            if choices[t] >= 0:
+                mean = square = 0.0
+                for i in range(len(policy)):
+                    mean += policy[i, t] * h[1, i, t]
+                    square += policy[i, t] * h[1, i, t] ** 2
+                gradient += mean - h[1, choices[t], t]
+                curvature += square - mean * mean
+        rise = -u - gradient * slope
+        if upper > lower:
+            rise += log_prior(beta, rest, prior)[1] * slope
+        precision = 1.0 + curvature * slope * slope
+        step = min(max(rise / precision, -1.0), 1.0)
+        u += step
+        if abs(step) < NEAR:
+            break
+    return u, 1.0 / sqrt(precision)
+
+
+@_compiled
+def _at(u_alpha, splines):
+    """m and log s of one pair (2, CELLS, 4), each with its derivative."""
+    width = 2.0 * EDGE / CELLS
+    inside = min(max(u_alpha, -EDGE), EDGE)
+    cell = min(int((inside + EDGE) / width), CELLS - 1)
+    x = inside + EDGE - cell * width
+    rises = 1.0 if inside == u_alpha else 0.0
+    m, log_s = splines[0, cell], splines[1, cell]
+    return (
+        ((m[0] * x + m[1]) * x + m[2]) * x + m[3],
+        rises * ((3.0 * m[0] * x + 2.0 * m[1]) * x + m[2]),
+        ((log_s[0] * x + log_s[1]) * x + log_s[2]) * x + log_s[3],
+        rises * ((3.0 * log_s[0] * x + 2.0 * log_s[1]) * x + log_s[2]),
+    )
+
+
+@_compiled
+def transported(v, splines):
+    """u of v."""
+    u = v.copy()
+    n = v.size // 2
+    for k in range(n):
+        m, _, log_s, _ = _at(v[k], splines[k])
+        u[n + k] = m + exp(log_s) * v[n + k]
+    return u
+
+
+@_compiled
+def transported_log_density(v, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior, splines):
+    """log p(v | y) up to a constant; fills its gradient."""
+    u = transported(v, splines)
+    value = log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior)
+    n = v.size // 2
+    for k in range(n):
+        _, d_m, log_s, d_log_s = _at(v[k], splines[k])
+        s = exp(log_s)
+        value += log_s
+        gradient[k] += gradient[n + k] * (d_m + s * d_log_s * v[n + k]) + d_log_s
+        gradient[n + k] *= s
+    return value

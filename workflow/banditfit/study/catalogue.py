@@ -1,0 +1,202 @@
+"""The table of data sets: one row each, whether published, simulated or read from a file."""
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..arguments import conform, expected
+from ..data.coding import Reading
+from ..data.dataset import Dataset
+from ..data.reading import read_csv
+from ..errors import InputError
+from ..files import read_tsv
+from ..kinds import Count, Probability, Seed
+from ..models.families import MODELS, Bounds
+from ..models.simulate import PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, published_data, simulate
+
+# Of the columns after `source`, those that each kind of source needs; the others hold "-".
+NEEDED = {
+    "published": ("bandit",),
+    "simulate": ("n_arms", "p_reward", "p_switch", "episodes", "steps", "seed", "initial_value", "alpha", "beta"),
+    "file": ("n_arms", "alpha", "beta", "reading"),
+}
+COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"], "reading")
+ENDINGS = ("csv", "tsv", "txt")  # of files, packed (.gz) or not
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table. `model` is the family that the data are fitted with, within `bounds` (None: the family's own).
+
+    `bandit` is that of the published study, or None; `source` is "published", "simulate" or the path of a file below the
+    project's root; `n_episodes` is None where only that file knows; `arguments` are those of `simulate`, or the settings of
+    `read_csv`.
+    """
+
+    name: str
+    label: str
+    model: str
+    bandit: str | None
+    source: str
+    n_arms: int
+    n_episodes: int | None
+    bounds: Bounds | None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def files(self, root: str | Path) -> list[str]:
+        """The files that the data are read from; raises InputError for one that a link takes out of `root`."""
+        if self.source in NEEDED:
+            return []
+        path = Path(root) / self.source
+        if not path.resolve().is_relative_to(Path(root).resolve()):
+            raise InputError(f"{path}: found a link to {path.resolve()}, expected a file below the project's root")
+        return [str(path)]
+
+
+def make(entry: Entry, root: str | Path) -> Dataset:
+    """The data set of an entry, under its name; paths are relative to `root`."""
+    if entry.source == "published":
+        return replace(published_data(entry.model, entry.bandit), name=entry.name)
+    if entry.source == "simulate":
+        return simulate(entry.name, entry.model, **entry.arguments)
+    data = read_csv(*entry.files(root), n_arms=entry.n_arms, name=entry.name, **entry.arguments)
+    return replace(data, model=entry.model, bounds=entry.bounds)
+
+
+def count_episodes(entry: Entry, root: str | Path) -> int:
+    """How many episodes the data set of an entry holds."""
+    return len(make(entry, root)) if entry.n_episodes is None else entry.n_episodes
+
+
+def read_catalogue(path: str | Path) -> dict[str, Entry]:
+    """The entries by name, in the order of the table. Raises InputError with one sentence: file, row, column, what was
+    found and what is expected."""
+    entries = {}
+    for number, cells in read_tsv(path, COLUMNS):
+        row = _Row(f"{path}, row {number}", cells)
+        entry = row.entry()
+        if entry.name in entries:
+            raise row.error("dataset", "a name that no other row has")
+        if entry.label in [other.label for other in entries.values()]:
+            raise row.error("label", "a label that no other row has")
+        entries[entry.name] = entry
+    return entries
+
+
+def _may_be_source(source: str) -> bool:
+    """Whether this is a path of a file that can be read, and its parts do not lead out of the folder that it starts from."""
+    path = Path(source)
+    named = source.isprintable() and re.search(rf"[^/]\.({'|'.join(ENDINGS)})(\.gz)?$", source)
+    return bool(named) and not path.is_absolute() and ".." not in path.parts
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of a JSON text; raises ValueError for a key that it has twice, of which JSON would keep the last."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key twice")
+    return dict(pairs)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row being read: `where` it stands, and its cells by column."""
+
+    where: str
+    cells: dict[str, str]
+
+    def error(self, column: str, expected: str) -> InputError:
+        return InputError(f"{self.where}, column {column}: found '{self.cells[column]}', expected {expected}")
+
+    def held(self, column: str, pattern: str, expected: str) -> str:
+        if not re.fullmatch(pattern, self.cells[column]):
+            raise self.error(column, expected)
+        return self.cells[column]
+
+    def one_of(self, column: str, known) -> str:
+        return self.held(column, "|".join(known), f"one of {', '.join(known)}")
+
+    def entry(self) -> Entry:
+        name = self.held("dataset", r"[a-z][a-z0-9_]*", "small letters, digits and underscores")  # it names files
+        label = self.held("label", r"\S(.*\S)?", "text without blanks at its ends")
+        model = self.one_of("model", MODELS)
+        source = self.cells["source"]
+        kind = source if source in NEEDED else "file"
+        if kind == "file" and not _may_be_source(source):
+            known = ", ".join(f".{ending}" for ending in ENDINGS)
+            raise self.error(
+                "source", f"published, simulate, or the path of a file ({known}, each also .gz) below the project's root"
+            )
+        for column in ("bandit", *NEEDED["simulate"], "reading"):
+            if column not in NEEDED[kind] and self.cells[column] != "-":
+                raise self.error(column, f"-, as it has no use where source is {source}")
+
+        if kind == "published":
+            bandit = self.one_of("bandit", PUBLISHED_BANDITS)
+            bounds = Bounds(PUBLISHED["alpha"], PUBLISHED_BETA[model][bandit])
+            n_arms = len(PUBLISHED_BANDITS[bandit]["p_reward"])
+            return Entry(name, label, model, bandit, source, n_arms, PUBLISHED["n_episodes"], bounds)
+
+        n_arms = int(self.held("n_arms", r"[2-9]|[1-9]\d+", "an integer of at least 2"))
+        unbounded = kind == "file" and self.cells["alpha"] == self.cells["beta"] == "-"
+        bounds = None if unbounded else self.bounds(model)
+        if kind == "file":
+            return Entry(name, label, model, None, source, n_arms, None, bounds, self.reading(n_arms))
+        p_reward = tuple(self.number("p_reward", Probability, text) for text in self.cells["p_reward"].split(" "))
+        if len(p_reward) != n_arms:
+            raise self.error("p_reward", f"{n_arms} probabilities separated by a space, one for each arm")
+        arguments = {
+            "p_reward": p_reward,
+            "p_switch": self.number("p_switch", Probability),
+            "n_episodes": self.number("episodes", Count),
+            "n_steps": self.number("steps", Count),
+            "seed": self.number("seed", Seed),
+            "initial_value": self.number("initial_value", float),
+            "alpha": bounds.alpha,
+            "beta": bounds.beta,
+        }
+        return Entry(name, label, model, None, source, n_arms, arguments["n_episodes"], bounds, arguments)
+
+    def reading(self, n_arms: int) -> dict[str, Any]:
+        """The settings of `read_csv` in the column `reading`."""
+        if self.cells["reading"] == "-":
+            return {}
+        try:
+            settings = json.loads(self.cells["reading"], object_pairs_hook=_each_once)
+        except ValueError:
+            settings = None
+        known = Reading.__dataclass_fields__
+        if not isinstance(settings, dict) or not set(settings) <= set(known):
+            example = '{"columns": {"session": "block"}, "first_arm": 1}'
+            raise self.error("reading", f"-, or a JSON object with some of {', '.join(known)}, each once, such as {example}")
+        try:
+            Reading(**settings).check_arms(n_arms)
+        except InputError as error:
+            raise InputError(f"{self.where}, column reading, {error}") from None
+        return settings
+
+    def number(self, column: str, kind: Any, text: str | None = None) -> float:
+        """The number in a cell (or in `text`, a part of it), as a `kind`."""
+        text = self.cells[column] if text is None else text
+        try:
+            return conform(int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text.replace("_", "?")), kind, column)
+        except ValueError:
+            raise self.error(column, expected(kind)) from None
+
+    def pairs(self, column: str, n: int) -> tuple[tuple[float, float], ...]:
+        """The n bounds in a cell such as "0 1", or "0 5; 0 2" for two signals."""
+        try:
+            pairs = tuple((float(lower), float(upper)) for lower, upper in map(str.split, self.cells[column].split(";")))
+        except ValueError:
+            pairs = ()
+        if len(pairs) != n:
+            raise self.error(column, "lower and upper bound, as in 0 1" + "; 0 1" * (n - 1))
+        return pairs
+
+    def bounds(self, model: str) -> Bounds:
+        (alpha,), beta = self.pairs("alpha", 1), self.pairs("beta", MODELS[model].n_signals)
+        try:
+            return Bounds(alpha, beta)
+        except InputError as error:
+            raise InputError(f"{self.where}, {error}") from None

@@ -1,0 +1,93 @@
+"""Scores small enough to commit: what every table, figure and sentence is made of, and nothing else.
+
+The tables are made of these rows and not of fuller ones, so a clone that holds only them makes the same tables anew.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from ..tables.summaries import edges_of
+from .entries import Run, main_runs
+from .store import as_arrow, write_parquet
+
+# Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
+# few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
+# Likelihoods: 5e-7; what counts is how they differ, and that stands in columns of its own, to LEAST nats.
+METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
+LEAST = 1e-9
+WHOLE = ("lower_bound", "best_nll", "best_bound")
+# What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
+LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+POSTERIOR = ("_sd", "_lower", "_upper")
+
+
+def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
+    alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
+    not arms.
+
+    Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
+    """
+    table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
+    for column in ("regret", "gap"):
+        table[column] = np.round(table[column] / LEAST) * LEAST
+    table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
+    for column in table.select_dtypes("float").columns.difference(WHOLE):
+        bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
+        table[column] = rounded(table[column].to_numpy(), bits)
+    main = table["run"].isin([run.id for run in main_runs(runs)])
+    for column, shorten in _SHORTER.items():
+        held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
+        short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
+        table[column] = pd.Series(short, index=table.index, dtype=object)
+    return table
+
+
+def rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """The floats nearest to `values` that have `bits` significant bits; NaN and infinity stay."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+
+
+def _parameters(value: np.ndarray) -> np.ndarray:
+    return rounded(value, PARAMETER)
+
+
+def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: rounded(array, WIDTH) for name, array in value.items() if name.endswith(POSTERIOR)}
+
+
+def _diagnostics(value: dict[str, float]) -> dict[str, float]:
+    return {name: float(rounded(np.float64(number), METRIC)) for name, number in value.items()}
+
+
+def _excess(value: np.ndarray) -> np.ndarray:
+    return rounded(np.round(value, 6), TIME)
+
+
+_SHORTER: dict[str, Callable[[Any], Any]] = {
+    "alpha": _parameters,
+    "beta": _parameters,
+    "posterior": _posterior,
+    "diagnostics": _diagnostics,
+    "start_excess": _excess,
+}
+
+
+def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
+    """Writes scores as `tables.write_table` does, for `tables.read_table` to read, with the bytes of the floats sorted by
+    place: those of rounded numbers, most of them zero, then take next to no room."""
+    table = as_arrow(scores)
+    empty = io.BytesIO()
+    pq.write_table(table.schema.empty_table(), empty)
+    # What repeats within an episode is better off in a dictionary.
+    leaves = list(pq.ParquetFile(empty).schema)
+    kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
+    split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
+    write_parquet(table, path, compression_level=15, use_dictionary=others, use_byte_stream_split=split)

@@ -1,0 +1,252 @@
+"""What a study is: a checked configuration, and the runs, batches and files that follow from it."""
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ..errors import InputError
+from ..files import is_below, read_text
+from ..methods import get_method
+from .catalogue import Entry as Data
+from .catalogue import count_episodes, read_catalogue
+from .entries import Run, expand, read_entries
+
+
+def _is_integer(_, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_, value: Any) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON Schema has 1.0 for an integer and NaN for a number.
+_STRICT = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+_Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=_STRICT)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: `catalogue` holds its data sets by name, `runs` its methods by run id, `given` the run from which a run
+    starts (for those that start from another), and `n_episodes` how many episodes of a data set a run fits (a pair is
+    absent where the method does not fit the data set's model)."""
+
+    config: dict[str, Any]
+    catalogue: dict[str, Data]
+    runs: dict[str, Run]
+    given: dict[str, str]
+    n_episodes: dict[tuple[str, str], int]
+
+    def batches(self, dataset: str, run: str) -> list[str]:
+        """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
+        for a method that fits all episodes at once."""
+        total = self.n_episodes[dataset, run]
+        return _batches(total, self.batch_size(dataset, run) or total)
+
+    def batch_size(self, dataset: str, run: str) -> int | None:
+        """How many episodes of a data set one job of a run fits; None: all of them, as a population."""
+        if get_method(self.runs[run].entry.method).population:
+            return None
+        return self.config["batches"].get(run, {}).get(dataset, self.config["batch"])
+
+    def batch_of(self, dataset: str, run: str, episode: int) -> str:
+        """The batch in which an episode is fitted."""
+        return next(batch for batch in self.batches(dataset, run) if int(batch.split("-")[1]) >= episode)
+
+    def calibration_batches(self) -> list[str]:
+        """The batches of each model that is calibrated, named likewise."""
+        return _batches(self.config["calibration"]["episodes"], self.config["batch"]) if self.config["calibration"] else []
+
+    @property
+    def populations(self) -> dict[str, Any]:
+        """The parts of the study of populations that are asked for, by name."""
+        return {part: asked for part, asked in self.config["populations"].items() if asked}
+
+    def methods_of(self, part: str, model: str | None = None) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Method and settings of the runs in a part of the study of populations, of those that can fit `model`."""
+        runs = [self.runs[run] for run in self.populations.get(part, {}).get("runs", [])]
+        fitting = [run for run in runs if model is None or _fits(run, model)]
+        return {run.id: (run.entry.method, run.settings) for run in fitting}
+
+    @property
+    def kept_draws(self) -> list[tuple[str, str, int]]:
+        """Every dataset, run and episode whose draws are kept."""
+        return [
+            (dataset, run, e) for run, episodes in self.config["draws"].items() for dataset in self.catalogue for e in episodes
+        ]
+
+
+def _fits(run: Run, model: str) -> bool:
+    models = get_method(run.entry.method).models
+    return models is None or model in models
+
+
+def _batches(total: int, size: int) -> list[str]:
+    return [f"{first:04d}-{min(first + size, total) - 1:04d}" for first in range(0, total, size)]
+
+
+def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
+    """Checks a configuration (`where` names it in messages) against the schema and the tables under `root`/config.
+
+    Raises InputError with one sentence: the key, what was found, what is allowed.
+    """
+    check_config(config, root / "workflow/schemas/config.schema.yaml", where)
+    catalogue = read_catalogue(root / "config/datasets.tsv")
+    entries = read_entries(root / "config/methods.tsv")
+    for key, known, table in (("datasets", catalogue, "datasets.tsv"), ("methods", entries, "methods.tsv")):
+        for name in config[key]:
+            if name not in known:
+                raise InputError(f"{where}: {key} has {name!r}, expected names in config/{table}: {', '.join(known)}")
+
+    runs = {run.id: run for run in expand(entries, config["methods"], config["local_solvers"])}
+    given = {}
+    for run in runs.values():
+        method = get_method(run.entry.method)
+        method.read_settings(run.entry.method, run.settings)
+        if method.needs:
+            sources = [other.id for other in runs.values() if other.entry.method == method.needs]
+            if not sources:
+                needed = [entry.id for entry in entries.values() if entry.method == method.needs]
+                raise InputError(
+                    f"{where}: methods has '{run.entry.id}', which starts from '{needed[0]}'; expected that listed too"
+                )
+            given[run.id] = sources[0]
+
+    for key in ("limits", "batches"):
+        for run in config[key]:
+            if run not in runs:
+                raise InputError(f"{where}: {key} has run {run!r}, expected one of {', '.join(runs)}")
+            for dataset in config[key][run]:
+                if dataset not in config["datasets"]:
+                    raise InputError(f"{where}: {key} of {run} has data set {dataset!r}, expected one listed under datasets")
+    for run in config["batches"]:
+        if get_method(runs[run].entry.method).population:
+            raise InputError(f"{where}: batches has run {run!r}, which fits all episodes in one; expected another run")
+    n_episodes = {}
+    for dataset in config["datasets"]:
+        held = count_episodes(catalogue[dataset], root)
+        wanted = held if config["episodes"] == "all" else config["episodes"]
+        if wanted > held:
+            raise InputError(
+                f"{where}: episodes is {wanted}, but data set {dataset!r} holds {held}; expected at most {held} or all"
+            )
+        for run in runs.values():
+            if _fits(run, catalogue[dataset].model):
+                n_episodes[dataset, run.id] = min(wanted, config["limits"].get(run.id, {}).get(dataset, wanted))
+    for run, source in given.items():
+        for dataset in config["datasets"]:
+            if n_episodes.get((dataset, run), 0) > n_episodes[dataset, source]:
+                raise InputError(
+                    f"{where}: limits of {source} leave {run} without its start on {dataset}; give {run} the same limit"
+                )
+    if config["example"] >= min(n_episodes.values()):
+        raise InputError(
+            f"{where}: example is {config['example']}, expected the number of an episode that every run fits,"
+            f" 0 to {min(n_episodes.values()) - 1}"
+        )
+    for run, episodes in config["draws"].items():
+        if run not in runs or runs[run].entry.method != "mc":
+            sampled = ", ".join(other.id for other in runs.values() if other.entry.method == "mc")
+            raise InputError(f"{where}: draws has run {run!r}, expected one of method mc: {sampled or 'none is listed'}")
+        fitted = min(n_episodes[dataset, run] for dataset in config["datasets"])
+        if max(episodes, default=0) >= fitted:
+            raise InputError(
+                f"{where}: draws of {run} has episode {max(episodes)}, expected numbers that it fits on every data set,"
+                f" 0 to {fitted - 1}"
+            )
+    _check_populations(config, runs, n_episodes, where)
+    for dataset, path in config["criteria"].items():
+        if dataset not in config["datasets"]:
+            raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
+        if not (is_below(root, path) and (root / path).is_file()):
+            raise InputError(f"{where}: criteria of {dataset} is {path!r}, expected a file below the project's folder")
+    chosen = {name: catalogue[name] for name in config["datasets"]}
+    return Study(config, chosen, runs, given, n_episodes)
+
+
+def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes: dict, where: str) -> None:
+    for part, asked in config["populations"].items():
+        place = f"{where}: populations.{part}"
+        known = [id_ for id_, run in runs.items() if part in ("held_out", "study") or get_method(run.entry.method).population]
+        for run in (asked or {}).get("runs", []):
+            if run not in known:
+                raise InputError(f"{place} has run {run!r}, expected one of {', '.join(known) or 'gem, which is not listed'}")
+            if part == "study" and not _fits(runs[run], "forgetting"):
+                raise InputError(f"{place} has run {run!r}, expected one that fits forgetting")
+        for dataset in [*(asked or {}).get("datasets", []), *(asked or {}).get("bootstrap", {})]:
+            if dataset not in config["datasets"]:
+                raise InputError(f"{place} has data set {dataset!r}, expected one listed under datasets")
+            for run in asked["runs"]:
+                fitted = n_episodes.get((dataset, run))
+                if part == "held_out" and fitted is not None and not asked["folds"] <= asked["episodes"] <= fitted:
+                    raise InputError(
+                        f"{place}: episodes is {asked['episodes']}, expected from {asked['folds']}, the folds, to the"
+                        f" {fitted} that {run} fits on {dataset}"
+                    )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice in a mapping is an error; else the last would count, without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises InputError with one sentence for what is none."""
+    expected = "a mapping of keys to values in YAML, such as config/config.yaml"
+    try:
+        config = yaml.load(read_text(path, expected), _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, row {mark.line + 1}" if mark else str(path)
+        found = (getattr(error, "problem", None) or str(error)).splitlines()[0].removeprefix("found ")
+        raise InputError(f"{where}: found {found}, expected {expected}, each key once") from None
+    if not isinstance(config, dict):
+        kind = {"NoneType": "an empty file", "list": "a list"}.get(type(config).__name__, "a single value")
+        raise InputError(f"{path}: found {kind}, expected {expected}")
+    return config
+
+
+def load_study(path: str | Path, root: Path) -> Study:
+    """The study of a configuration file; raises InputError as `read_config` and `read_study` do."""
+    return read_study(read_config(path), root, str(path))
+
+
+@cache
+def _schema(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def check_config(config: dict[str, Any], schema_path: Path, where: str) -> None:
+    """Holds a configuration against its closed schema and fills in the defaults; raises InputError at the first flaw."""
+    schema = _schema(schema_path)
+    errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
+    if errors:
+        raise InputError(f"{where}: {_sentence(errors[0])}")
+    for key, rule in schema["properties"].items():
+        if "default" in rule:
+            config.setdefault(key, rule["default"])
+
+
+def _sentence(error: jsonschema.ValidationError) -> str:
+    key = ".".join(map(str, error.absolute_path))
+    inside = f" in {key}" if key else ""
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = sorted(set(map(str, error.instance)) - set(known))
+        return f"key '{unknown[0]}'{inside} is not known; allowed: {', '.join(known)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"key '{missing[0]}'{inside} is missing; expected {error.schema['properties'][missing[0]]['description']}"
+    return f"{key} is {error.instance!r}, expected {error.schema['description']}"

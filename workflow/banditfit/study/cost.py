@@ -1,0 +1,215 @@
+"""What a study took, job by job, and what more episodes would take.
+
+`python -m banditfit.study.cost [CONFIG [EPISODES [CORES]]]`, in the project's folder, reads the benchmark file that Snakemake left
+of every job (in logs/), the times in the tables of fits and the sizes of files. CONFIG is config/config.yaml if not given,
+EPISODES a million of each data set, CORES the cores of this machine.
+
+The model: a fit takes the processor time that it took on average here; a job takes, beside its fits, what it took here; all
+other jobs take time in proportion to the episodes. Memory as Snakemake samples it: every half second for 15 seconds, then
+every half minute, so that a short peak can escape it.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..files import intact
+from .config import Study, load_study
+from .programs import one_sentence, read_arguments
+from .progress import words
+from .store import read_parquet
+
+# Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
+OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}
+OF_STUDY = ("summarise", "claims", "coverage", "figures", "manifest", "report")
+# And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes.
+ASIDE = ("posterior", "draws", "calibration", "population")
+
+
+@dataclass(frozen=True)
+class Fits:
+    """A run over a data set: its `episodes` and `jobs`; `each`, processor seconds of a fit; `beside`, seconds that a job
+    takes beside its fits; `peak`, MB of the job that held most; `size`, bytes an episode of its stored fits."""
+
+    dataset: str
+    run: str
+    episodes: int
+    jobs: int
+    each: float
+    beside: float
+    peak: float
+    size: float
+
+    def seconds(self, episodes: int, batch: int | None) -> float:
+        """What `episodes` would take on one core, in batches of `batch` (None: all in one)."""
+        return episodes * self.each + (ceil(episodes / batch) if batch else 1) * self.beside
+
+
+@dataclass(frozen=True)
+class Other:
+    """A job beside the fits, or several: its `name`, `seconds` and `peak` MB; it met `episodes`, 0 if it takes as long for any
+    number of them."""
+
+    name: str
+    seconds: float
+    peak: float
+    episodes: int
+
+    def ahead(self, episodes: int) -> float:
+        return self.seconds * episodes / self.episodes if self.episodes else self.seconds
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the jobs of a study took: `fits`, `others`; `elapsed` seconds from the begin of the first to the end of the last
+    of them, during `idle` of which none ran; `size`, bytes of data and results; and `absent`, jobs that left no record."""
+
+    fits: list[Fits]
+    others: list[Other]
+    elapsed: float
+    idle: float
+    size: int
+    absent: int
+
+
+def cost(study: Study, folder: Path) -> Cost:
+    """What the finished jobs of a study in the project's `folder` took. Raises InputError for a damaged table of fits."""
+    name, results = study.config["study"], folder / "results"
+    spans, absent = [], 0
+
+    def record(path: Path) -> tuple[float, float] | None:
+        nonlocal absent
+        found = _benchmark(path)
+        if found is None:
+            absent += 1
+            return None
+        spans.append((path.stat().st_mtime - found[0], path.stat().st_mtime))
+        return found
+
+    # Per data set and run: jobs as (episodes, processor seconds and seconds of the fits, seconds and MB of the job, bytes).
+    jobs: dict[tuple[str, str], np.ndarray] = {}
+    for dataset, run in study.n_episodes:
+        rows = []
+        for batch in study.batches(dataset, run):
+            path = results / name / "fits" / dataset / run / f"{batch}.parquet"
+            found = record(folder / f"logs/{name}/fits/{dataset}/{run}/{batch}.tsv") if path.exists() else None
+            if found is not None:
+                rows.append((*intact(_times, path), *found, path.stat().st_size))
+        jobs[dataset, run] = np.array(rows, dtype=float).reshape(-1, 6)
+    fits = []
+    for (dataset, run), rows in jobs.items():
+        if not len(rows):
+            continue
+        n, cpu, wall, seconds, _, size = rows.sum(axis=0)
+        # A fit counts the time of the fit it starts from, which another job has spent.
+        earlier = jobs.get((dataset, study.given.get(run)))
+        if earlier is not None and len(earlier):
+            before = earlier.sum(axis=0)
+            cpu, wall = (own - before[k] / before[0] * n for own, k in ((cpu, 1), (wall, 2)))
+        # Where other work slowed the machine down, it did so to all that a job does.
+        beside = max(seconds - wall, 0.0) * min(cpu / wall, 1.0) / len(rows)
+        fits.append(Fits(dataset, run, int(n), len(rows), cpu / n, beside, rows[:, 4].max(), size / n))
+
+    others = []
+    held = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
+    of_data = [
+        (f"{rule} {d}", place.format(study=name, dataset=d), n) for rule, place in OF_DATA.items() for d, n in held.items()
+    ]
+    of_study = [(rule, f"logs/{name}/{rule}.tsv", sum(held.values())) for rule in OF_STUDY]
+    for job, place, episodes in of_data + of_study:
+        if (found := record(folder / place)) is not None:
+            others.append(Other(job, *found, episodes))
+    for part in ASIDE:
+        logs = folder / f"logs/{name}"
+        found = [record(path) for path in (*logs.glob(f"{part}*.tsv"), *logs.glob(f"{part}/**/*.tsv"))]
+        if found := [row for row in found if row is not None]:
+            seconds, peaks = zip(*found, strict=True)
+            others.append(Other(f"{part}, {len(found)} in all", sum(seconds), max(peaks), 0))
+    stored = [results / f"data/{dataset}.npz" for dataset in study.catalogue]
+    stored += [path for path in (results / name).rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in stored if path.exists())
+    return Cost(fits, others, *_elapsed(spans), size, absent)
+
+
+def _benchmark(path: Path) -> tuple[float, float] | None:
+    """The seconds and the MB of a job, or None if there is no record of it; a job too short to be looked at held 0 MB."""
+    try:
+        row = pd.read_csv(path, sep="\t").iloc[-1]
+    except (FileNotFoundError, pd.errors.EmptyDataError, IndexError):
+        return None
+    peak = pd.to_numeric(row["max_rss"], errors="coerce")
+    return float(row["s"]), 0.0 if np.isnan(peak) else float(peak)
+
+
+def _times(path: Path) -> tuple[int, float, float]:
+    """Of a table of fits: how many, their processor seconds (seconds where threads shared a process), their seconds."""
+    table = read_parquet(path, ["t_cpu", "t_wall"]).to_pandas()
+    return len(table), float(table["t_cpu"].fillna(table["t_wall"]).sum()), float(table["t_wall"].sum())
+
+
+def _elapsed(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """The seconds from the first begin to the last end of these (begin, end), and for how many of them none held."""
+    spans = sorted(spans)
+    if not spans:
+        return 0.0, 0.0
+    idle, reached = 0.0, spans[0][0]
+    for begin, end in spans:
+        idle += max(begin - reached, 0.0)
+        reached = max(reached, end)
+    return reached - spans[0][0], idle
+
+
+def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
+    """The lines that `main` prints."""
+    name = study.config["study"]
+    if not cost.fits:
+        return f"{name}: no job of fits has left a record in logs/{name}; expected a study that has run here"
+    lines = [
+        f"{name}: {sum(f.jobs for f in cost.fits)} jobs of fits, {len(cost.others)} others,"
+        f" {sum(f.episodes for f in cost.fits)} fits; {cost.size / 1e6:.0f} MB on disk, data included.",
+        f"From the first job's begin to the last one's end {words(cost.elapsed)}; no job ran for"
+        f" {cost.idle / cost.elapsed:.1%} of it.",
+    ]
+    if cost.absent:
+        lines.append(f"{cost.absent} jobs have left no record (not run yet, or made elsewhere) and are not counted.")
+    most = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
+    # What is too slow for all episodes of this study is not taken to fit more of them.
+    whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.run] == most[f.dataset]]
+    ahead = {f: f.seconds(episodes, study.batch_size(f.dataset, f.run)) for f in whole}
+    lines += ["", f"{'fits':<44}{'ms each':>9}{'job, s':>8}{'MB':>6}{'bytes':>7}{f'{episodes:.0e} episodes':>20}"]
+    for f in cost.fits:
+        then = words(ahead[f]) if f in ahead else "-"
+        lines.append(f"{f.dataset:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{then:>20}")
+    more = {o: o.ahead(episodes * (len(study.catalogue) if o.name in OF_STUDY else 1)) for o in cost.others}
+    lines += ["", f"{'other jobs':<44}{'s':>9}{'':>8}{'MB':>6}"]
+    for o, seconds in more.items():
+        lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
+    fitting, rest = sum(ahead.values()), sum(more.values())
+    jobs = sum(ceil(episodes / (study.batch_size(f.dataset, f.run) or episodes)) for f in whole)
+    lines += [
+        "",
+        f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"
+        f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {jobs} jobs of fits.",
+        "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held, as sampled.",
+        "bytes: an episode's on disk. -: fits only the first episodes here, and none of more.",
+        'Other jobs are taken to grow with the episodes, but for those given "in all".',
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    with one_sentence():
+        defaults = {"CONFIG": "config/config.yaml", "EPISODES": 1_000_000, "CORES": os.cpu_count() or 1}
+        path, episodes, cores = read_arguments(arguments, defaults)
+        study = load_study(path, Path.cwd())
+        print(describe(cost(study, Path()), study, episodes, cores))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,183 @@
+"""Where results come from: the code, the machine, the versions, the data."""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.dataset import Dataset
+from ..files import replacing
+from ..models.families import get_model
+
+PACKAGE = Path(__file__).parents[1]
+# The project's folder, for the rules and for the scripts: what the engine tells a script of its place is no plain path.
+PROJECT = PACKAGE.parents[1]
+# The libraries whose versions can change a figure.
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "cvxpy",
+    "clarabel",
+    "scs",
+    "pandas",
+    "pyarrow",
+    "matplotlib",
+    "nutpie",
+    "arviz",
+    "snakemake",
+)
+
+
+def export_package() -> None:
+    """Lets child processes import this very copy of the package."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+
+
+def sources(script: str, *modules: str) -> list[str]:
+    """The files of the package that a script of the workflow needs, and those that these modules (such as "methods.cvx") need,
+    themselves included: what a result depends on, and nothing else. Imports are followed wherever they stand, in functions too.
+    """
+    return list(_sources(PACKAGE.parent / f"scripts/{script}.py", modules))
+
+
+@cache
+def _sources(script: Path, modules: tuple[str, ...]) -> tuple[str, ...]:
+    found: set[Path] = set()
+    waiting = [*_imports(script), *(_file(PACKAGE.joinpath(*module.split("."))) for module in modules)]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += _imports(path)
+    return tuple(sorted(map(str, found)))
+
+
+def _file(module: Path) -> Path:
+    """The file of a module or package."""
+    return module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+
+
+@cache
+def _imports(path: Path) -> list[Path]:
+    """The files of the package that a file imports."""
+    imported = []
+    for node in _statements(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            origin = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        elif node.module.split(".")[0] == PACKAGE.name:
+            origin = PACKAGE.parent.joinpath(*node.module.split("."))
+        else:
+            continue
+        inside = [_file(origin / alias.name) for alias in node.names]
+        imported += [module for module in inside if module.is_file()]
+        # What is no module of its own stands in the module or package that is named.
+        if not all(module.is_file() for module in inside):
+            imported += [module for module in (_file(origin),) if module.is_file()]
+    return imported
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Every statement in a block, nested ones too; the expressions, most of a module, are left aside."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for node in getattr(block, field, []):
+            yield node
+            yield from _statements(node)
+
+
+def machine() -> dict[str, str]:
+    """The machine and the versions that computed a table: CPU, cores, threads granted, system, Python, libraries, commit."""
+    return {
+        "cpu": _cpu(),
+        "cores": str(os.cpu_count()),
+        "threads": os.environ.get("OMP_NUM_THREADS", "not set"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
+        "commit": commit(PROJECT),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def commit(root: Path) -> str:
+    """The commit of the project at `root`, marked when what results depend on differs from it, new files included."""
+    try:
+        say = lambda *words: subprocess.run(("git", "-C", root, *words), capture_output=True, text=True, check=True).stdout  # noqa: E731
+        changed = say("status", "--porcelain", "--", "Snakefile", "workflow", "config", "envs").strip()
+        return say("rev-parse", "HEAD").strip() + (" with uncommitted changes" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"
+
+
+def checksums(data: Dataset) -> dict[str, str]:
+    """SHA-256 of the choices as signed bytes, and of the rewards as float64, in C order, padding included. (For choices
+    without missed trials, and for none else, the first equals the sum over unsigned bytes.)"""
+    return {
+        "choices": hashlib.sha256(data.choices.astype(np.int8).tobytes()).hexdigest(),
+        "rewards": hashlib.sha256(data.rewards.astype(np.float64).tobytes()).hexdigest(),
+    }
+
+
+def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
+    """The identity of a study: date, commit, configuration and its hash; the data with their checksums, how they were read,
+    their largest reward and the box they are fitted in; and each machine that fitted, with the number of its fits. `scores`
+    need only the column `machine`."""
+    machines = pd.concat(scores)["machine"].value_counts()
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(PROJECT),
+        "config": config,
+        "config_sha256": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "data": {
+            data.name: {
+                "episodes": len(data),
+                "steps": data.choices.shape[1],
+                "arms": data.n_arms,
+                "notes": list(data.notes),
+                "reward_scale": data.reward_scale,
+                "bounds": json.loads(data.bounds_of(get_model(data.model)).text()),
+                **checksums(data),
+            }
+            for data in datasets
+        },
+        "machines": [{"fits": int(count), **json.loads(text)} for text, count in machines.items()],
+    }
+
+
+def write_manifest(manifest: dict[str, Any], path: str | Path) -> None:
+    """Writes a manifest as JSON; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(path: str | Path) -> dict[str, Any]:
+    """Reads what `write_manifest` wrote. Raises ValueError at damage."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))

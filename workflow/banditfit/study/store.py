@@ -1,0 +1,120 @@
+"""Tables on disk: arrays, starts and posteriors in Parquet, summaries in CSV."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from ..files import UNSEALED, check_seal, replacing, seal
+
+_ARRAY = pa.list_(pa.list_(pa.float64()))
+_STARTS = {"nll": pa.float64(), "alpha": _ARRAY, "beta": _ARRAY, "n_eval": pa.int64(), "message": pa.string()}
+# The columns that hold objects, and what they are on disk.
+OBJECTS = {
+    "alpha": _ARRAY,
+    "beta": _ARRAY,
+    "kernels": pa.list_(_ARRAY),
+    "starts": pa.struct([(name, pa.list_(kind)) for name, kind in _STARTS.items()]),
+    "diagnostics": pa.map_(pa.string(), pa.float64()),
+    "posterior": pa.map_(pa.string(), _ARRAY),
+    "fillers": pa.map_(pa.string(), _ARRAY),
+    "bound_holds": pa.bool_(),
+    "claim_held": pa.bool_(),
+}
+
+
+class Fits(pd.DataFrame):
+    """A table of fits or of scores: a DataFrame like any other, but that `to_parquet` keeps its arrays."""
+
+    @property
+    def _constructor(self) -> type:
+        return Fits
+
+    def to_parquet(self, path: str | Path, **options: Any) -> None:
+        """Writes the table as `bf.save_fits` does, and `bf.load_fits` reads it. pandas' other options have no use here."""
+        from ..fits import save_fits
+
+        if options:
+            raise InputError(f"to_parquet: found {', '.join(options)}, expected a path alone")
+        save_fits(self, path)
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a table as Parquet, arrays as nested lists; the file appears whole or not at all."""
+    write_parquet(as_arrow(table), path)
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Table:
+    """A table as Parquet holds it, arrays as nested lists."""
+    columns = {
+        name: pa.array(map(_plain, table[name]), type=OBJECTS[name]) if name in OBJECTS else pa.array(table[name])
+        for name in table.columns
+    }
+    return pa.table(columns)
+
+
+def write_parquet(table: pa.Table, path: str | Path, **how: Any) -> None:
+    """Writes an Arrow table, sealed; `how` as `pyarrow.parquet.write_table` takes it."""
+    marked = table.replace_schema_metadata({"sum": UNSEALED})
+    with replacing(path) as temporary:
+        # The pages have their sums too, for whoever reads the file by other means.
+        pq.write_table(marked, temporary, write_page_checksum=True, **({"compression": "zstd"} | how))
+        seal(temporary)
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None, **how: Any) -> pa.Table:
+    """Reads what `write_parquet` wrote, or these columns of it. Raises ValueError, or what pyarrow raises, at damage."""
+    check_seal(path)
+    return pq.read_table(path, columns=columns, page_checksum_verification=True, **how).replace_schema_metadata(None)
+
+
+def read_table(path: str | Path) -> Fits:
+    """Reads what `write_table` wrote: arrays come back as NumPy arrays, starts as a dict of lists, what is absent as None."""
+    stored = read_parquet(path)
+    table = stored.drop_columns([name for name in stored.column_names if name in OBJECTS]).to_pandas()
+    for place, name in enumerate(stored.column_names):
+        if name in OBJECTS:
+            values = [_restored(name, value) for value in stored[name].to_pylist(maps_as_pydicts="strict")]
+            table.insert(place, name, pd.Series(values, index=table.index, dtype=object))
+    return Fits(table)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: [_plain(v) for v in item] if isinstance(item, list) else _plain(item) for key, item in value.items()}
+    return value
+
+
+def _restored(name: str, value: Any) -> Any:
+    if name == "starts" and value is not None:
+        return {key: [np.array(v) for v in items] if key in ("alpha", "beta") else items for key, items in value.items()}
+    if name in ("posterior", "fillers") and value is not None:
+        return {key: np.array(items) for key, items in value.items()}
+    return np.array(value) if isinstance(value, list) else value
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Writes a summary for people and programs, to eight digits; the file appears whole or not at all."""
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, na_rep="nan", float_format="%.8g")
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Reads what `write_csv` wrote; empty text stays text. Raises ValueError for a table that ends, or has a row that ends,
+    before its last cell."""
+    text = Path(path).read_bytes().decode()
+    if not text.endswith("\n"):
+        raise ValueError("its last line has no end")
+    header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} cells, the first {len(header)}")
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=["nan"])

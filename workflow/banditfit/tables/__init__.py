@@ -1,0 +1,1 @@
+"""Tables made of scores, one topic a module."""

@@ -1,0 +1,241 @@
+"""Tables on disk and their summaries: from one row per fit to one row per data set, run and metric."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..methods import STATUSES, get_method
+from ..study.entries import Run, main_runs
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the scores that is summarised: its `label`, the `unit` of its summary, and how many of those units make
+    one of the scores' own. Less is better in all."""
+
+    label: str
+    unit: str
+    scale: float = 1.0
+
+
+METRICS = {
+    "kl": Metric("policy KL", "nats"),
+    "kl_mean_policy": Metric("policy KL, mean policy", "nats"),
+    "alpha_error": Metric("error of α", "1"),
+    "beta_error": Metric("error of β", "1"),
+    "alpha_error_identified": Metric("error of α, identified", "1"),
+    "beta_error_identified": Metric("error of β, identified", "1"),
+    "nll": Metric("negative log-likelihood", "nats"),
+    "regret": Metric("regret", "nats"),
+    "gap": Metric("gap to bound", "nats"),
+    "t_setup": Metric("set-up", "ms", 1000.0),
+    "t_solve": Metric("solve", "ms", 1000.0),
+    "t_wall": Metric("wall", "ms", 1000.0),
+    "t_cpu": Metric("processor", "ms", 1000.0),
+    "t_published": Metric("as published", "ms", 1000.0),
+}
+# What says how good an estimate is, and nothing of a fit outside the box that every other method keeps to.
+JUDGED = ("kl", "kl_mean_policy", "alpha_error", "beta_error", "alpha_error_identified", "beta_error_identified", "nll")
+CERTIFIED = 0.01  # nats: a likelihood this close to a bound is the global optimum for any use of it
+GUESS = 1e-6  # by this share of its nll a fit may be better than guessing and still count as no better: scores are rounded
+USUAL = 0.9  # what a method gives in this share of its fits, it gives
+
+
+BOOTSTRAP = 10_000  # draws; the ends of a 95 % interval then move by a few per cent of its width from seed to seed
+INTERVAL = (2.5, 97.5)  # percentiles
+
+
+def complete(scores: pd.DataFrame) -> pd.DataFrame:
+    """Judged scores as all tables and figures take them. Columns that scores stored by an earlier version lack are filled in:
+    `has_parameters` by what the judge said of the box, `not_identified` by "", and by NaN the errors over identified
+    parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of every
+    median, and is counted as outside."""
+    filled = {
+        "has_parameters": scores["admissible"].astype(bool) | scores["outside"].astype(bool),
+        "not_identified": "",
+        "alpha_error_identified": np.nan,
+        "beta_error_identified": np.nan,
+        "guessing": np.nan,
+    }
+    scores = scores.assign(**{name: value for name, value in filled.items() if name not in scores})
+    within = ~scores["outside"].astype(bool)
+    return scores.assign(**{name: scores[name].where(within) for name in JUDGED})
+
+
+def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Per dataset, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
+    median_high, the 95 % bootstrap interval of the median over episodes. Fits outside the box are left out (`complete`)."""
+    rows = []
+    for dataset, run, fits in groups(complete(scores), runs):
+        for name, metric in METRICS.items():
+            values = metric.scale * fits[name].to_numpy(dtype=float)
+            values = values[np.isfinite(values)]
+            rows.append((dataset, run, name, metric.unit, *_describe(values, _seed(dataset, run, name))))
+    columns = ["dataset", "run", "metric", "unit", "n", "median", "q25", "q75", "mean", "median_low", "median_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def whole(scores: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a fit is of a run that fitted every episode of its data set that any run fitted: others are of other people,
+    and are compared with none."""
+    every = scores.groupby("dataset")["episode"].transform("nunique")
+    return scores.groupby(["dataset", "run"])["episode"].transform("nunique") == every
+
+
+def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """The medians that may be held against one another: per dataset and metric those of the main runs that fitted every
+    episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
+
+    Columns: dataset, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row, for
+    their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
+    scores = complete(scores)
+    scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))
+    rows = []
+    for dataset, fits in scores.groupby("dataset", sort=False):
+        every = fits["episode"].nunique()
+        shown = groups(fits[whole(fits)], main_runs(runs))
+        held = {run: part.set_index("episode") for _, run, part in shown}
+        for name, metric in METRICS.items():
+            values = pd.DataFrame({run: part[name].astype(float) for run, part in held.items()})
+            values = values.where(np.isfinite(values))
+            values = values.loc[:, values.notna().sum() >= USUAL * every].dropna()
+            medians = metric.scale * values.median()
+            rows += [(dataset, run, name, len(values), median) for run, median in medians.items() if len(values)]
+    return pd.DataFrame(rows, columns=["dataset", "run", "metric", "n", "median"])
+
+
+def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[str, str, pd.DataFrame]]:
+    """The fits of every data set and run, data sets as they come, runs in their order."""
+    held = dict(list(scores.groupby(["dataset", "run"], sort=False)))
+    runs = [run.id for run in runs]
+    return [(d, run, held[d, run]) for d in scores["dataset"].unique() for run in runs if (d, run) in held]
+
+
+def _seed(*parts: str) -> int:
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8], "little")
+
+
+def _describe(values: np.ndarray, seed: int) -> tuple:
+    if len(values) == 0:
+        return (0, *[np.nan] * 6)
+    low, high = np.percentile(bootstrap_medians(values, np.random.default_rng(seed)), INTERVAL)
+    return (len(values), *np.percentile(values, (50, 25, 75)), values.mean(), low, high)
+
+
+def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Medians of BOOTSTRAP resamples with replacement, shape (BOOTSTRAP,).
+
+    Resampling draws n uniform positions among the sorted values, and a median needs only the middle one or two of them.
+    Those order statistics follow beta laws (David & Nagaraja, Order Statistics, 3rd ed., section 2.1), so they are drawn
+    directly and no resample is made.
+    """
+    n = len(values)
+    ordered = np.sort(values)
+    k = (n + 1) // 2
+    lower = rng.beta(k, n + 1 - k, size=BOOTSTRAP)
+    upper = lower if n % 2 else lower + (1.0 - lower) * rng.beta(1, n - k, size=BOOTSTRAP)
+    at = lambda u: ordered[np.minimum((n * u).astype(int), n - 1)]  # noqa: E731  (u may round to 1)
+    return (at(lower) + at(upper)) / 2
+
+
+def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
+    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
+    admissible fit; fits `at_bound` of the box and which (`at_bound_names`, such as "beta[reward]=20 (35)"); fits `outside` it
+    though they have parameters. Fallbacks and bounds count where they came up, not where a fit that starts from another hands
+    them on.
+
+    Of the fits with admissible parameters, `estimates`: those `above` the best fit known of the episode by more than CERTIFIED
+    nats, those no better than `guessing` (an nll no lower than that of choosing at random) and those of them for which a
+    better fit is known, `guessing_above` (both NaN for scores that lack the nll of guessing). Of all fits: those with a
+    parameter `unidentified`, and how many `unidentified_parameters` there are."""
+    runs, rows = list(runs), []
+    hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
+    for dataset, run, fits in groups(complete(scores), runs):
+        own = run not in hand_on
+        named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
+        claims = fits["claim_held"][fits["status"] == "converged"].dropna()
+        bounds = fits["bound_holds"].dropna() if own else pd.Series(dtype=bool)
+        edges = pd.Series([name for text in fits["at_bound"] for name in edges_of(text)], dtype=object)
+        fitted = fits[fits["admissible"].astype(bool)]
+        above = fitted["regret"] > CERTIFIED
+        guessing = fitted["nll"] >= (1.0 - GUESS) * fitted["guessing"]
+        told = fits["guessing"].notna().all()
+        unidentified = fits["not_identified"].str.split().str.len()
+        rows.append(
+            {
+                "dataset": dataset,
+                "run": run,
+                "n": len(fits),
+                **{status: int((fits["status"] == status).sum()) for status in STATUSES},
+                "fallbacks": int(named.sum()),
+                "fallback_names": _counted(named),
+                "claims": len(claims),
+                "upheld": int(claims.sum()),
+                "bounds": len(bounds),
+                "bounds_beaten": int((~bounds.astype(bool)).sum()),
+                "at_bound": int(fits["at_bound"].astype(bool).sum()),
+                "at_bound_names": _counted(
+                    edges.sort_values().value_counts(sort=False).sort_values(ascending=False, kind="stable")
+                ),
+                "outside": int(fits["outside"].sum()),
+                "estimates": len(fitted),
+                "above": int(above.sum()),
+                "guessing": int(guessing.sum()) if told else np.nan,
+                "guessing_above": int((guessing & above).sum()) if told else np.nan,
+                "unidentified": int((unidentified > 0).sum()),
+                "unidentified_parameters": int(unidentified.sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _counted(names: pd.Series) -> str:
+    return "; ".join(f"{name} ({count})" for name, count in names.items())
+
+
+def edges_of(at_bound: str | bool) -> list[str]:
+    """The kinds of parameters in a cell of `at_bound`, such as "beta[reward]=20", each once whichever the arm; none where the
+    scores say only whether (stored by an earlier version)."""
+    names = at_bound.split() if isinstance(at_bound, str) else []
+    return list(dict.fromkeys(re.sub(r",\d+\]", "]", name) for name in names))
+
+
+def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+    """Splits the gap of every run to the bound of the published relaxation, CVX: per dataset and run, means over episodes
+    in nats of
+
+        total = nll - bound = poor_fit (nll - best_nll) + undecided (best_nll - best_bound) + loose (best_bound - bound)
+
+    over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run, nor for runs
+    of fewer episodes than others (`whole`)."""
+    runs, scores = list(runs), complete(scores)
+    scores = scores[whole(scores)]
+    bounding = [run.id for run in runs if run.entry.published == "CVX"]
+    source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
+    fits = scores[scores["admissible"].astype(bool)].merge(
+        source[["dataset", "episode", "lower_bound"]], on=["dataset", "episode"], suffixes=("", "_source")
+    )
+    fits["poor_fit"] = fits["regret"]
+    fits["undecided"] = fits["best_nll"] - fits["best_bound"]
+    fits["loose"] = fits["best_bound"] - fits["lower_bound_source"]
+    fits["total"] = fits[["poor_fit", "undecided", "loose"]].sum(axis=1)
+    parts = ["total", "poor_fit", "undecided", "loose"]
+    rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in groups(fits, runs)]
+    return pd.DataFrame(rows, columns=["dataset", "run", "n", *parts])
+
+
+def start_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row per start of every multi-start fit: dataset, episode, run, start and excess, its nll above the best start of
+    that fit, in nats (of the likelihood that the method itself minimised)."""
+    rows = [
+        (fit.dataset, fit.episode, fit.run, start, excess)
+        for fit in scores[scores["start_excess"].notna()].itertuples()
+        for start, excess in enumerate(fit.start_excess)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "episode", "run", "start", "excess"])
