@@ -42,18 +42,18 @@ paper: env ## the full study, with all eight local solvers, in results/paper (ho
 
 scale: env ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
 	$(SNAKEMAKE) --configfile config/scale.yaml
-	$(BIN)/python -m banditfit.study.cost config/scale.yaml
+	$(BIN)/python -m banditfit cost config/scale.yaml
 
 progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
-	$(BIN)/python -m banditfit.study.progress $(CONFIG)
+	$(BIN)/python -m banditfit progress $(CONFIG)
 
 EPISODES ?= 1e6
 
 cost: env ## what a study's jobs took, in time and memory, and what more episodes would take (STUDY=paper EPISODES=1e6)
-	$(BIN)/python -m banditfit.study.cost $(CONFIG) $(EPISODES)
+	$(BIN)/python -m banditfit cost $(CONFIG) $(EPISODES)
 
 headline: env ## what a finished study found, as the README has it (STUDY=paper)
-	@$(BIN)/python -m banditfit.report.headline $(CONFIG)
+	@$(BIN)/python -m banditfit headline $(CONFIG)
 
 # What follows from stored scores: these rules may run, and no other.
 FROM_SCORES := data summarise claims posterior coverage populations figures report
@@ -64,13 +64,13 @@ figures: env ## tables, figures and report of a finished study anew from its sto
 	@echo "The report: results/$(STUDY)/report.html"
 
 benchmark: env ## speed, measured in one run, as ratios
-	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit.benchmark.speed
+	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit benchmark
 
 # Multiplies the numbers of episodes.
 SCALE ?= 1
 
 benchmark-mc: .venv-benchmark/.ready ## speed of the Monte Carlo sampler against PyMC, NumPyro, BlackJAX (SCALE=1)
-	OMP_NUM_THREADS=1 PYTHONPATH=workflow .venv-benchmark/bin/python -m banditfit.benchmark.samplers results/benchmark $(SCALE)
+	OMP_NUM_THREADS=1 PYTHONPATH=workflow .venv-benchmark/bin/python -m banditfit samplers results/benchmark $(SCALE)
 
 .venv-benchmark/.ready: envs/requirements.lock envs/requirements-benchmark.in
 	$(PYTHON) -m venv --clear --without-pip .venv-benchmark

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from banditfit.study.config import read_study
-from banditfit.study.cost import cost, describe, main
+from banditfit.study.cost import cost, describe
 from banditfit.study.store import write_table
 from project import ROOT
 
@@ -66,12 +66,5 @@ def test_time_memory_and_what_a_million_takes(study, tmp_path):
     assert "; 11 jobs of fits." in words
 
 
-def test_what_cannot_be_told_is_said(study, tmp_path, capsys, monkeypatch):
+def test_what_cannot_be_told_is_said(study, tmp_path):
     assert "has left a record" in describe(cost(study, tmp_path), study, 10, 1)
-    monkeypatch.chdir(ROOT)
-    for arguments, words in (
-        (["config/none.yaml"], "found no readable file"),
-        (["config/test.yaml", "many"], "found many, expected"),
-    ):
-        with pytest.raises(SystemExit, match=words):
-            main(arguments)

@@ -5,28 +5,35 @@ import sys
 
 import pytest
 
+from banditfit.__main__ import main
 from banditfit.errors import InputError
 from banditfit.report import headline
-from banditfit.study import cost, progress
-from banditfit.study.programs import read_arguments
+from banditfit.study.programs import whole_number
 from project import ROOT
 
 
-@pytest.mark.parametrize("program", [progress, cost, headline])
-@pytest.mark.parametrize("arguments", [["config/none.yaml"], ["config"], ["config/methods.tsv"], ["config/test.yaml", *"1234"]])
-def test_a_wrong_argument_ends_in_one_sentence(program, arguments, monkeypatch):
+@pytest.mark.parametrize("command", ["progress", "cost", "headline"])
+@pytest.mark.parametrize("config", ["config/none.yaml", "config", "config/methods.tsv"])
+def test_a_wrong_argument_ends_in_one_sentence(command, config, monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as ended:
-        program.main(arguments)
+        main([command, config])
     assert "expected" in ended.value.code and "\n" not in ended.value.code
 
 
 @pytest.mark.parametrize("text", ["many", "0", "-1", "1.5", "nan", "inf", ""])
-def test_numbers_among_the_arguments(text):
-    with pytest.raises(InputError, match=f"CORES: found {text}, expected a whole number of at least 1"):
-        read_arguments(["x.yaml", text], {"CONFIG": "y.yaml", "CORES": 4})
-    assert read_arguments(["x.yaml", "1e6"], {"CONFIG": "y.yaml", "CORES": 4}) == ["x.yaml", 1_000_000]
-    assert read_arguments([], {"CONFIG": "y.yaml", "CORES": 4}) == ["y.yaml", 4]
+def test_numbers_among_the_arguments(text, capsys):
+    with pytest.raises(SystemExit):
+        main(["progress", "x.yaml", text])
+    assert f"argument CORES: found {text}, expected a whole number of at least 1" in capsys.readouterr().err
+    assert whole_number("1e6") == 1_000_000
+
+
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["progress", "x.yaml", "1", "2"]])
+def test_other_commands_than_there_are_end_in_how_to_use_them(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert capsys.readouterr().err.startswith("usage: python -m banditfit")
 
 
 def test_tables_that_are_not_there_are_named(tmp_path, monkeypatch):
@@ -44,7 +51,7 @@ def test_tables_that_are_not_there_are_named(tmp_path, monkeypatch):
 )
 def test_a_script_says_a_users_mistake_in_one_sentence_and_its_own_in_full(tmp_path, body, end):
     script = tmp_path / "script.py"
-    imports = "from banditfit.errors import InputError\nfrom banditfit.programs import log_to\n"
+    imports = "from banditfit.errors import InputError\nfrom banditfit.study.programs import log_to\n"
     script.write_text(f"{imports}log_to('log')\nprint('begun')\n{body}\n", encoding="utf-8")
     environment = {"PYTHONPATH": str(ROOT / "workflow"), "LC_ALL": "C", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True)

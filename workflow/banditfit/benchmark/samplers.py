@@ -1,13 +1,12 @@
 """Which sampler: effective draws per second of `mc` and of four other ways to sample the same posterior of `forgetting`.
 
-`make benchmark-mc`, or `python -m banditfit.benchmark.samplers [FOLDER [SCALE]]` with the packages of
+`make benchmark-mc`, or `python -m banditfit samplers [FOLDER [SCALE]]` with the packages of
 envs/requirements-benchmark.in, writes mc.csv (all samplers) and mc_targets.csv (columns as in benchmark.csv) to FOLDER
 (results/benchmark); SCALE multiplies the numbers of episodes. Every sampler runs 4 chains of the default length of `mc` on
 the same episodes, one after the other, on one core; a second run of the compiled program is timed (`seconds`), and the first
 separately (`seconds_first`: what a new episode costs where the program has to be compiled for it).
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -258,7 +257,3 @@ def main(folder: Path, scale: float) -> None:
     for name, found in (("mc", measure(table)), ("mc_targets", targets)):
         write_csv(found, folder / f"{name}.csv")
         print(found.to_string(index=False, float_format=lambda x: f"{x:.3g}", na_rep="-"))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmark"), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)

@@ -1,11 +1,10 @@
 """Speed, measured in one run, as ratios: ours against the way these fits are usually written, and how cost grows.
 
-`python -m banditfit.benchmark.speed [FOLDER]` writes benchmark.csv, growth.csv, growth.svg and growth.png to FOLDER
+`python -m banditfit benchmark [FOLDER]` writes benchmark.csv, growth.csv, growth.svg and growth.png to FOLDER
 (results/benchmark). The two sides of a ratio take turns on the same episodes, so that a machine that slows down slows both.
 """
 
 import resource
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -268,7 +267,3 @@ def main(folder: Path) -> None:
     print("; ".join(f"{name} {value}" for name, value in machine().items()))
     print(table.to_string(index=False, float_format=lambda x: f"{x:.3g}", na_rep="-"))
     print("growth exponents:", ", ".join(f"{what} {slope:.2f}" for what, slope in exponents(grown).items()))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/benchmark"))

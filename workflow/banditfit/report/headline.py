@@ -1,9 +1,8 @@
 """What a study found, in a table and five sentences of Markdown: the README's, from what is stored.
 
-`python -m banditfit.report.headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
+`python -m banditfit headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import pandas as pd
 from ..errors import InputError
 from ..experiments.who_wins import winners
 from ..files import intact
-from ..study.config import Study, load_study
-from ..study.programs import one_sentence, read_arguments
+from ..study.config import Study
 from ..study.store import read_csv, read_table
 from ..tables.guide import NEEDS, Need, recommend
 from ..tables.guide import table as make_guide
@@ -113,14 +111,3 @@ def _picks(guide: pd.DataFrame, catalogue: Mapping[str, Any], need: Need) -> str
     if not labels:
         return "none here"
     return listed(labels) + (f"; none on {listed(lacking)}" if lacking else "")
-
-
-def main(arguments: list[str]) -> None:
-    with one_sentence():
-        (path,) = read_arguments(arguments, {"CONFIG": "config/paper.yaml"})
-        study = load_study(path, Path.cwd())
-        print("\n".join(headline(study, Path("results") / study.config["study"])))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

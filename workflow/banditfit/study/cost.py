@@ -1,6 +1,6 @@
 """What a study took, job by job, and what more episodes would take.
 
-`python -m banditfit.study.cost [CONFIG [EPISODES [CORES]]]`, in the project's folder, reads the benchmark file that Snakemake left
+`python -m banditfit cost [CONFIG [EPISODES [CORES]]]`, in the project's folder, reads the benchmark file that Snakemake left
 of every job (in logs/), the times in the tables of fits and the sizes of files. CONFIG is config/config.yaml if not given,
 EPISODES a million of each data set, CORES the cores of this machine.
 
@@ -9,8 +9,6 @@ other jobs take time in proportion to the episodes. Memory as Snakemake samples 
 every half minute, so that a short peak can escape it.
 """
 
-import os
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
@@ -20,8 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..files import intact
-from .config import Study, load_study
-from .programs import one_sentence, read_arguments
+from .config import Study
 from .progress import words
 from .store import read_parquet
 
@@ -201,15 +198,3 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
         'Other jobs are taken to grow with the episodes, but for those given "in all".',
     ]
     return "\n".join(lines)
-
-
-def main(arguments: list[str]) -> None:
-    with one_sentence():
-        defaults = {"CONFIG": "config/config.yaml", "EPISODES": 1_000_000, "CORES": os.cpu_count() or 1}
-        path, episodes, cores = read_arguments(arguments, defaults)
-        study = load_study(path, Path.cwd())
-        print(describe(cost(study, Path()), study, episodes, cores))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

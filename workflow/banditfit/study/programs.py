@@ -1,9 +1,10 @@
 """What programs share, those of the command line and the scripts of the workflow: a user's mistake ends them in its one
 sentence and not in a traceback."""
 
+import argparse
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,29 +27,19 @@ def _explain(kind: type[BaseException], error: BaseException, trace: Any) -> Non
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """For the body of a program's `main`: an InputError becomes its sentence, on stderr, and the exit status 1."""
+    """For the body of a command: an InputError becomes its sentence, on stderr, and the exit status 1."""
     try:
         yield
     except InputError as error:
         sys.exit(str(error))
 
 
-def read_arguments(given: Sequence[str], defaults: Mapping[str, str | int]) -> list[Any]:
-    """The arguments of a program in the order of `defaults`, which holds by name what those are that are not given; where
-    that is a number, a whole number of at least 1 is expected. Raises InputError."""
-    if len(given) > len(defaults):
-        raise InputError(f"found {len(given)} arguments, expected at most {len(defaults)}: {' '.join(defaults)}")
-    values = list(defaults.values())
-    for place, (name, text) in enumerate(zip(defaults, given, strict=False)):
-        values[place] = _count(name, text) if isinstance(values[place], int) else text
-    return values
-
-
-def _count(name: str, text: str) -> int:
+def whole_number(text: str) -> int:
+    """An argument that is a whole number of at least 1, such as 4 or 1e6. Raises argparse.ArgumentTypeError."""
     try:
         number = float(text)
     except ValueError:
         number = 0.5
     if not (number >= 1 and number.is_integer()):
-        raise InputError(f"{name}: found {text}, expected a whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number of at least 1")
     return int(number)

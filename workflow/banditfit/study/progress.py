@@ -1,19 +1,16 @@
 """How far a study is, and how long the rest of its fits will take.
 
-`python -m banditfit.study.progress [CONFIG [CORES]]`, in the project's folder, reads the batches that are there and nothing else; a
+`python -m banditfit progress [CONFIG [CORES]]`, in the project's folder, reads the batches that are there and nothing else; a
 run that is going on is not disturbed. CONFIG is config/config.yaml if not given, CORES the cores of this machine.
 """
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from ..files import intact
-from .config import Study, load_study
-from .programs import one_sentence, read_arguments
+from .config import Study
 from .store import read_parquet
 
 JOB = 4.0  # seconds that a job takes beside its fits: to start Python, import, compile or load what was compiled, and write
@@ -91,15 +88,3 @@ def words(seconds: float) -> str:
     if minutes < 1:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def main(arguments: list[str]) -> None:
-    with one_sentence():
-        path, cores = read_arguments(arguments, {"CONFIG": "config/config.yaml", "CORES": os.cpu_count() or 1})
-        study = load_study(path, Path.cwd())
-        name = study.config["study"]
-        print(describe(progress(study, Path("results") / name / "fits"), name, cores))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

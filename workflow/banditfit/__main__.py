@@ -1,0 +1,94 @@
+"""`python -m banditfit COMMAND ...`, in the project's folder: what a study tells on the command line.
+
+A user's mistake ends in its one sentence, and the exit status 1.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from .study.programs import one_sentence, whole_number
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command that `arguments` name, by default those of the command line."""
+    given = vars(_parser().parse_args(arguments))
+    command = given.pop("run")
+    with one_sentence():
+        command(**given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m banditfit", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(run, words: str, *arguments: tuple[str, object, str]) -> None:
+        """Adds a command, whose arguments have a name, a default and an explanation each."""
+        one = commands.add_parser(run.__name__.strip("_"), help=words, description=words)
+        one.set_defaults(run=run)
+        for name, default, explained in arguments:
+            kind = whole_number if isinstance(default, int) else type(default)
+            text = f"{explained} (default: {default})"
+            one.add_argument(name, nargs="?", default=default, type=kind, help=text, metavar=name.upper())
+
+    cores = ("cores", os.cpu_count() or 1, "the cores that fits share")
+    quick, paper = (("config", Path(f"config/{name}.yaml"), "the configuration of a study") for name in ("config", "paper"))
+    command(_progress, "how far a study is, and how long the rest of its fits takes", quick, cores)
+    command(
+        _cost,
+        "what a study took in time and memory, and what more episodes would take",
+        quick,
+        ("episodes", 1_000_000, "of each data set"),
+        cores,
+    )
+    command(_headline, "what a finished study found, in Markdown", paper)
+    folder = ("folder", Path("results/benchmark"), "where tables and figures go")
+    command(_benchmark, "speed, measured in one run, as ratios", folder)
+    command(
+        _samplers,
+        "speed of the Monte Carlo sampler against PyMC, NumPyro and BlackJAX (of envs/requirements-benchmark.in)",
+        folder,
+        ("scale", 1.0, "multiplies the numbers of episodes"),
+    )
+    return parser
+
+
+def _progress(config: Path, cores: int) -> None:
+    from .study.config import load_study
+    from .study.progress import describe, progress
+
+    study = load_study(config, Path.cwd())
+    name = study.config["study"]
+    print(describe(progress(study, Path("results") / name / "fits"), name, cores))
+
+
+def _cost(config: Path, episodes: int, cores: int) -> None:
+    from .study.config import load_study
+    from .study.cost import cost, describe
+
+    study = load_study(config, Path.cwd())
+    print(describe(cost(study, Path()), study, episodes, cores))
+
+
+def _headline(config: Path) -> None:
+    from .report.headline import headline
+    from .study.config import load_study
+
+    study = load_study(config, Path.cwd())
+    print("\n".join(headline(study, Path("results") / study.config["study"])))
+
+
+def _benchmark(folder: Path) -> None:
+    from .benchmark import speed
+
+    speed.main(folder)
+
+
+def _samplers(folder: Path, scale: float) -> None:
+    from .benchmark import samplers
+
+    samplers.main(folder, scale)
+
+
+if __name__ == "__main__":
+    main()
