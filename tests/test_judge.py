@@ -106,14 +106,14 @@ def exact_nll(choices, rewards, alpha, beta):
 @pytest.mark.parametrize("last", [0, 1])
 @pytest.mark.parametrize("cancels", [True, False])
 def test_a_bound_is_held_to_the_rounding_of_what_was_computed(last, cancels):
-    # Sensitivities of rewards of a million add up to values of ten million, which rewards as large take back; what is left
+    # Sensitivities of rewards of a million add up to values of millions, which rewards as large take back; what is left
     # decides the last 150 choices. Where nothing is taken back the nll is as large as the values.
-    alpha, beta, x = 0.01, 20.0, 0.0
+    alpha, beta, x = 0.0025, 20.0, 0.0
     choices, rewards = np.full((1, 400), last), np.zeros((1, 400))
     choices[0, :250] = 0
     for t in range(250):
-        rewards[0, t] = 1e6 if t < 120 else max(-1e6, -0.99 * x / 0.2) if cancels else 0.0
-        x = 0.99 * x + 0.2 * rewards[0, t]
+        rewards[0, t] = 1e6 if t < 120 else max(-1e6, -(1.0 - alpha) * x / (alpha * beta)) if cancels else 0.0
+        x = (1.0 - alpha) * x + alpha * beta * rewards[0, t]
     data = bf.Dataset("large", choices, rewards, 2, model="forgetting", bounds=bf.Bounds((0.0, 1.0), ((0.0, 20.0),)))
     fit = bf.fit(data, "forgetting", "d_loc", settings={"starts": 1})
     fit.at[0, "alpha"], fit.at[0, "beta"] = np.full((1, 1), alpha), np.full((1, 1), beta)
