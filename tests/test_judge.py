@@ -1,5 +1,7 @@
 """The judge believes nobody: everything is recomputed, and false claims are found."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,43 @@ def test_a_beaten_bound_is_flagged_and_not_used(data, fits):
     assert not table.loc[0, "bound_holds"] and not table.loc[0, "claim_held"] and np.isnan(table.loc[0, "gap"])
     assert table.loc[1, "bound_holds"] and table.loc[1, "gap"] >= 0.5 - 1e-9
     assert table.loc[2, "bound_holds"] is None
+
+
+def exact_nll(choices, rewards, alpha, beta):
+    """The nll of a forgetting model with two arms, in 60 digits."""
+    with localcontext() as context:
+        context.prec = 60
+        alpha, beta, x, nll = Decimal(alpha), Decimal(beta), [Decimal(0)] * 2, Decimal(0)
+        for choice, reward in zip(choices.tolist(), rewards.tolist(), strict=True):
+            ahead = x[1 - choice] - x[choice]
+            nll += max(ahead, Decimal(0)) + (1 + (-abs(ahead)).exp()).ln()
+            x = [(1 - alpha) * value for value in x]
+            x[choice] += alpha * beta * Decimal(reward)
+        return nll
+
+
+@pytest.mark.parametrize("last", [0, 1])
+@pytest.mark.parametrize("cancels", [True, False])
+def test_a_bound_is_held_to_the_rounding_of_what_was_computed(last, cancels):
+    # Sensitivities of rewards of a million add up to values of millions, which rewards as large take back; what is left
+    # decides the last 150 choices. Where nothing is taken back the nll is as large as the values.
+    alpha, beta, x = 0.0025, 20.0, 0.0
+    choices, rewards = np.full((1, 400), last), np.zeros((1, 400))
+    choices[0, :250] = 0
+    for t in range(250):
+        rewards[0, t] = 1e6 if t < 120 else max(-1e6, -(1.0 - alpha) * x / (alpha * beta)) if cancels else 0.0
+        x = (1.0 - alpha) * x + alpha * beta * rewards[0, t]
+    data = bf.Dataset("large", choices, rewards, 2, model="forgetting", bounds=bf.Bounds((0.0, 1.0), ((0.0, 20.0),)))
+    fit = bf.fit(data, "forgetting", "d_loc", settings={"starts": 1})
+    fit.at[0, "alpha"], fit.at[0, "beta"] = np.full((1, 1), alpha), np.full((1, 1), beta)
+    fit.loc[0, ["not_identified", "fillers"]] = ["", None]
+    exact = exact_nll(choices[0], rewards[0], alpha, beta)
+    nll = bf.score(data, fit).loc[0, "nll"]
+    rounding = bf.score(data, fit).loc[0, "rounding"]
+    assert abs(Decimal(nll) - exact) <= Decimal(rounding)
+    for above, holds in ((0.0, True), (4.0 * rounding, False)):
+        fit["lower_bound"] = float(exact) + above
+        assert bf.score(data, fit).loc[0, "bound_holds"] is holds
 
 
 def test_parameters_outside_the_box_set_no_standard(data, fits):

@@ -585,6 +585,7 @@ def test_fits_above_the_best_and_at_guessing_are_counted(unknown):
 def test_scores_of_an_earlier_version_still_make_every_table_figure_and_page(known, tmp_path):
     results, _ = known
     lacking = ["has_parameters", "not_identified", "alpha_error_identified", "beta_error_identified", "guessing", "bounds"]
+    lacking += ["rounding"]
     old = results.scores.drop(columns=lacking, errors="ignore")
     old["at_bound"] = old["at_bound"].astype(bool)
     counts = summaries.outcomes(old, results.runs)

@@ -14,9 +14,7 @@ from .models import likelihood
 from .models.families import Bounds, get_model
 from .models.likelihood import Problem, log_policy
 
-# Differences of this share of the nll are rounding: sums of a few hundred float64 terms in another order.
-ROUNDING = 1e-9
-# A claimed nll may differ from the recomputed one by this share before the claim counts as wrong.
+# A claimed nll may differ from the recomputed one by this share, and by rounding, before the claim counts as wrong.
 CLAIM_TOLERANCE = 1e-6
 
 
@@ -40,7 +38,9 @@ def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.Dat
     not_identified       the names of the parameters that they do not tell (`identification`), such as "alpha[reward,3]"
     admissible           the fit has parameters, all inside the bounds; `outside`: it has parameters, and some are not
     lower_bound          the method's bound on the nll of every admissible parameter; NaN where it has none
-    bound_holds          that bound is at most the nll of every admissible fit of the episode; None without a bound
+    rounding             how far from exact the recomputed nll may be, nats (`Problem.rounding`)
+    bound_holds          that bound is at most the nll of every admissible fit of the episode, but for the rounding of both;
+                         None without a bound
     best_nll, best_bound the lowest nll of an admissible fit, and the highest bound that holds, in this episode
     regret, gap          nll - best_nll and nll - best_bound, for admissible fits
     guessing             the nll of equal probabilities for every arm, nats
@@ -91,7 +91,7 @@ def _truths(data: Dataset, model: str) -> dict[int, tuple]:
 
 
 def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
-    row = dict.fromkeys(("nll", "kl", "kl_mean_policy"), np.nan)
+    row = dict.fromkeys(("nll", "rounding", "kl", "kl_mean_policy"), np.nan)
     row |= {f"{symbol}_error{which}": np.nan for which in ("", "_identified") for symbol in ("alpha", "beta")}
     row |= {"has_parameters": False, "not_identified": "", "admissible": False, "outside": False, "at_bound": ""}
     row["guessing"] = float((problem.choices >= 0).sum() * np.log(problem.n_arms))
@@ -106,9 +106,9 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
         names = np.array(problem.model.parameter_names(problem.n_arms))
         row["not_identified"] = " ".join(names[unidentified.ravel()])
         row["at_bound"] = _at_bound(problem, theta, unidentified.ravel(), names)
-        x = problem.values(alpha, beta)
+        x, row["rounding"] = problem.values(alpha, beta), problem.rounding(alpha, beta)
     elif kernels is not None and np.isfinite(kernels).all():
-        x = problem.kernel_values(kernels)
+        x, row["rounding"] = problem.kernel_values(kernels), problem.rounding(None, None, kernels)
     else:
         return row
     row["nll"] = problem.nll_of_values(x)
@@ -145,16 +145,18 @@ def _judge_together(table: pd.DataFrame) -> pd.DataFrame:
     """The columns that compare the fits of an episode with one another."""
     episode = [table["episode"], table["bounds"]]
     best = table["nll"].where(table["admissible"]).groupby(episode).transform("min")
-    slack = ROUNDING * best.abs().clip(lower=1.0)
+    rounding = table["rounding"].fillna(0.0)
+    of_best = rounding.where(table["admissible"] & (table["nll"] == best)).groupby(episode).transform("max")
     bounded = table["lower_bound"].notna()
-    holds = ~(table["lower_bound"] > best + slack)
+    # A method computes its bound from numbers as large as those of its fit.
+    holds = ~(table["lower_bound"] - best > of_best + rounding)
     table["best_nll"] = best
     table["bound_holds"] = holds.astype(object).where(bounded, None)
     table["best_bound"] = table["lower_bound"].where(bounded & holds).groupby(episode).transform("max")
     table["regret"] = (table["nll"] - table["best_nll"]).where(table["admissible"])
     table["gap"] = (table["nll"] - table["best_bound"]).where(table["admissible"])
     claimed = table["nll_claimed"].notna() & table["nll"].notna()
-    told = (table["nll_claimed"] - table["nll"]).abs() <= CLAIM_TOLERANCE * table["nll"].abs().clip(lower=1.0)
+    told = (table["nll_claimed"] - table["nll"]).abs() <= CLAIM_TOLERANCE * table["nll"].abs().clip(lower=1.0) + rounding
     sound = told & (holds | ~bounded) & ~table["outside"]
     table["claim_held"] = sound.astype(object).where(claimed | bounded, None)
     return table

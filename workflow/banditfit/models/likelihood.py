@@ -352,6 +352,21 @@ class Problem:
         scored = np.flatnonzero(self.choices >= 0)
         return float(-log_policy(x[scored])[np.arange(len(scored)), self.choices[scored]].sum())
 
+    def rounding(self, alpha: np.ndarray | None, beta: np.ndarray | None, kernels: np.ndarray | None = None) -> float:
+        """How far the computed nll of parameters, or else of kernels, may be from the exact one, in nats.
+
+        A value is a sum of as many terms as its trace remembers, each rounded in proportion to the terms before they cancel,
+        so they are taken with absolute signals; and a few operations more make a log probability of it.
+        """
+        whole = replace(self, signals=np.abs(self.signals))
+        if kernels is None:
+            memory = min(self.n_steps, 1.0 / max(float(alpha.min()), 1.0 / self.n_steps))
+            x = whole.values(alpha, np.abs(beta))
+        else:
+            memory, x = self.n_steps, whole.kernel_values(np.abs(kernels))
+        scored = self.choices >= 0
+        return float(np.finfo(float).eps * (6 + memory) * (x[scored].max(axis=1) + 1.0).sum())
+
 
 def power_of_two(size: np.ndarray) -> np.ndarray:
     """The powers of two nearest (by ratio) to sizes; 1 for a size of 0."""

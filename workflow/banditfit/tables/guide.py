@@ -91,9 +91,15 @@ def ended_well(fits: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def proved(fits: pd.DataFrame) -> "pd.Series[bool]":
-    """Which of these scores are admissible fits that ended well, within PROVED nats of their own bound, where that holds."""
+    """Which of these scores are admissible fits that ended well, within PROVED nats of their own bound, where that holds,
+    but for the rounding of the nll and that of differences in stored scores."""
     gap = fits["regret"] + (fits["best_nll"] - fits["lower_bound"])
-    return ended_well(fits) & fits["bound_holds"].eq(True) & fits["admissible"].astype(bool) & (gap <= PROVED + 1e-9)
+    return (
+        ended_well(fits)
+        & fits["bound_holds"].eq(True)
+        & fits["admissible"].astype(bool)
+        & (gap <= PROVED + 1e-9 + fits["rounding"])
+    )
 
 
 def call(run: Run) -> str:

@@ -52,15 +52,16 @@ INTERVAL = (2.5, 97.5)  # percentiles
 
 def complete(scores: pd.DataFrame) -> pd.DataFrame:
     """Judged scores as all tables and figures take them. Columns that scores stored by an earlier version lack are filled in:
-    `has_parameters` by what the judge said of the box, `not_identified` by "", and by NaN the errors over identified
-    parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of every
-    median, and is counted as outside."""
+    `has_parameters` by what the judge said of the box, `not_identified` by "", `rounding` by 0, and by NaN the errors over
+    identified parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of
+    every median, and is counted as outside."""
     filled = {
         "has_parameters": scores["admissible"].astype(bool) | scores["outside"].astype(bool),
         "not_identified": "",
         "alpha_error_identified": np.nan,
         "beta_error_identified": np.nan,
         "guessing": np.nan,
+        "rounding": 0.0,
     }
     scores = scores.assign(**{name: value for name, value in filled.items() if name not in scores})
     within = ~scores["outside"].astype(bool)
