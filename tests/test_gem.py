@@ -209,6 +209,17 @@ def test_a_bad_participant_does_not_stop_the_rest(method):
     assert alone["status"].tolist() == ["failed"]
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_map", "gem_laplace", "gem_logit"])
+def test_people_who_tell_nothing_are_fitted_without_a_word_of_error(method, model):
+    data = bf.Dataset("silent", np.array([[0, 1, 1], [0, -1, -1]]), np.zeros((2, 3)), 2)
+    fits = bf.fit(data, model, method)
+    assert (fits["status"] == "converged").all()
+    rewarded = [name for name in bf.get_model(model).parameter_names(2) if "reward" in name]
+    for names in fits["not_identified"]:
+        assert set(rewarded) <= set(names.split())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -225,8 +225,8 @@ def _unresolved(u: np.ndarray, mass: np.ndarray, ended: str, settings: Settings)
         return "part of the posterior lies too near a bound to be resolved: choose a prior whose mass lies inside the box"
     if ended:
         return (
-            f"after {ended} some panel still changed by more than {settings.tolerance:g}, as the posterior is too narrow: choose"
-            " a wider prior or a larger tolerance, or mc"
+            f"after {ended} some panel still changed by more than {settings.tolerance:g}, as the posterior is too narrow:"
+            " choose a wider prior or a larger tolerance, or mc"
         )
     return ""
 

@@ -355,7 +355,7 @@ def _step_held(problems, population: Population, expectation: Expectation, start
         return population, 0
     Q, gradient, H, F, _ = _score(problems, population, expectation, start, J)
     step = np.linalg.solve(-H if np.linalg.eigvalsh(H).max() < 0 else -F, gradient)
-    step *= min(1.0, 1.0 / np.abs(step).max())
+    step /= max(1.0, np.abs(step).max())
     tries = 1
     while _score(problems, _moved(population, held, step), expectation, start, J)[0] < Q and tries < 20:
         step /= 2.0
