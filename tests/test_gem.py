@@ -255,6 +255,27 @@ def test_held_out_trials_lie_between_chance_and_truth():
     assert (summary["nll"] <= summary["high"]).all()
 
 
+@pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_logit"])
+@pytest.mark.parametrize("model", ["forgetting", "subrewards"])
+def test_a_population_is_the_same_in_any_unit_of_rewards(method, model):
+    told = replace(small(4, 30, model=model), bounds=None, truth=None)
+    cents = replace(told, rewards=64.0 * told.rewards, reward_scale=None)
+    scale = np.array([64.0 if "beta[reward" in name else 1.0 for name in bf.get_model(model).parameter_names(2)])
+    one, other = (held_out.learn(data, model, method) for data in (told, cents))
+    h = np.linspace(-1.0, 1.0, len(scale))
+    np.testing.assert_allclose(other.Sigma, one.Sigma, rtol=1e-9)
+    np.testing.assert_allclose(other.theta(other.mu) * scale, one.theta(one.mu), rtol=1e-9)
+    if method != "gem_logit":
+        np.testing.assert_allclose(other.theta(h) * scale, one.theta(h), rtol=1e-9)
+    first, second = (held_out.parameters(data, model, method)[0] for data in (told, cents))
+    for column in ("centre", "low", "high"):
+        np.testing.assert_allclose(second[column] * scale, first[column], rtol=1e-9)
+    np.testing.assert_allclose(first["centre"], one.theta(one.mu), rtol=1e-9)
+    runs = {"run": (method, {}), "local": ("profile", {})}
+    first, second = (held_out.held_out(data, model, runs, folds=2) for data in (told, cents))
+    np.testing.assert_allclose(second["nll"], first["nll"], rtol=1e-9)
+
+
 def test_held_out_parameters_do_not_see_what_they_predict():
     data = small(8, n_steps=80, seed=10)
     changed = data.choices.copy()

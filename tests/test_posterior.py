@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from scipy import stats
 
 import banditfit as bf
 from banditfit.experiments import calibration
-from banditfit.methods import get_method
+from banditfit.methods import get_method, mc
 from banditfit.models import likelihood
 from banditfit.solvers import transport
 from conftest import make
@@ -306,6 +307,19 @@ def test_a_fit_that_fails_its_diagnostics_is_sampled_longer_and_stays_visible():
     target = int(min(first["diagnostics"][name] for name in ("ess_bulk", "ess_tail"))) + 1
     rescued = bf.fit(data, "forgetting", "mc", settings={"draws": 150, "ess": target}).iloc[0]
     assert rescued["status"] == "converged" and rescued["fallback"] and not rescued["message"]
+
+
+@pytest.mark.parametrize("stuck", [1, 4])
+def test_chains_that_never_moved_are_complained_of(stuck):
+    rng = np.random.default_rng(0)
+    v, energy = rng.normal(size=(4, 100, 2)), rng.normal(size=(4, 100))
+    v[:stuck], energy[:stuck] = v[:1, :1], energy[0, 0]
+    theta = 1.0 / (1.0 + np.exp(-v))
+    posterior = {"alpha": theta[..., :1, None], "beta": theta[..., 1:, None]}
+    statistics = {"unconstrained_draw": v, "diverging": energy > 9.0, "energy": energy}
+    found = mc.diagnose(az.from_dict(posterior=posterior, sample_stats=statistics))
+    assert found["e_bfmi"] == 0.0
+    assert {"r_hat", "e_bfmi"} <= {words.split()[0] for words in mc.complaints(found, mc.Settings()).split("; ")}
 
 
 def test_mc_keeps_a_parameter_with_equal_bounds():

@@ -132,6 +132,11 @@ class Population:
         probit = self.lower + (self.upper - self.lower) * ndtr(h)
         return np.where(self.kinds == PROBIT, probit, np.where(self.kinds == LOGIT, expit(h), np.exp(h)))
 
+    def rescaled(self, factor: np.ndarray) -> "Population":
+        """The same population where parameter k is factor[k] times as large (D,): of signals in other units."""
+        mu = self.mu + np.where(self.kinds == LOG, np.log(factor), 0.0)
+        return replace(self, mu=mu, lower=self.lower * factor, upper=self.upper * factor)
+
     def full(self, h: np.ndarray) -> np.ndarray:
         """Coordinates (..., D) of free coordinates (..., d)."""
         out = np.broadcast_to(self.mu, (*h.shape[:-1], len(self.mu))).copy()
