@@ -209,6 +209,21 @@ def test_a_bad_participant_does_not_stop_the_rest(method):
     assert alone["status"].tolist() == ["failed"]
 
 
+@pytest.mark.parametrize("factor", [1.0, 1000.0])
+@pytest.mark.parametrize(("method", "model"), [("gem", "forgetting"), ("gem_shared", "forgetting"), ("gem", "per_arm")])
+def test_people_at_a_bound_are_counted_as_the_judge_counts_them(method, model, factor):
+    bandit = {"p_reward": (0.8, 0.3), "p_switch": 0.05, "seed": 7}
+    data = bf.simulate("eager", model, n_episodes=12, n_steps=150, beta=((8, 12),), **bandit)
+    data = replace(data, rewards=factor * data.rewards, bounds=None, truth=None, model=None, reward_scale=None)
+    fits = bf.fit(data, model, method, bounds=bf.Bounds((0, 1), ((0, 1 / factor),)))
+    at_bound = bf.score(data, fits)["at_bound"]
+    n = sum("beta[reward" in text for text in at_bound)
+    assert n > 0
+    assert fits["message"].str.endswith(f"; {n} of 12 people end at the upper bound of beta[reward]").all()
+    wide = bf.fit(data, model, method, bounds=bf.Bounds((0, 1), ((0, 60 / factor),)))
+    assert not wide["message"].str.contains("people").any()
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_map", "gem_laplace", "gem_logit"])
 def test_people_who_tell_nothing_are_fitted_without_a_word_of_error(method, model):

@@ -29,8 +29,9 @@ from scipy.special import chdtri, expit, logsumexp, ndtr, ndtri
 
 from ..data.dataset import Dataset
 from ..errors import InputError
+from ..identification import settle
 from ..methods import Outcome
-from ..models.families import get_model
+from ..models.families import SYMBOLS, get_model
 from ..models.likelihood import Problem, problem
 from .newton import LOG, LOGIT, PROBIT, best_start, climb, expected, quadrature
 
@@ -597,8 +598,33 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
         estimates = estimate(population, expectation_part)
         for j, one in enumerate(part):
             outcomes.append(_outcome(one, population, expectation_part, {k: v[j] for k, v in estimates.items()}, j))
+    message = "" if settings.links == "logit" else _at_bounds(problems, outcomes)
     t_solve = perf_counter() - begin_time
-    return [replace(outcome, t_solve=t_solve) for outcome in outcomes]
+    for outcome in outcomes:
+        outcome.t_solve = t_solve
+        if outcome.status != "failed":
+            outcome.message += message
+    return outcomes
+
+
+def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
+    """How many people end at a bound with a parameter that their choices identify, in words, per signal's alpha and beta and
+    bound; each is counted once, whichever the arm."""
+    model = problems[0].model
+    counts = np.zeros((2, model.n_signals, 2), dtype=np.int64)  # alpha and beta; signals; lower and upper bound
+    for one, outcome in zip(problems, outcomes, strict=True):
+        if outcome.status != "failed":
+            alpha, beta, unidentified = settle(one, outcome.alpha, outcome.beta)
+            side = one.at_bound(np.concatenate([alpha.ravel(), beta.ravel()])).reshape(2, *one.shape)
+            side = np.where(unidentified, 0, side)
+            counts += np.stack([(side == -1).any(axis=2), (side == 1).any(axis=2)], axis=2)
+    return "".join(
+        f"; {counts[k, s, end]} of {len(problems)} people end at the {bound} bound of {symbol}[{signal}]"
+        for k, symbol in enumerate(SYMBOLS)
+        for s, signal in enumerate(model.signals)
+        for end, bound in enumerate(("lower", "upper"))
+        if counts[k, s, end]
+    )
 
 
 def _outcome(one: Problem, population: Population, expectation: Expectation, theta: dict, j: int) -> Outcome:
