@@ -209,6 +209,32 @@ def test_a_bad_participant_does_not_stop_the_rest(method):
     assert alone["status"].tolist() == ["failed"]
 
 
+@pytest.mark.parametrize("factor", [1.0, 1000.0])
+@pytest.mark.parametrize(("method", "model"), [("gem", "forgetting"), ("gem_shared", "forgetting"), ("gem", "per_arm")])
+def test_people_at_a_bound_are_counted_as_the_judge_counts_them(method, model, factor):
+    bandit = {"p_reward": (0.8, 0.3), "p_switch": 0.05, "seed": 7}
+    data = bf.simulate("eager", model, n_episodes=12, n_steps=150, beta=((8, 12),), **bandit)
+    data = replace(data, rewards=factor * data.rewards, bounds=None, truth=None, model=None, reward_scale=None)
+    fits = bf.fit(data, model, method, bounds=bf.Bounds((0, 1), ((0, 1 / factor),)))
+    at_bound = bf.score(data, fits)["at_bound"]
+    n = sum("beta[reward" in text for text in at_bound)
+    assert n > 0
+    assert fits["message"].str.endswith(f"; {n} of 12 people end at the upper bound of beta[reward]").all()
+    wide = bf.fit(data, model, method, bounds=bf.Bounds((0, 1), ((0, 60 / factor),)))
+    assert not wide["message"].str.contains("people").any()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_map", "gem_laplace", "gem_logit"])
+def test_people_who_tell_nothing_are_fitted_without_a_word_of_error(method, model):
+    data = bf.Dataset("silent", np.array([[0, 1, 1], [0, -1, -1]]), np.zeros((2, 3)), 2)
+    fits = bf.fit(data, model, method)
+    assert (fits["status"] == "converged").all()
+    rewarded = [name for name in bf.get_model(model).parameter_names(2) if "reward" in name]
+    for names in fits["not_identified"]:
+        assert set(rewarded) <= set(names.split())
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -242,6 +268,27 @@ def test_held_out_trials_lie_between_chance_and_truth():
     assert summary.loc["truth", "nll"] < summary.loc["cvx_fast", "nll"] < summary.loc["chance", "nll"]  # by kernels alone
     assert (summary["low"] <= summary["nll"]).all()
     assert (summary["nll"] <= summary["high"]).all()
+
+
+@pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_logit"])
+@pytest.mark.parametrize("model", ["forgetting", "subrewards"])
+def test_a_population_is_the_same_in_any_unit_of_rewards(method, model):
+    told = replace(small(4, 30, model=model), bounds=None, truth=None)
+    cents = replace(told, rewards=64.0 * told.rewards, reward_scale=None)
+    scale = np.array([64.0 if "beta[reward" in name else 1.0 for name in bf.get_model(model).parameter_names(2)])
+    one, other = (held_out.learn(data, model, method) for data in (told, cents))
+    h = np.linspace(-1.0, 1.0, len(scale))
+    np.testing.assert_allclose(other.Sigma, one.Sigma, rtol=1e-9)
+    np.testing.assert_allclose(other.theta(other.mu) * scale, one.theta(one.mu), rtol=1e-9)
+    if method != "gem_logit":
+        np.testing.assert_allclose(other.theta(h) * scale, one.theta(h), rtol=1e-9)
+    first, second = (held_out.parameters(data, model, method)[0] for data in (told, cents))
+    for column in ("centre", "low", "high"):
+        np.testing.assert_allclose(second[column] * scale, first[column], rtol=1e-9)
+    np.testing.assert_allclose(first["centre"], one.theta(one.mu), rtol=1e-9)
+    runs = {"run": (method, {}), "local": ("profile", {})}
+    first, second = (held_out.held_out(data, model, runs, folds=2) for data in (told, cents))
+    np.testing.assert_allclose(second["nll"], first["nll"], rtol=1e-9)
 
 
 def test_held_out_parameters_do_not_see_what_they_predict():

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from scipy import stats
 
 import banditfit as bf
 from banditfit.experiments import calibration
-from banditfit.methods import get_method
+from banditfit.methods import get_method, mc
 from banditfit.models import likelihood
 from banditfit.solvers import transport
 from conftest import make
@@ -135,6 +136,52 @@ def test_quadrature_refuses_other_models_and_bad_priors():
             get_method("quadrature").read_settings("quadrature", {"prior_alpha": text})
 
 
+@pytest.mark.parametrize("method", ["quadrature", "mc"])
+@pytest.mark.parametrize(
+    ("which", "text"),
+    [
+        ("alpha", "beta(1e308, 1e308)"),
+        ("alpha", "beta(1, 1e-300)"),
+        ("beta", "gamma(1, 1e-300)"),
+        ("beta", "gamma(1, 1e300)"),
+        ("beta", "gamma(1e12, 1)"),
+        ("beta", "lognormal(0, 1e-300)"),
+        ("beta", "lognormal(0, 1e300)"),
+        ("beta", "lognormal(1e308, 1)"),
+    ],
+)
+def test_a_prior_of_no_use_is_refused_with_what_its_numbers_may_be(method, which, text):
+    with pytest.raises(bf.InputError, match=r"prior_\w+ is '.*', expected one of .* from .* to"):
+        get_method(method).read_settings(method, {f"prior_{which}": text})
+
+
+@pytest.mark.parametrize(
+    ("priors", "words"),
+    [
+        (("beta(1e6, 1e6)", "uniform"), "300000 nodes"),
+        (("uniform", "gamma(1e6, 1e-6)"), "300000 nodes"),
+        (("beta(0.001, 0.001)", "uniform"), "too near a bound"),
+        (("uniform", "gamma(1, 1e-100)"), "too near a bound"),
+        (("uniform", "lognormal(500, 0.0001)"), "too near a bound"),
+    ],
+)
+def test_quadrature_ends_where_a_prior_is_too_narrow_to_be_resolved(priors, words):
+    settings = dict(zip(("prior_alpha", "prior_beta"), priors, strict=True))
+    row = bf.fit(episode(), "forgetting", "quadrature", settings=settings).iloc[0]
+    assert row["status"] == "limit" and words in row["message"] and "choose" in row["message"]
+    assert row["n_eval"] <= 300_000
+    assert 0.0 <= row["fillers"]["alpha"].item() <= 1.0 if row["not_identified"] else 0.0 <= row["alpha"].item() <= 1.0
+    assert 0.0 <= row["beta"].item() <= 5.0
+
+
+def test_the_evidence_under_two_sharp_priors_is_the_likelihood_at_their_point():
+    settings = {"prior_alpha": "beta(1e6, 1e6)", "prior_beta": "gamma(1e6, 1e-6)"}
+    data = episode()
+    row = bf.fit(data, "forgetting", "quadrature", settings=settings).iloc[0]
+    assert row["status"] == "converged"
+    assert row["diagnostics"]["log_evidence"] == pytest.approx(-problem_of(data).nll_theta(np.array([0.5, 1.0])), abs=1e-3)
+
+
 @pytest.mark.parametrize("model", ["forgetting", "per_arm", "subrewards"])
 def test_log_density_has_the_gradient_of_finite_differences(model):
     family = bf.get_model(model)
@@ -260,6 +307,19 @@ def test_a_fit_that_fails_its_diagnostics_is_sampled_longer_and_stays_visible():
     target = int(min(first["diagnostics"][name] for name in ("ess_bulk", "ess_tail"))) + 1
     rescued = bf.fit(data, "forgetting", "mc", settings={"draws": 150, "ess": target}).iloc[0]
     assert rescued["status"] == "converged" and rescued["fallback"] and not rescued["message"]
+
+
+@pytest.mark.parametrize("stuck", [1, 4])
+def test_chains_that_never_moved_are_complained_of(stuck):
+    rng = np.random.default_rng(0)
+    v, energy = rng.normal(size=(4, 100, 2)), rng.normal(size=(4, 100))
+    v[:stuck], energy[:stuck] = v[:1, :1], energy[0, 0]
+    theta = 1.0 / (1.0 + np.exp(-v))
+    posterior = {"alpha": theta[..., :1, None], "beta": theta[..., 1:, None]}
+    statistics = {"unconstrained_draw": v, "diverging": energy > 9.0, "energy": energy}
+    found = mc.diagnose(az.from_dict(posterior=posterior, sample_stats=statistics))
+    assert found["e_bfmi"] == 0.0
+    assert {"r_hat", "e_bfmi"} <= {words.split()[0] for words in mc.complaints(found, mc.Settings()).split("; ")}
 
 
 def test_mc_keeps_a_parameter_with_equal_bounds():

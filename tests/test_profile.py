@@ -1,5 +1,7 @@
 """The profile likelihood: its scan against brute force, its ends against certified optima and many local searches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,18 @@ def test_with_one_rate_the_profile_is_never_above_a_certified_optimum(bandit):
     profile, certified = (bf.fit(data, "forgetting", name) for name in ("profile", "certified"))
     assert (profile["status"] == "converged").all()
     assert (profile["nll"] <= certified["nll"] + 1e-6).all()
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e4])
+def test_choices_that_a_box_makes_nearly_certain_have_a_best_point_within_it(factor):
+    data = bf.published_data("forgetting", "10arm").select([*range(20), 873])
+    scaled = replace(data, rewards=factor * data.rewards, truth=None, reward_scale=None)
+    profile, certified = (bf.fit(scaled, "forgetting", name, bounds=data.bounds) for name in ("profile", "certified"))
+    scores = bf.score(scaled, profile)
+    assert scores["admissible"].all() and np.isfinite(scores["nll"]).all() and (scores["claim_held"] == True).all()  # noqa: E712
+    assert scores["status"].isin(["converged", "limit"]).all()
+    assert (profile["nll"] >= certified["lower_bound"] - 1e-6).all()
+    assert ((profile["nll"] <= certified["nll"] + 1e-6) | (profile["status"] == "limit")).all()
 
 
 def test_more_rates_are_fitted_at_least_as_well_as_from_twenty_starts():

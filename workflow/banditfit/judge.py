@@ -105,7 +105,8 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
         row |= {"has_parameters": True, "admissible": inside, "outside": not inside}
         names = np.array(problem.model.parameter_names(problem.n_arms))
         row["not_identified"] = " ".join(names[unidentified.ravel()])
-        row["at_bound"] = _at_bound(problem, theta, unidentified.ravel(), names)
+        hit = np.flatnonzero((problem.at_bound(theta) != 0) & ~unidentified.ravel())
+        row["at_bound"] = " ".join(f"{names[k]}={theta[k]:.3g}" for k in hit)
         x, row["rounding"] = problem.values(alpha, beta), problem.rounding(alpha, beta)
     elif kernels is not None and np.isfinite(kernels).all():
         x, row["rounding"] = problem.kernel_values(kernels), problem.rounding(None, None, kernels)
@@ -128,17 +129,6 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
                         float(np.sqrt(np.nansum(off**2))) if np.isfinite(right).all() else np.nan
                     )
     return row
-
-
-def _at_bound(problem: Problem, theta: np.ndarray, unidentified: np.ndarray, names: np.ndarray) -> str:
-    """The identified parameters at a bound: within a millionth of the width of the box, or of a sensitivity of one in the
-    signals' own units where the box is wider."""
-    own = problem.in_units(problem.own_unit())
-    scale = np.concatenate([np.ones(len(theta) // 2), np.repeat(own.unit, problem.shape[1])])
-    width = own.upper - own.lower
-    near = 1e-6 * np.minimum(width, 1.0)
-    hit = (width > 0) & ~unidentified & ((theta * scale <= own.lower + near) | (theta * scale >= own.upper - near))
-    return " ".join(f"{names[k]}={theta[k]:.3g}" for k in np.flatnonzero(hit))
 
 
 def _judge_together(table: pd.DataFrame) -> pd.DataFrame:

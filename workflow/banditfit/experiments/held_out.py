@@ -78,7 +78,8 @@ def learn(
     InputError as `fit` does."""
     method, options = _options(method, settings)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
-    return _learn(_Participants(data, model, bounds), options, rng, POPULATION_METHODS[method])[0]
+    problems = _Participants(data, model, bounds)
+    return _learn(problems, options, rng, POPULATION_METHODS[method])[0].rescaled(1.0 / problems.scale)
 
 
 def _options(name: str, settings: Mapping[str, Any] | None) -> tuple[str, Any]:
@@ -88,11 +89,16 @@ def _options(name: str, settings: Mapping[str, Any] | None) -> tuple[str, Any]:
 
 
 class _Participants(Sequence):
-    """The problems of a data set, each made when it is asked for: the online mode then holds a few of them at a time."""
+    """The problems of a data set, each made when it is asked for: the online mode then holds a few of them at a time. Signals
+    are in units of their own size, of all participants together, as a population method sees them in `fit`; `scale` (D,) is
+    how many times as large a parameter is in them as in the user's."""
 
     def __init__(self, data: Dataset, model: str, bounds: Bounds | None):
         self.data, self.model = data, get_model(model)
         self.bounds = bounds or data.bounds_of(self.model)
+        self.unit = self.model.units(data.reward_scale)
+        shape = self.model.shape(data.n_arms)
+        self.scale = np.concatenate([np.ones(np.prod(shape)), np.repeat(self.unit, shape[1])])
 
     def __len__(self) -> int:
         return len(self.data)
@@ -100,6 +106,10 @@ class _Participants(Sequence):
     def __getitem__(self, row: int) -> Problem:
         if not 0 <= row < len(self):
             raise IndexError(row)
+        return self.as_told(row).in_units(self.unit)
+
+    def as_told(self, row: int) -> Problem:
+        """The same problem in the user's units, in which a fit's table is."""
         return likelihood.problem(self.data, row, self.model, self.bounds)
 
 
@@ -128,6 +138,7 @@ def parameters(
     mean_se, sd_se = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
     draws = np.array([_moments(_learn(_drawn(problems, rng), options, rng, shared)[0]) for _ in range(bootstrap)])
     boot = draws.std(axis=0, ddof=1) if bootstrap > 1 else np.full((2, len(found.mu)), np.nan)
+    found = found.rescaled(1.0 / problems.scale)
     mean, sd = _moments(found)
     table = pd.DataFrame(
         {
@@ -203,7 +214,7 @@ def held_out(
             values[run] = [np.full((one.n_steps, one.n_arms), np.nan) for one in problems]
             for held in range(folds):
                 others = data.select(data.episodes[fold != held])
-                found = learn(others, model, method, settings, bounds, seed)
+                found = learn(others, model, method, settings, bounds, seed).rescaled(problems.scale)
                 rows = np.flatnonzero(fold == held)
                 expectation = expect([early_problems[row] for row in rows], found)
                 for row, theta, is_found in zip(rows, estimate(found, expectation)["median"], expectation.found, strict=True):
@@ -211,7 +222,10 @@ def held_out(
                         values[run][row] = problems[row].values(*problems[row].split(theta))
         else:
             fits = fit(early, model, method, settings=settings, bounds=bounds, seed=seed)
-            values[run] = [_values(*three) for three in zip(problems, early_problems, fits.itertuples(), strict=True)]
+            values[run] = [
+                _values(problems.as_told(row), early_problems.as_told(row), found)
+                for row, found in enumerate(fits.itertuples())
+            ]
     rows = []
     for row, one in enumerate(problems):
         late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (one.choices >= 0))

@@ -165,13 +165,21 @@ def diagnose(draws: "az.InferenceData") -> dict[str, float]:
     # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
     theta = az.convert_to_dataset({"theta": np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)})
     worst = lambda table, pick: float(pick(table["theta"].values))  # noqa: E731
+    moved = bool((np.ptp(v, axis=1) > 0.0).any(axis=0).all())  # without variance in any chain there is nothing to divide by
     return {
-        "r_hat": worst(az.rhat(theta), np.max),
-        "ess_bulk": worst(az.ess(theta, method="bulk"), np.min),
-        "ess_tail": worst(az.ess(theta, method="tail"), np.min),
+        "r_hat": worst(az.rhat(theta), np.max) if moved else np.inf,
+        "ess_bulk": worst(az.ess(theta, method="bulk"), np.min) if moved else 0.0,
+        "ess_tail": worst(az.ess(theta, method="tail"), np.min) if moved else 0.0,
         "divergences": float(draws.sample_stats["diverging"].sum()),
-        "e_bfmi": float(az.bfmi(draws).min()),
+        "e_bfmi": _least_e_bfmi(draws.sample_stats["energy"].values),
     }
+
+
+def _least_e_bfmi(energy: np.ndarray) -> float:
+    """The lowest E-BFMI of the chains, from the energies of their draws (chain, draw); 0 for a chain that never moved."""
+    spread = energy.var(axis=1, ddof=1)
+    steps = np.square(np.diff(energy, axis=1)).mean(axis=1)
+    return float(np.divide(steps, spread, out=np.zeros_like(spread), where=spread > 0.0).min())
 
 
 def complaints(found: dict[str, float], settings: Settings) -> str:

@@ -32,6 +32,9 @@ from . import Method, Outcome
 ORDER = 10
 EDGE = 8.5  # |u| at the edge of the square: 2e-17 of a uniform prior lies outside
 PANELS = 3  # per side, before the first cut: the first look is at 60 x 60 nodes
+NODES_AT_MOST = 300_000  # 20,000 to 60,000 are usual
+LOWEST = -1e300  # of a log-density: as good as none, and differences remain finite
+BRINK, BEYOND = 8.0, 1e-6  # more mass than BEYOND at |u| > BRINK goes on outside the square
 NEGLIGIBLE = 1e-12  # relative mass of a node left out of the mean policy
 NODES, WEIGHTS = legendre.leggauss(ORDER)
 
@@ -39,8 +42,8 @@ NODES, WEIGHTS = legendre.leggauss(ORDER)
 @dataclass(frozen=True)
 class Settings:
     """`tolerance`: largest change of a panel's mass by refinement, relative to the whole; `levels`: how often a panel may
-    be cut in four; `prior_alpha` (uniform, beta(a, b)) and `prior_beta` (uniform, gamma(shape, scale), lognormal(mu, sigma)),
-    all truncated to the bounds."""
+    be cut in four, as far as NODES_AT_MOST allow; `prior_alpha` (uniform, beta(a, b)) and `prior_beta` (uniform,
+    gamma(shape, scale), lognormal(mu, sigma)), all truncated to the bounds."""
 
     tolerance: float = 1e-8
     levels: int = 25
@@ -73,7 +76,7 @@ def _log_densities(u, choices, arms, signals, starts, n_arms, lower, upper, prio
             h = likelihood._unit_traces(arms, signals, starts, np.full((1, n_arms), theta[0, i]))
             for j in range(order):
                 nll, _ = likelihood._policy(choices, h, np.full((1, n_arms), theta[1, j]))
-                out[panel, i, j] = log_p[0, i] + log_p[1, j] - nll
+                out[panel, i, j] = max(log_p[0, i] + log_p[1, j] - nll, LOWEST)
 
 
 def _nodes(corners: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -83,7 +86,7 @@ def _nodes(corners: np.ndarray, width: np.ndarray) -> np.ndarray:
 
 def _refine(density, settings: Settings):
     """Panels that resolve `density(nodes) -> log-densities`, as corners, widths, log-densities, log total mass, and
-    whether all met the tolerance."""
+    what ended it before all met the tolerance, in words."""
     log_weights = np.log(np.outer(WEIGHTS, WEIGHTS) / 4.0)
 
     def evaluate(corners, width):
@@ -94,32 +97,66 @@ def _refine(density, settings: Settings):
     corners = -EDGE + side * np.stack(np.meshgrid(*[np.arange(PANELS)] * 2), axis=-1).reshape(-1, 2)
     width = np.full(len(corners), side)
     logs, mass = evaluate(corners, width)
-    kept = []
+    kept, ended, nodes = [], f"{settings.levels} cuts", logs.size
     for _ in range(settings.levels):
+        nodes += 4 * logs.size
+        if nodes > NODES_AT_MOST:
+            ended = f"{NODES_AT_MOST} nodes"
+            break
         width = np.repeat(width / 2.0, 4)
         corners = np.repeat(corners, 4, axis=0) + width[:, None] * np.tile([[0, 0], [0, 1], [1, 0], [1, 1]], (len(corners), 1))
         parent = mass
         logs, mass = evaluate(corners, width)
         total = logsumexp(np.concatenate([mass, *[part[3] for part in kept]]))
-        change = np.abs(np.exp(logsumexp(mass.reshape(-1, 4), axis=1) - total) - np.exp(parent - total))
+        # A panel may have held far more than all the rest: a node of it stood on a narrow peak.
+        before = np.exp(np.minimum(parent - total, 1.0))
+        change = np.abs(np.exp(logsumexp(mass.reshape(-1, 4), axis=1) - total) - before)
         open_ = np.repeat(change > settings.tolerance, 4)
         kept.append((corners[~open_], width[~open_], logs[~open_], mass[~open_]))
         corners, width, logs, mass = corners[open_], width[open_], logs[open_], mass[open_]
         if not len(mass):
+            ended = ""
             break
-    met = not len(mass)
     kept.append((corners, width, logs, mass))
     corners, width, logs, mass = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-    return corners, width, logs, logsumexp(mass), met
+    return corners, width, logs, logsumexp(mass), ended
 
 
 def _log_prior_mass(prior: np.ndarray, lower: float, upper: float) -> float:
-    """log of the prior's mass in u, sqrt(2 pi) included: what its constant has to undo."""
-    edges = np.linspace(-EDGE, EDGE, 65)
-    u = (edges[:-1, None] + (NODES + 1.0) / 2.0 * np.diff(edges)[:, None]).ravel()
-    log_p = [log_prior(*place(at, lower, upper)[:2], prior)[0] if upper > lower else 0.0 for at in u]
-    weights = np.tile(WEIGHTS, 64) / 2.0 * np.diff(edges)[0]
-    return logsumexp(np.array(log_p) - 0.5 * u**2, b=weights)
+    """log of the prior's mass in u, sqrt(2 pi) included: what its constant has to undo. Cells are halved as panels are cut."""
+
+    def evaluate(left, width):
+        u = left[:, None] + width[:, None] * (NODES + 1.0) / 2.0
+        logs = _log_priors(u, lower, upper, prior)
+        return logsumexp(logs, b=WEIGHTS / 2.0, axis=1) + np.log(width)
+
+    left, step = np.linspace(-EDGE, EDGE, 64, endpoint=False, retstep=True)
+    width, kept = np.full(64, step), []
+    mass = evaluate(left, width)
+    for _ in range(Settings.levels):
+        width = np.repeat(width / 2.0, 2)
+        left = np.repeat(left, 2) + width * np.tile([0, 1], len(left))
+        parent, mass = mass, evaluate(left, width)
+        total = logsumexp(np.concatenate([mass, *kept]))
+        change = np.abs(np.exp(logsumexp(mass.reshape(-1, 2), axis=1) - total) - np.exp(np.minimum(parent - total, 1.0)))
+        open_ = np.repeat(change > Settings.tolerance, 2)
+        kept.append(mass[~open_])
+        left, width, mass = left[open_], width[open_], mass[open_]
+        if not len(mass):
+            break
+    return logsumexp(np.concatenate([mass, *kept]))
+
+
+@_compiled
+def _log_priors(u, lower, upper, prior):
+    """The log of the prior's density at coordinates u (cells, ORDER) of one parameter."""
+    out = -0.5 * u**2
+    if upper > lower:
+        for k in range(u.shape[0]):
+            for i in range(u.shape[1]):
+                theta, rest, _ = place(u[k, i], lower, upper)
+                out[k, i] = max(out[k, i] + log_prior(theta, rest, prior)[0], LOWEST)
+    return out
 
 
 def _quantiles(u: np.ndarray, width: np.ndarray, mass: np.ndarray) -> list[float]:
@@ -135,7 +172,8 @@ def _quantiles(u: np.ndarray, width: np.ndarray, mass: np.ndarray) -> list[float
         x = np.clip(2.0 * (at - left) / width - 1.0, -1.0, 1.0)
         return legendre.legval(x, integral, tensor=False).sum()
 
-    return [brentq(lambda at, p=p: below(at) - p, -EDGE, EDGE, xtol=1e-12) for p in QUANTILES.values()]
+    # Sorted, for the polynomials of a posterior that was not resolved go up and down.
+    return sorted(brentq(lambda at, p=p: below(at) - p, -EDGE, EDGE, xtol=1e-12) for p in QUANTILES.values())
 
 
 def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
@@ -153,9 +191,10 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
         n_eval += out.size
         return out
 
-    corners, width, logs, log_total, met = _refine(density, settings)
+    corners, width, logs, log_total, ended = _refine(density, settings)
     u = _nodes(corners, width)
-    mass = np.exp(logs - log_total) * np.outer(WEIGHTS, WEIGHTS) / 4.0 * width[:, None, None] ** 2
+    mass = np.exp(logs - logs.max()) * np.outer(WEIGHTS, WEIGHTS) / 4.0 * width[:, None, None] ** 2
+    mass /= mass.sum()
     theta = theta_of(problem, np.stack(np.broadcast_arrays(u[:, 0, :, None], u[:, 1, None, :]), axis=-1))
     mean = np.einsum("pij,pijk->k", mass, theta)
     sd = np.sqrt(np.einsum("pij,pijk->k", mass, (theta - mean) ** 2))
@@ -164,18 +203,32 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     heavy = mass > NEGLIGIBLE * mass.max()
     policy = mean_policy(problem, theta[heavy], mass[heavy])
     evidence = log_total - sum(_log_prior_mass(*each) for each in zip(prior, problem.lower, problem.upper, strict=True))
-    alpha, beta = problem.split(mean)
+    alpha, beta = problem.split(np.clip(mean, problem.lower, problem.upper))  # for the rounding of a sum of weights
+    message = _unresolved(u, mass, ended, settings)
     return Outcome(
-        status="converged" if met else "limit",
+        status="limit" if message else "converged",
         alpha=alpha,
         beta=beta,
         nll=problem.nll(alpha, beta),
-        message="" if met else f"some panel still changed by more than {settings.tolerance:g} after {settings.levels} cuts",
+        message=message,
         n_eval=n_eval,
         t_solve=perf_counter() - begin,
         diagnostics={"log_evidence": float(evidence)},
         posterior=summary(problem, sd=sd, policy=policy, **quantiles),
     )
+
+
+def _unresolved(u: np.ndarray, mass: np.ndarray, ended: str, settings: Settings) -> str:
+    """What is not known of a posterior with node masses (panels, ORDER, ORDER) at u, in a sentence with what to do."""
+    brink = max(mass.sum(axis=2 - k)[np.abs(u[:, k]) > BRINK].sum() for k in range(2))
+    if brink > BEYOND:
+        return "part of the posterior lies too near a bound to be resolved: choose a prior whose mass lies inside the box"
+    if ended:
+        return (
+            f"after {ended} some panel still changed by more than {settings.tolerance:g}, as the posterior is too narrow:"
+            " choose a wider prior or a larger tolerance, or mc"
+        )
+    return ""
 
 
 def _warm_up():

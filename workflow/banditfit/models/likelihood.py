@@ -309,6 +309,18 @@ class Problem:
         """The power of two nearest to the largest absolute value of each signal (signals,); 1 for a signal that is all zero."""
         return power_of_two(np.abs(self.signals).max(axis=1))
 
+    def at_bound(self, theta: np.ndarray) -> np.ndarray:
+        """Which parameters of a theta vector are at a bound of non-zero width: -1 the lower, 1 the upper, 0 neither. That is
+        within a millionth of the width of the box, or of a sensitivity of one in the signals' own units where the box is
+        wider."""
+        unit = self.own_unit()
+        own = self.in_units(unit)
+        theta = theta * np.concatenate([np.ones(len(theta) // 2), np.repeat(unit, self.shape[1])])
+        width = own.upper - own.lower
+        near = 1e-6 * np.minimum(width, 1.0)
+        low, high = theta <= own.lower + near, theta >= own.upper - near
+        return np.where(width > 0, np.where(low, -1, np.where(high, 1, 0)), 0)
+
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """alpha and beta, in the model's shape, of a theta vector."""
         half = len(theta) // 2

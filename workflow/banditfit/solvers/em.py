@@ -29,8 +29,9 @@ from scipy.special import chdtri, expit, logsumexp, ndtr, ndtri
 
 from ..data.dataset import Dataset
 from ..errors import InputError
+from ..identification import settle
 from ..methods import Outcome
-from ..models.families import get_model
+from ..models.families import SYMBOLS, get_model
 from ..models.likelihood import Problem, problem
 from .newton import LOG, LOGIT, PROBIT, best_start, climb, expected, quadrature
 
@@ -131,6 +132,11 @@ class Population:
         """Parameters theta of coordinates h (..., D)."""
         probit = self.lower + (self.upper - self.lower) * ndtr(h)
         return np.where(self.kinds == PROBIT, probit, np.where(self.kinds == LOGIT, expit(h), np.exp(h)))
+
+    def rescaled(self, factor: np.ndarray) -> "Population":
+        """The same population where parameter k is factor[k] times as large (D,): of signals in other units."""
+        mu = self.mu + np.where(self.kinds == LOG, np.log(factor), 0.0)
+        return replace(self, mu=mu, lower=self.lower * factor, upper=self.upper * factor)
 
     def full(self, h: np.ndarray) -> np.ndarray:
         """Coordinates (..., D) of free coordinates (..., d)."""
@@ -355,7 +361,7 @@ def _step_held(problems, population: Population, expectation: Expectation, start
         return population, 0
     Q, gradient, H, F, _ = _score(problems, population, expectation, start, J)
     step = np.linalg.solve(-H if np.linalg.eigvalsh(H).max() < 0 else -F, gradient)
-    step *= min(1.0, 1.0 / np.abs(step).max())
+    step /= max(1.0, np.abs(step).max())
     tries = 1
     while _score(problems, _moved(population, held, step), expectation, start, J)[0] < Q and tries < 20:
         step /= 2.0
@@ -592,8 +598,33 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
         estimates = estimate(population, expectation_part)
         for j, one in enumerate(part):
             outcomes.append(_outcome(one, population, expectation_part, {k: v[j] for k, v in estimates.items()}, j))
+    message = "" if settings.links == "logit" else _at_bounds(problems, outcomes)
     t_solve = perf_counter() - begin_time
-    return [replace(outcome, t_solve=t_solve) for outcome in outcomes]
+    for outcome in outcomes:
+        outcome.t_solve = t_solve
+        if outcome.status != "failed":
+            outcome.message += message
+    return outcomes
+
+
+def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
+    """How many people end at a bound with a parameter that their choices identify, in words, per signal's alpha and beta and
+    bound; each is counted once, whichever the arm."""
+    model = problems[0].model
+    counts = np.zeros((2, model.n_signals, 2), dtype=np.int64)  # alpha and beta; signals; lower and upper bound
+    for one, outcome in zip(problems, outcomes, strict=True):
+        if outcome.status != "failed":
+            alpha, beta, unidentified = settle(one, outcome.alpha, outcome.beta)
+            side = one.at_bound(np.concatenate([alpha.ravel(), beta.ravel()])).reshape(2, *one.shape)
+            side = np.where(unidentified, 0, side)
+            counts += np.stack([(side == -1).any(axis=2), (side == 1).any(axis=2)], axis=2)
+    return "".join(
+        f"; {counts[k, s, end]} of {len(problems)} people end at the {bound} bound of {symbol}[{signal}]"
+        for k, symbol in enumerate(SYMBOLS)
+        for s, signal in enumerate(model.signals)
+        for end, bound in enumerate(("lower", "upper"))
+        if counts[k, s, end]
+    )
 
 
 def _outcome(one: Problem, population: Population, expectation: Expectation, theta: dict, j: int) -> Outcome:

@@ -38,6 +38,15 @@ PRIORS = {
     "gamma": lambda shape, scale: (shape - 1.0, 0.0, -1.0 / scale, 0.0),
     "lognormal": lambda mu, sigma: (mu / sigma**2 - 1.0, 0.0, 0.0, -0.5 / sigma**2),
 }
+# The numbers of each prior, from the least to the largest of use: beyond, all of a prior lies nearer to a bound or to a point
+# than numbers of 64 bits can tell, and its density has no digit left.
+_SHAPE = (1e-3, 1e9)
+LIMITS = {
+    "uniform": (),
+    "beta": (("a", *_SHAPE), ("b", *_SHAPE)),
+    "gamma": (("shape", *_SHAPE), ("scale", 1e-100, 1e100)),
+    "lognormal": (("mu", -500.0, 500.0), ("sigma", 1e-4, 1e4)),
+}
 ALPHA_PRIORS = ("uniform", "beta")
 BETA_PRIORS = ("uniform", "gamma", "lognormal")
 QUANTILES = {"lower": 0.025, "median": 0.5, "upper": 0.975}
@@ -50,17 +59,24 @@ NEWTON, NEAR = 12, 1e-3
 
 def _read(what: str, text: str, allowed: tuple[str, ...]) -> tuple[float, float, float, float]:
     """The coefficients of a prior written as `uniform`, `beta(a, b)`, `gamma(shape, scale)` or `lognormal(mu, sigma)`,
-    truncated to the box; raises InputError for any other text."""
+    truncated to the box; raises InputError for any other text, and for numbers outside LIMITS."""
     match = re.fullmatch(r"(\w+)(?:\(([^,()]+),([^,()]+)\))?", text.strip())
     try:
         name, given = match[1], [float(number) for number in match.groups()[1:] if number]
-        positive = given[1:] if name == "lognormal" else given
-        if name in allowed and all(number > 0 for number in positive) and np.isfinite(given).all():
+        within = all(low <= number <= high for number, (_, low, high) in zip(given, LIMITS[name], strict=True))
+        if name in allowed and within:
             return PRIORS[name](*given)
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         pass
-    forms = {"uniform": "uniform", "beta": "beta(a, b)", "gamma": "gamma(shape, scale)", "lognormal": "lognormal(mu, sigma)"}
-    raise InputError(f"{what} is {text!r}, expected one of {'; '.join(forms[name] for name in allowed)}, with positive numbers")
+    raise InputError(f"{what} is {text!r}, expected one of {'; '.join(map(_form, allowed))}")
+
+
+def _form(name: str) -> str:
+    """How a prior is written, and what its numbers may be."""
+    if not LIMITS[name]:
+        return name
+    ranges = " and ".join(f"{number} from {low:g} to {high:g}" for number, low, high in LIMITS[name])
+    return f"{name}({', '.join(number for number, _, _ in LIMITS[name])}) with {ranges}"
 
 
 def read_priors(prior_alpha: str, prior_beta: str) -> np.ndarray:
