@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import banditfit as bf
+from banditfit.models.families import PUBLISHED_MODELS
 from project import ROOT
 
 BANDIT = {"p_reward": (0.8, 0.4, 0.2), "p_switch": 0.05, "seed": 7}
@@ -32,7 +33,7 @@ def make(model: str, n_episodes: int = 3, n_steps: int = 30) -> bf.Dataset:
     return bf.simulate(f"small_{model}", model, n_episodes=n_episodes, n_steps=n_steps, beta=beta, **BANDIT)
 
 
-@pytest.fixture(scope="session", params=list(bf.MODELS))
+@pytest.fixture(scope="session", params=PUBLISHED_MODELS)
 def small(request) -> bf.Dataset:
     """A small data set of each model family in turn."""
     return make(request.param)

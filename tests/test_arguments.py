@@ -95,7 +95,8 @@ CALIBRATE = ("calibrate", lambda made, **how: calibration.calibrate(**{"model": 
 
 WHOLE = "an integer"
 NAMES = "one of certified, cvx, "
-MODELS = "one of forgetting, per_arm, subrewards"
+MODELS = "one of forgetting, per_arm, subrewards, rescorla_wagner, "
+PLAYED = "one of forgetting, per_arm, subrewards"
 BOX = 'bounds by name such as {"alpha": (0, 1), "beta": (0, 20)}, or bf.Bounds((0, 1), ((0, 20),))'
 FITS = "a table of fits, as bf.fit returns it or bf.load_fits reads it"
 DATA = "a Dataset, as bf.read_csv, bf.simulate and bf.published_data make it"
@@ -135,8 +136,6 @@ WRONG = [
     (FIT, "settings", 3, "3", 'settings by name, such as {"starts": 5}'),
     (FIT, "bounds", ((0, 1), (0, 20)), "((0, 1), (0, 20)) (a tuple)", BOX),
     (FIT, "bounds", [0, 1], "[0, 1] (a list)", BOX),
-    (FIT, "bounds", {"alpha": (0, 1)}, "no key 'beta'", BOX),
-    (FIT, "bounds", {"alpha": (0, 1), "Beta": (0, 2)}, "the key 'Beta' (text)", BOX),
     (FIT, "bounds['alpha']", {"alpha": 1.0, "beta": (0, 20)}, "1.0", PAIR),
     (FIT, "bounds['alpha'][1]", {"alpha": (0, "1"), "beta": (0, 20)}, "'1' (text)", "a finite number"),
     (FIT, "seed", -1, "-1", "an integer from 0 to 4294967295"),
@@ -164,7 +163,8 @@ WRONG = [
     (SIMULATE, "name", None, "None", "text"),
     (SIMULATE, "name", "a\0b", "'a\\x00b'", "text without a NUL character"),
     (SIMULATE, "name", "\ud800", "'\\ud800'", "text that can be written as UTF-8"),
-    (SIMULATE, "model", "q", "'q'", MODELS),
+    (SIMULATE, "model", "q", "'q'", PLAYED),
+    (SIMULATE, "model", "dual_rates", "'dual_rates'", PLAYED),
     (SIMULATE, "p_reward", 0.5, "0.5", "a probability from 0 to 1 for each of at least 2 arms"),
     (SIMULATE, "p_reward", "0.9 0.1", "'0.9 0.1' (text)", "a probability from 0 to 1 for each of at least 2 arms"),
     (SIMULATE, "p_reward", [0.5], "[0.5] (a list)", "a probability from 0 to 1 for each of at least 2 arms"),
@@ -182,16 +182,15 @@ WRONG = [
     (SIMULATE, "alpha[0]", (nan, 1), "nan", "a finite number"),
     (SIMULATE, "beta", 5, "5", "a pair (lower, upper) for each signal, such as ((0, 20),)"),
     (SIMULATE, "beta[0][1]", ((0, "5"),), "'5' (text)", "a finite number"),
-    (PUBLISHED, "model", 1, "1", MODELS),
+    (PUBLISHED, "model", 1, "1", PLAYED),
     (PUBLISHED, "bandit", "3arm", "'3arm'", "one of '2arm', '10arm'"),
     (PUBLISHED, "bandit", 2, "2", "one of '2arm', '10arm'"),
     (MODEL, "name", None, "None", MODELS),
-    (MODEL, "name", bf.MODELS, "a mapping (dict) with the keys 'forgetting', 'per_arm', 'subrewards'", MODELS),
+    (MODEL, "name", bf.MODELS, "a mapping (Models) with the keys 'forgetting', 'per_arm', 'subrewards', ...", MODELS),
     (BOUNDS, "alpha", 1.0, "1.0", PAIR),
     (BOUNDS, "alpha", (0, 0.5, 1), "(0, 0.5, 1) (a tuple)", PAIR),
     (BOUNDS, "alpha[0]", (nan, 1), "nan", "a finite number"),
     (BOUNDS, "alpha[1]", (0, "1"), "'1' (text)", "a finite number"),
-    (BOUNDS, "alpha", None, "None", PAIR),
     (BOUNDS, "beta[0][1]", ((0, inf),), "inf", "a finite number"),
     (BOUNDS, "beta[0]", ((0, 1, 2),), "(0, 1, 2) (a tuple)", PAIR),
     (BOUNDS, "beta", (), "() (a tuple)", "a pair (lower, upper) for each signal"),
@@ -380,7 +379,7 @@ def test_minus_one_is_all_cores(data):
         (tuple[float, float], [(0, 1), [0.5, 2]], [(0,), (0, 1, 2), 3, "01", (0, nan), None]),
         (Mapping[str, float], [{}, {"a": 1}, pd.Series({"a": 1.0})], [{"a": "b"}, {1: 1.0}, [("a", 1)], None]),
         (np.ndarray, [[1, 2], [[True]], np.zeros((2, 2)), []], ["a", ["a"], [[1], [1, 2]], None, np.ma.array([1]), [None]]),
-        (bf.Bounds, [bf.Bounds((0, 1), (0, 2)), {"alpha": (0, 1), "beta": (0, 2)}], [(0, 1), None, {}, bf.Bounds]),
+        (bf.Bounds, [bf.Bounds((0, 1), (0, 2)), {"alpha": (0, 1), "beta": (0, 2)}], [(0, 1), None, {"bias": "x"}, bf.Bounds]),
         (Any, [None, 3, "a"], []),
         (Count, [1, np.int64(5)], [0, 1.0, True]),
         (Seed, [0, 2**32 - 1], [-1, 2**32]),

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 import banditfit as bf
 from banditfit.methods import get_method
 from banditfit.models import likelihood
+from banditfit.models.families import PUBLISHED_MODELS
 from banditfit.solvers import branch, columns
 from conftest import make
 
@@ -65,7 +66,7 @@ def case(request):
     return request.param
 
 
-@pytest.mark.parametrize("model", list(bf.MODELS))
+@pytest.mark.parametrize("model", PUBLISHED_MODELS)
 def test_bounds_hold_and_nest(model, case):
     problem = problem_of(model, case)
     rng = np.random.default_rng(2)

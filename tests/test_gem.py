@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 import banditfit as bf
 from banditfit.experiments import held_out, hierarchical, who_wins
 from banditfit.models import likelihood
-from banditfit.models.families import MODELS
+from banditfit.models.families import PUBLISHED_MODELS
 from banditfit.solvers import em
 from banditfit.solvers.newton import LOG, LOGIT, climb, derivatives
 
@@ -29,11 +29,10 @@ def problems_of(data):
 def derivatives_at(one, kinds, h):
     D = len(h)
     g, H, F = np.empty(D), np.empty((D, D)), np.empty((D, D))
-    episode = (one.choices, one.arms, one.signals, one.starts, one.n_arms)
-    return derivatives(h, kinds, one.lower, one.upper, *episode, g, H, F), g, H, F
+    return derivatives(h, kinds, one.lower, one.upper, one.episode, g, H, F), g, H, F
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PUBLISHED_MODELS)
 @pytest.mark.parametrize("links", ["probit", "logit"])
 def test_derivatives_are_those_of_the_likelihood(model, links):
     data = small(1, model=model)
@@ -73,7 +72,7 @@ def test_a_climb_under_a_fixed_prior_never_falls():
         links, episode = em._arguments(start, one)
         h0 = 3.0 * rng.normal(size=2)
         h, K = h0.copy(), np.empty((2, 2))
-        _, _, met = climb(h, start.free, start.mu, np.eye(2), *links, *episode, K)
+        _, _, met = climb(h, start.free, start.mu, np.eye(2), *links, episode, K)
         energy = [one.nll_theta(start.theta(x)) + 0.5 * x @ x for x in (h0, h)]
         assert met
         assert energy[1] <= energy[0] + 1e-9
@@ -163,7 +162,7 @@ def test_pooling_beats_fitting_alone_where_data_are_few():
 
 
 @pytest.mark.parametrize("method", ["gem", "gem_shared"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PUBLISHED_MODELS)
 def test_every_family_is_fitted_within_its_box(method, model):
     data = small(5, model=model)
     fits = bf.fit(data, model, method, settings={"iterations": 20})
@@ -224,7 +223,7 @@ def test_people_at_a_bound_are_counted_as_the_judge_counts_them(method, model, f
     assert not wide["message"].str.contains("people").any()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", PUBLISHED_MODELS)
 @pytest.mark.parametrize("method", ["gem", "gem_shared", "gem_map", "gem_laplace", "gem_logit"])
 def test_people_who_tell_nothing_are_fitted_without_a_word_of_error(method, model):
     data = bf.Dataset("silent", np.array([[0, 1, 1], [0, -1, -1]]), np.zeros((2, 3)), 2)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import banditfit as bf
+from banditfit.models.families import PUBLISHED_MODELS
 from banditfit.models.likelihood import Problem, problem
 
 
@@ -45,7 +46,7 @@ def parameters(episode: Problem, seed: int = 1, beta: float = 3.0):
     return rng.uniform(size=episode.shape), rng.uniform(0, beta, episode.shape)
 
 
-@pytest.fixture(params=list(bf.MODELS))
+@pytest.fixture(params=PUBLISHED_MODELS)
 def episode(request) -> Problem:
     return episode_of(request.param)
 

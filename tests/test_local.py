@@ -8,6 +8,7 @@ import pytest
 import banditfit as bf
 from banditfit.methods import Outcome, get_method
 from banditfit.models import likelihood
+from banditfit.models.families import PUBLISHED_MODELS
 from banditfit.models.simulate import published_data
 from banditfit.solvers import local, projection
 from banditfit.solvers.local import SOLVERS, Found, Search, Verdict
@@ -108,7 +109,7 @@ def test_no_end_lies_above_guessing_where_guessing_is_admissible(low):
 
 def random_small(rng):
     """A small data set of any shape and kind: missed trials, sessions, rewards of any size and sign."""
-    model = str(rng.choice(list(bf.MODELS)))
+    model = str(rng.choice(PUBLISHED_MODELS))
     m, n = int(rng.integers(2, 5)), int(rng.integers(1, 60))
     choices = np.where(rng.random((1, n)) < 0.1, -1, rng.integers(0, m, size=(1, n)))
     rewards = rng.choice([0.0, 1.0, -1.0], size=(1, n), p=[0.5, 0.4, 0.1]) * 10.0 ** rng.integers(-3, 4)
@@ -162,7 +163,7 @@ def test_bounds_that_coincide_and_flat_likelihoods_are_minima():
         fit = bf.fit(data, "forgetting", "d_loc", bounds=bf.Bounds(alpha, (beta,))).iloc[0]
         assert fit["status"] == "converged" and np.isfinite(fit["nll"])
     for choices, rewards in (([[1]], [[1.0]]), ([[-1, -1, -1]], [[0.0] * 3]), ([[0, 1, 0, 1]], [[0.0] * 4])):
-        for model in bf.MODELS:
+        for model in PUBLISHED_MODELS:
             fit = bf.fit(bf.Dataset("flat", choices, rewards, 2), model, "d_loc").iloc[0]
             assert fit["status"] == "converged"
 

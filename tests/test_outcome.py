@@ -231,7 +231,7 @@ def one_episode(choices, rewards, starts=None, model="forgetting", bounds=None):
 )
 def test_what_is_silent(choices, rewards, starts, expected):
     one = one_episode(choices, rewards, starts)
-    assert silent(one).item() == expected
+    assert silent(one).tolist() == [expected] * 2
     # The oracle: whether two pairs of parameters with the same kernel at the first lag in use give the same likelihood.
     if expected:
         lags = {t - s for s in range(len(choices)) for t in range(s + 1, len(choices)) if rewards[s] and choices[t] >= 0}
@@ -244,14 +244,14 @@ def test_what_is_silent(choices, rewards, starts, expected):
 def test_a_trace_that_is_switched_off_is_told_in_one_way():
     one = one_episode([0, 1, 2, 0, 1], [1, 0, 1, 0, 0])
     for alpha, beta in ((0.0, 3.0), (0.4, 0.0), (0.0, 0.0)):
-        told_alpha, told_beta, unidentified = settle(one, np.array([[alpha]]), np.array([[beta]]))
-        assert told_beta.item() == 0.0 and unidentified.ravel().tolist() == [True, False]
-        assert one.nll(told_alpha, told_beta) == one.nll(np.array([[alpha]]), np.array([[beta]]))
+        told, unidentified = settle(one, np.array([alpha, beta]))
+        assert told[1] == 0.0 and unidentified.tolist() == [True, False]
+        assert one.nll_theta(told) == one.nll_theta(np.array([alpha, beta]))
     high = one_episode([0, 1, 2, 0, 1], [1, 0, 1, 0, 0], bounds=bf.Bounds((0.0, 1.0), ((2.0, 5.0),)))
-    told_alpha, _, unidentified = settle(high, np.array([[0.0]]), np.array([[3.0]]))
-    assert told_alpha.item() == 0.0 and unidentified.ravel().tolist() == [False, True]
+    told, unidentified = settle(high, np.array([0.0, 3.0]))
+    assert told[0] == 0.0 and unidentified.tolist() == [False, True]
     fixed = one_episode([0, 1, 2, 0, 1], [1, 0, 1, 0, 0], bounds=bf.Bounds((0.4, 0.4), ((0.0, 5.0),)))
-    assert not settle(fixed, np.array([[0.4]]), np.array([[0.0]]))[2].any()
+    assert not settle(fixed, np.array([0.4, 0.0]))[1].any()
 
 
 @pytest.mark.parametrize("name", bf.method_names())

@@ -129,7 +129,7 @@ def test_a_parameter_with_equal_bounds_stays_there():
 
 def test_quadrature_refuses_other_models_and_bad_priors():
     data = episode()
-    with pytest.raises(bf.InputError, match="'quadrature': found model 'per_arm', expected forgetting"):
+    with pytest.raises(bf.InputError, match="'quadrature' needs one rate and one sensitivity"):
         bf.fit(data, "per_arm", "quadrature")
     for text in ("beta(2)", "beta(2, -1)", "gamma(2, 1)", "beta(1e999, 1)", "normal(0, 1)"):
         with pytest.raises(bf.InputError, match="prior_alpha is"):
@@ -189,7 +189,7 @@ def test_log_density_has_the_gradient_of_finite_differences(model):
     data = episode(n_arms=3, box=box)
     problem = problem_of(data, model)
     prior = transport.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
-    inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 3, problem.lower, problem.upper, prior)
+    inputs = (problem.episode, problem.lower, problem.upper, prior)
     u = np.random.default_rng(0).normal(size=len(problem.lower))
     gradient, unused = np.empty_like(u), np.empty_like(u)
     value = transport.log_density(u, gradient, *inputs)
@@ -215,18 +215,18 @@ def test_transport_is_exact_and_its_density_has_the_gradient_of_finite_differenc
     box = bf.Bounds((0.0, 1.0), ((0.0, 5.0),) * family.n_signals)
     problem = problem_of(episode(n_arms=3, box=box), model)
     prior = transport.coefficients(problem, "beta(2, 3)", "lognormal(0.3, 0.8)")
-    inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 3, problem.lower, problem.upper, prior)
-    splines = transport.transport(problem, prior)
+    inputs = (problem.episode, problem.lower, problem.upper, prior)
+    splines = transport.transport(problem, prior)  # and pairs
     v = np.random.default_rng(0).normal(scale=2.0, size=len(problem.lower))
     v[0] = -5.5  # beyond the table
     gradient, unused = np.empty_like(v), np.empty_like(v)
-    value = transport.transported_log_density(v, gradient, *inputs, splines)
+    value = transport.transported_log_density(v, gradient, *inputs, *splines)
     steps = 1e-6 * np.eye(len(v))
-    ahead, behind = (np.array([transport.transported(v + sign * step, splines) for step in steps]) for sign in (1, -1))
+    ahead, behind = (np.array([transport.transported(v + sign * step, *splines) for step in steps]) for sign in (1, -1))
     volume = np.linalg.slogdet((ahead - behind) / 2e-6)[1]
-    assert value == pytest.approx(transport.log_density(transport.transported(v, splines), unused, *inputs) + volume, abs=1e-6)
+    assert value == pytest.approx(transport.log_density(transport.transported(v, *splines), unused, *inputs) + volume, abs=1e-6)
     for k, step in enumerate(steps):
-        ahead, behind = (transport.transported_log_density(v + sign * step, unused, *inputs, splines) for sign in (1, -1))
+        ahead, behind = (transport.transported_log_density(v + sign * step, unused, *inputs, *splines) for sign in (1, -1))
         assert gradient[k] == pytest.approx((ahead - behind) / 2e-6, abs=1e-5)
 
 
@@ -237,18 +237,18 @@ def test_transport_straightens_the_corner_where_choices_say_little():
     )
     problem = problem_of(data)
     prior = transport.coefficients(problem, "uniform", "uniform")
-    splines = transport.transport(problem, prior)
-    inputs = (problem.choices, problem.arms, problem.signals, problem.starts, 2, problem.lower, problem.upper, prior)
+    splines = transport.transport(problem, prior)  # and pairs
+    inputs = (problem.episode, problem.lower, problem.upper, prior)
     grid = np.linspace(-5, 5, 201)
     for u_alpha in (-5.0, -2.0, 0.0, 2.0):
         at = [np.array([u_alpha, v]) for v in grid]
-        logs = np.array([transport.transported_log_density(v, np.empty(2), *inputs, splines) for v in at])
+        logs = np.array([transport.transported_log_density(v, np.empty(2), *inputs, *splines) for v in at])
         mass = np.exp(logs - logs.max())
         mass /= mass.sum()
         mean = mass @ grid
         assert abs(mean) < 1.0 and 0.5 < np.sqrt(mass @ (grid - mean) ** 2) < 2.0
     # At alpha near 0 beta is free over all of its range; elsewhere these choices allow only a small one.
-    free, held = (transport.transported(np.array([u_alpha, 2.0]), splines)[1] for u_alpha in (-5.0, 0.0))
+    free, held = (transport.transported(np.array([u_alpha, 2.0]), *splines)[1] for u_alpha in (-5.0, 0.0))
     assert free == pytest.approx(2.0, abs=0.05) and held < 1.0
     exact = bf.fit(data, "forgetting", "quadrature").iloc[0]
     sampled = bf.fit(data, "forgetting", "mc").iloc[0]

@@ -224,16 +224,11 @@ def test_criteria_outside_the_project_are_refused_wherever_links_lead(tmp_path):
             read_study(config | {"criteria": {"tiny_2arm": path}}, project, "test")
 
 
-def test_sources_are_what_a_module_imports_and_no_more():
-    names = {Path(path).relative_to(ROOT / "workflow/banditfit").as_posix() for path in sources("fit", "methods.d_loc")}
-    assert {
-        "methods/d_loc.py",
-        "solvers/local.py",
-        "methods/__init__.py",
-        "models/likelihood.py",
-        "models/families.py",
-    } <= names
-    assert not names & {"figures/__init__.py", "judge.py", "data/reading.py", "methods/cvx.py", "__init__.py"}
-    assert "methods/d_loc.py" in {
-        Path(p).relative_to(ROOT / "workflow/banditfit").as_posix() for p in sources("fit", "methods.d_loc_published")
-    }
+def test_sources_are_what_a_script_imports_and_no_more():
+    needed = lambda *modules: {Path(path).relative_to(ROOT).as_posix() for path in sources("fit", *modules)}  # noqa: E731
+    library = lambda *names: {f"workflow/banditfit/{name}.py" for name in names}  # noqa: E731
+    names = needed("methods.d_loc")
+    assert library("methods/d_loc", "solvers/local", "methods/__init__", "models/likelihood", "models/families") <= names
+    assert "config/models.tsv" in names  # which the models are read from
+    assert not names & library("figures/__init__", "judge", "data/reading", "methods/cvx", "__init__")
+    assert library("methods/d_loc") <= needed("methods.d_loc_published")

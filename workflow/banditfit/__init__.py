@@ -13,9 +13,10 @@ from .fits import load_fits, save_fits
 from .fitting import fit
 from .judge import score
 from .methods import STATUSES
-from .models.families import MODELS, Bounds, get_model
+from .models.families import MODELS, get_model
 from .models.simulate import published_data, simulate
 from .names import method_names
+from .parameters import Bounds
 
 __all__ = [
     "MODELS",

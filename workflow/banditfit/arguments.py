@@ -249,13 +249,16 @@ def _mapping(value: Any, of_keys: Any, of_values: Any) -> dict:
 
 
 def _by_name(value: Mapping, kind: type) -> Any:
-    """The dataclass `kind` with the fields in `value`."""
+    """The dataclass `kind` with the fields in `value`; other keys go to its field of the `rest`, if it has one."""
     known, kinds = {field.name: field for field in fields(kind)}, get_type_hints(kind, include_extras=True)
+    rest = next((name for name, field in known.items() if field.metadata.get("rest")), None)
     needed = [name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
+    more = {key: item for key, item in value.items() if key not in known or key == rest} if rest else {}
     for key in [*value, *needed]:
-        if key not in known or key not in value:
+        if (key not in known or key not in value) and key not in more:
             raise Mismatch(f"the key {describe(key)}" if key in value else f"no key {key!r}", expected(kind))
-    return kind(**{key: _inside(f"[{key!r}]", item, kinds[key]) for key, item in value.items()})
+    taken = {key: _inside(f"[{key!r}]", item, kinds[key]) for key, item in value.items() if key not in more}
+    return kind(**taken, **({rest: as_kind(more, kinds[rest])} if more else {}))
 
 
 def _inside(place: str, value: Any, kind: Any) -> Any:

@@ -23,10 +23,11 @@ from .identification import settle, silent
 from .kinds import ByName, Jobs, Limits, Number, Seed
 from .methods import Method, get_method
 from .models import likelihood
-from .models.families import Bounds, Model, ModelName, get_model
+from .models.families import Model, ModelName, get_model
 from .models.likelihood import Problem
 from .names import MethodName, called
 from .outcome import Outcome, complaint
+from .parameters import Bounds
 from .study.store import Fits
 
 # Seconds that a fit of an episode may take; a population has as many for each of its episodes.
@@ -66,8 +67,9 @@ def fit(
     takes more than `time_limit` seconds (times the number of episodes, for a population) is stopped and has failed. Raises
     InputError for an unknown model, method, setting or episode, and for `given` fits of anything else.
 
-    Columns: dataset, episode, id, model, method, settings, bounds (JSON), seed; alpha, beta (arrays in the model's shape,
-    signals x q; NaN where a parameter is not identified), not_identified (the names of those, such as "alpha[reward,3]"),
+    Columns: dataset, episode, id, model, method, settings, bounds (JSON), seed; parameters (a dict of arrays, signals x arms,
+    by the names of the model's parameters; NaN where one is not identified), alpha, beta (those of these names, NaN if the
+    model has none), not_identified (the names of those, such as "alpha[reward,3]"),
     fillers (the method's own numbers in their places, by which its policy and the published errors are computed; or None),
     kernels (signals x q x steps, or None); nll, lower_bound (nats; the method's claims), status, message,
     fallback, n_eval; t_setup, t_solve, t_wall, t_published (seconds), t_cpu (processor seconds of the whole fit, which other
@@ -77,8 +79,8 @@ def fit(
     method, settings = called(method, settings)
     family, how = get_model(model), get_method(method)
     options = how.read_settings(method, settings)
-    if how.models is not None and model not in how.models:
-        raise InputError(f"method '{method}': found model '{model}', expected {' or '.join(how.models)}")
+    if words := how.refusal(method, family):
+        raise InputError(words)
     bounds = bounds or data.bounds_of(family)
     family.box(data.n_arms, bounds)
     data = data if episodes is None else data.select(episodes)
@@ -123,6 +125,7 @@ def fit(
 ROW_TYPES = {
     "alpha": object,
     "beta": object,
+    "parameters": object,
     "not_identified": "str",
     "fillers": object,
     "kernels": object,
@@ -170,7 +173,7 @@ def _fit_job(
     originals = [likelihood.problem(data, row, model, bounds) for row in range(len(data))]
     units = [model.units(data.reward_scale) if method.population else one.own_unit() for one in originals]
     problems = [one.in_units(unit) for one, unit in zip(originals, units, strict=True)]
-    given = [before and before[0].rescaled(one.unit) for before, one in zip(earlier, problems, strict=True)]
+    given = [before and before[0].rescaled(one, one.unit) for before, one in zip(earlier, problems, strict=True)]
     try:
         with limited(time_limit * len(data)):
             outcomes = method.fit(
@@ -228,7 +231,7 @@ def _row(
     shares the times in its outcome with n_shared - 1 others."""
     if words := complaint(outcome, problem):
         outcome = Outcome("failed", message=f"malformed: {words}")
-    outcome = outcome.rescaled(1.0 / unit)
+    outcome = outcome.rescaled(problem, 1.0 / unit)
     before, wall_before, cpu_before = earlier or (Outcome(""), 0.0, 0.0)
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
     return _estimates(problem, outcome) | {
@@ -252,30 +255,32 @@ def _row(
 def _estimates(problem: Problem, outcome: Outcome) -> dict:
     """What a row says of the parameters: estimates, NaN where the choices tell nothing, with the names of those and the
     method's own numbers for them; and the message, which names parameters outside the bounds."""
-    nothing = np.full(problem.shape, np.nan)
-    alpha, beta = (nothing if v is None else np.array(v, dtype=float) for v in (outcome.alpha, outcome.beta))
-    row = {"alpha": alpha, "beta": beta, "not_identified": "", "fillers": None, "message": outcome.message}
-    absent = outcome.alpha is None or outcome.beta is None
-    if absent or not (np.isfinite(alpha) & np.isfinite(beta) | silent(problem)).all():
-        return row | {"alpha": nothing, "beta": nothing}
-    low, high = problem.split(problem.lower), problem.split(problem.upper)
-    alpha, beta = (np.where(np.isnan(v), (low[k] + high[k]) / 2, v) for k, v in enumerate((alpha, beta)))
-    told_alpha, told_beta, unidentified = settle(problem, alpha, beta)
-    fillers = {"alpha": np.where(unidentified[0], alpha, np.nan), "beta": np.where(unidentified[1], beta, np.nan)}
-    alpha, beta = np.where(unidentified[0], np.nan, told_alpha), np.where(unidentified[1], np.nan, told_beta)
+    nothing = np.full(problem.lower.shape, np.nan)
+    theta = outcome.parameters(problem)
+    if theta is None or not (np.isfinite(theta) | silent(problem)).all():
+        return _by_name(problem, nothing) | {"not_identified": "", "fillers": None, "message": outcome.message}
+    theta = np.where(np.isnan(theta), (problem.lower + problem.upper) / 2, theta)
+    told, unidentified = settle(problem, theta)
+    told = np.where(unidentified, np.nan, told)
+    low, high, found = (problem.named(each) for each in (problem.lower, problem.upper, told))
     outside = [
-        f"{symbol} {low[k].min():g} to {high[k].max():g}"
-        for k, (symbol, value) in enumerate((("alpha", alpha), ("beta", beta)))
-        if ((value < low[k]) | (value > high[k])).any()
+        f"{name} {low[name].min():g} to {high[name].max():g}"
+        for name, value in found.items()
+        if ((value < low[name]) | (value > high[name])).any()
     ]
     names = problem.model.parameter_names(problem.n_arms)
-    return {
-        "alpha": alpha,
-        "beta": beta,
-        "not_identified": " ".join(name for name, flag in zip(names, unidentified.ravel(), strict=True) if flag),
-        "fillers": fillers if unidentified.any() else None,
+    return _by_name(problem, told) | {
+        "not_identified": " ".join(name for name, flag in zip(names, unidentified, strict=True) if flag),
+        "fillers": problem.named(np.where(unidentified, theta, np.nan)) if unidentified.any() else None,
         "message": "; ".join([*filter(None, [outcome.message]), *(f"outside the bounds of {words}" for words in outside)]),
     }
+
+
+def _by_name(problem: Problem, theta: np.ndarray) -> dict[str, Any]:
+    """The columns of a row that hold parameters."""
+    found = problem.named(theta)
+    absent = np.full((1, 1), np.nan)
+    return {"alpha": found.get("alpha", absent), "beta": found.get("beta", absent), "parameters": found}
 
 
 def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given: pd.DataFrame | None) -> list:
@@ -302,7 +307,7 @@ def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given
     absent = [int(number) for number in data.episodes if number not in rows.index]
     if absent:
         raise InputError(f"given: no fit of episode {absent[0]}, expected a row of method '{method.needs}' for each episode")
-    kept = [f for f in Outcome.__dataclass_fields__ if f != "starts"]
+    kept = [f for f in Outcome.__dataclass_fields__ if f not in ("starts", "theta")]
     found = []
     for place, (number, row) in enumerate(rows.loc[data.episodes].iterrows()):
         outcome = Outcome(**{f: row[f] for f in kept})

@@ -10,6 +10,9 @@ A parameter is not identified if every value of it gives the same likelihood:
   alpha = 0 any beta. Both say the same, so it is always told as beta = 0 without alpha where the bounds of beta reach 0, and
   as alpha = 0 without beta where they do not.
 
+In models that are not of the published families the same is asked of derivatives: a parameter is not identified where no scored
+choice's probability changes with it. A trace that is switched off is told as a weight of 0 without its rates.
+
 A parameter whose bounds coincide is given, and never counted as not identified.
 """
 
@@ -17,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .models.likelihood import Problem, _compiled
+from .models.likelihood import Problem
+from .models.traces import WEIGHT, _unit_traces
+from .numerics import _compiled
 
 # A trace that moves no value by more than this (log-odds) is switched off.
 SWITCHED_OFF = 1e-9
@@ -45,30 +50,61 @@ def _lags(arms, choices, signals, starts, n_arms):
 
 
 def silent(problem: Problem) -> np.ndarray:
-    """Whose alpha and beta no scored choice can tell, in the model's shape (signals, q): by the data alone, for any fit."""
+    """The parameters (a mask over theta) that no scored choice can tell: by the data alone, for any fit."""
+    if not problem.model.kernels:
+        return ~_bearing(problem, _interior(problem, 1.0 / 3.0)) & ~_bearing(problem, _interior(problem, 0.6))
     shortest, longest = _lags(problem.arms, problem.choices, problem.signals, problem.starts, problem.n_arms)
     if problem.model.shared:
         shortest, longest = shortest.min(axis=1, keepdims=True), longest.max(axis=1, keepdims=True)
-    return longest <= shortest
+    return np.tile((longest <= shortest).ravel(), 2)
 
 
-def settle(problem: Problem, alpha: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finite parameters (signals, q) as they are reported, and which of them are not identified, (2, signals, q), alpha first.
+def _interior(problem: Problem, share: float) -> np.ndarray:
+    """A theta inside the box, no two of whose parameters stand at the same share of their box, and none at 0."""
+    width = np.minimum(problem.upper - problem.lower, 1.0)
+    theta = problem.lower + width * (share + 0.3 * np.sin(1.0 + np.arange(len(width))))
+    return np.where(theta == 0.0, 0.1, theta)
+
+
+def _bearing(problem: Problem, theta: np.ndarray) -> np.ndarray:
+    """The parameters (a mask) with which the policy of a scored choice changes at theta."""
+    slopes = problem.derivatives(theta)[:, :, problem.choices >= 0]
+    moves = np.ptp(slopes, axis=1).max(axis=1, initial=0.0) > SWITCHED_OFF
+    return moves | (problem.model.roles(problem.n_arms) == "probability")
+
+
+def settle(problem: Problem, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A finite theta as it is reported, and which of its parameters are not identified (a mask).
 
     Values and likelihood do not change: only a trace that is switched off is written in the one way that the module's
     docstring says."""
-    low, high = problem.split(problem.lower), problem.split(problem.upper)
-    given = np.stack([high[0] <= low[0], high[1] <= low[1]])
+    given = problem.upper <= problem.lower
     unseen = silent(problem)
+    theta = np.array(theta, dtype=float)
+    if not problem.model.kernels:
+        traces = np.abs(_unit_traces(problem.episode, theta)).max(axis=2, initial=0.0)  # (traces, arms)
+        weights = problem.episode.places[:-1, :, WEIGHT]
+        for place in np.unique(weights[weights >= 0]):
+            moves = np.abs(theta[place]) * traces[weights == place].max()
+            if moves <= SWITCHED_OFF and problem.lower[place] <= 0.0 <= problem.upper[place] and not given[place]:
+                theta[place] = 0.0
+        off = (theta == 0.0)[np.maximum(weights, 0)] & (weights >= 0)
+        unidentified = unseen | ~_bearing(problem, theta)
+        unidentified[np.unique(weights[off])] &= unseen[np.unique(weights[off])]
+        return theta, unidentified & ~given
+    alpha, beta = problem.split(theta)
+    low = problem.split(problem.lower)
+    fixed_alpha, fixed_beta = problem.split(given)
+    unseen = unseen[: len(unseen) // 2].reshape(problem.shape)
     moves = np.abs(problem.unit_traces(alpha)).max(axis=0)  # (signals, arms)
     moves = moves.max(axis=1, keepdims=True) if problem.model.shared else moves
     off = ~unseen & (beta * moves <= SWITCHED_OFF)
     to_zero = off & (low[1] <= 0.0)
     without_beta = off & ~to_zero & (low[0] <= 0.0)
-    beta = np.where(to_zero & ~given[1], 0.0, beta)
-    alpha = np.where(without_beta & ~given[0], 0.0, alpha)
-    unidentified = np.stack([unseen | to_zero, unseen | without_beta])
-    return alpha, beta, unidentified & ~given
+    beta = np.where(to_zero & ~fixed_beta, 0.0, beta)
+    alpha = np.where(without_beta & ~fixed_alpha, 0.0, alpha)
+    unidentified = np.concatenate([(unseen | to_zero).ravel(), (unseen | without_beta).ravel()])
+    return np.concatenate([alpha.ravel(), beta.ravel()]), unidentified & ~given
 
 
 def numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -80,20 +116,28 @@ def numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     return array if array.shape == shape else None
 
 
-def complete(problem: Problem, fit: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """alpha and beta of a fit, complete, and which of them are not identified. Where they are NaN they are the method's own
-    numbers (`fillers`); only what the choices do not tell may be NaN. None if there are no parameters of the model's shape."""
+def complete(problem: Problem, fit: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """theta of a row of a table of fits, complete, and which of its parameters are not identified. Where they are NaN they are
+    the method's own numbers (`fillers`); only what the choices do not tell may be NaN. None if there are no parameters of the
+    model's shapes."""
     fillers = getattr(fit, "fillers", None) or {}
-    given = [numbers(getattr(fit, symbol), problem.shape) for symbol in ("alpha", "beta")]
-    if any(value is None for value in given):
-        return None
-    middle = problem.split((problem.lower + problem.upper) / 2)
-    full = []
-    for symbol, value, default in zip(("alpha", "beta"), given, middle, strict=True):
-        filler = numbers(fillers.get(symbol), problem.shape)
+    middle = problem.named(_middle(problem))
+    held = {name: getattr(fit, name) for name in middle} if problem.model.kernels else getattr(fit, "parameters", None) or {}
+    full, absent = [], []
+    for name, default in middle.items():
+        value = numbers(held.get(name), default.shape)
+        if value is None:
+            return None
+        filler = numbers(fillers.get(name), default.shape)
         filler = default if filler is None else np.where(np.isfinite(filler), filler, default)
-        full.append(np.where(np.isnan(value), filler, value))
-    if not np.isfinite(full).all():
+        full.append(np.where(np.isnan(value), filler, value).ravel())
+        absent.append(np.isnan(value).ravel())
+    theta = np.concatenate(full)
+    if not np.isfinite(theta).all():
         return None
-    _, _, unidentified = settle(problem, *full)
-    return None if (np.isnan(given) & ~unidentified).any() else (*full, unidentified)
+    _, unidentified = settle(problem, theta)
+    return None if (np.concatenate(absent) & ~unidentified).any() else (theta, unidentified)
+
+
+def _middle(problem: Problem) -> np.ndarray:
+    return (problem.lower + problem.upper) / 2

@@ -11,8 +11,9 @@ from .errors import InputError
 from .fits import FitTable
 from .identification import complete, numbers
 from .models import likelihood
-from .models.families import Bounds, get_model
+from .models.families import get_model
 from .models.likelihood import Problem, log_policy
+from .parameters import Bounds
 
 # A claimed nll may differ from the recomputed one by this share, and by rounding, before the claim counts as wrong.
 CLAIM_TOLERANCE = 1e-6
@@ -20,11 +21,11 @@ CLAIM_TOLERANCE = 1e-6
 
 @checked
 def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.DataFrame:
-    """Judges fits of one data set by one model; one row per fit, in the order given.
+    """Judges fits of one data set; one row per fit, in the order given.
 
     All fits of an episode are judged together: pass every method's fits in one table. Each is held to the bounds that it was
-    made with (column `bounds`), or to `bounds` where that is given; only fits with the same bounds are compared with one
-    another. Raises InputError if the fits are of another data set or of several models.
+    made with (column `bounds`), or to `bounds` where that is given; only fits of the same model with the same bounds are
+    compared with one another. Raises InputError if the fits are of another data set.
 
     Columns beside those that identify the fit and its times:
     nll_claimed, nll     nats, the method's word and the recomputed value (both of the aligned likelihood)
@@ -51,8 +52,8 @@ def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.Dat
                          shape (starts,); None where a fit has no starts
     """
     names = sorted(fits["model"].unique())
-    if len(names) != 1:
-        raise InputError(f"fits to judge: found models {', '.join(names) or 'none'}, expected exactly one")
+    if len(names) > 1:
+        return pd.concat([score(data, fits[fits["model"] == name], bounds) for name in names]).loc[fits.index]
     strangers = set(fits["dataset"]) - {data.name}
     if strangers:
         raise InputError(f"fits to judge: found data set '{sorted(strangers)[0]}', expected '{data.name}'")
@@ -97,19 +98,18 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
     row["guessing"] = float((problem.choices >= 0).sum() * np.log(problem.n_arms))
     row["start_excess"] = None if fit.starts is None else np.array(fit.starts["nll"]) - min(fit.starts["nll"])
     parameters = complete(problem, fit)
-    kernels = numbers(fit.kernels, (*problem.shape, problem.n_steps))
+    kernels = numbers(fit.kernels, (*problem.shape, problem.n_steps)) if problem.model.kernels else None
     if parameters is not None:
-        alpha, beta, unidentified = parameters
-        theta = np.concatenate([alpha.ravel(), beta.ravel()])
+        theta, unidentified = parameters
         inside = bool((theta >= problem.lower).all() and (theta <= problem.upper).all())
         row |= {"has_parameters": True, "admissible": inside, "outside": not inside}
         names = np.array(problem.model.parameter_names(problem.n_arms))
-        row["not_identified"] = " ".join(names[unidentified.ravel()])
-        hit = np.flatnonzero((problem.at_bound(theta) != 0) & ~unidentified.ravel())
+        row["not_identified"] = " ".join(names[unidentified])
+        hit = np.flatnonzero((problem.at_bound(theta) != 0) & ~unidentified)
         row["at_bound"] = " ".join(f"{names[k]}={theta[k]:.3g}" for k in hit)
-        x, row["rounding"] = problem.values(alpha, beta), problem.rounding(alpha, beta)
+        x, row["rounding"] = problem.values_of(theta), problem.rounding(theta)
     elif kernels is not None and np.isfinite(kernels).all():
-        x, row["rounding"] = problem.kernel_values(kernels), problem.rounding(None, None, kernels)
+        x, row["rounding"] = problem.kernel_values(kernels), problem.rounding(None, kernels)
     else:
         return row
     row["nll"] = problem.nll_of_values(x)
@@ -120,8 +120,9 @@ def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
             from scipy.special import rel_entr
 
             row["kl_mean_policy"] = float(rel_entr(np.exp(true_log_policy), fit.posterior["policy"]).sum(axis=1).mean())
-        if parameters is not None:
-            for symbol, value, right, unknown in zip(("alpha", "beta"), (alpha, beta), true, unidentified, strict=True):
+        if parameters is not None and problem.model.kernels:
+            found = zip(("alpha", "beta"), problem.split(theta), true, problem.split(unidentified), strict=True)
+            for symbol, value, right, unknown in found:
                 off = np.where(unknown, np.nan, value - right)
                 row[f"{symbol}_error"] = float(np.linalg.norm(value - right))
                 if not unknown.all():

@@ -27,29 +27,32 @@ SUMS_TO_ONE = 1e-6  # how far the choice probabilities of a step may sum from on
 
 @dataclass
 class Starts:
-    """Every start of a multi-start fit: `nll` (starts,), end points `alpha`, `beta` (starts, signals, q), evaluations
-    `n_eval` (starts,) and the solver's own words `message` (starts,)."""
+    """Every start of a multi-start fit: `nll` (starts,), end points `alpha`, `beta` (starts, signals, q) of a published family
+    or `theta` (starts, parameters) of another model, evaluations `n_eval` (starts,) and the solver's own words `message`."""
 
     nll: list[float] = field(default_factory=list)
     alpha: list[np.ndarray] = field(default_factory=list)
     beta: list[np.ndarray] = field(default_factory=list)
     n_eval: list[int] = field(default_factory=list)
     message: list[str] = field(default_factory=list)
+    theta: list[np.ndarray] = field(default_factory=list)
 
 
 @dataclass
 class Outcome:
-    """What a method returns for one episode. `alpha` and `beta` have the model's shape (NaN where the method does not
-    identify them), `kernels` (signals, q, steps) are free kernels where the method has them, `lower_bound` a bound on the
-    nll of every admissible parameter. `nll` is the method's own claim; the judge recomputes it.
+    """What a method returns for one episode. Of a published family `alpha` and `beta` have the model's shape (NaN where the
+    method does not identify them), of other models `theta` holds all parameters (`Problem.estimate` makes either); `kernels`
+    (signals, q, steps) are free kernels where the method has them, `lower_bound` is a bound on the nll of every admissible
+    parameter. `nll` is the method's own claim; the judge recomputes it.
     Times are in seconds: `t_setup` building the problem, `t_solve` solving it, `t_published` what the published study
     would have counted (where that differs from the wall clock). `diagnostics` are named numbers of the fit; `posterior`
-    holds arrays where the method describes a posterior: alpha_NAME and beta_NAME in the model's shape for each NAME of
-    median, lower, upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
+    holds arrays where the method describes a posterior: PARAMETER_NAME, such as alpha_sd, for each NAME of median, lower,
+    upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
 
     status: str
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
+    theta: np.ndarray | None = None
     kernels: np.ndarray | None = None
     nll: float = np.nan
     lower_bound: float = np.nan
@@ -63,18 +66,37 @@ class Outcome:
     diagnostics: dict[str, float] | None = None
     posterior: dict[str, np.ndarray] | None = None
 
-    def rescaled(self, factor: np.ndarray) -> "Outcome":
-        """The same fit where the sensitivities of signal s are factor[s] times as large: of signals in other units."""
+    def parameters(self, problem: Problem) -> np.ndarray | None:
+        """theta, or None if there is none."""
+        if not problem.model.kernels:
+            return None if self.theta is None else np.asarray(self.theta, dtype=float)
+        if self.alpha is None or self.beta is None:
+            return None
+        return np.concatenate([np.ravel(self.alpha), np.ravel(self.beta)]).astype(float)
+
+    def rescaled(self, problem: Problem, factor: np.ndarray) -> "Outcome":
+        """The same fit of the same data, whose signals (rows,) are counted in units of `factor`."""
         if (factor == 1.0).all():
             return self
+        scale = problem.model.scale(problem.n_arms, factor)
+        by_name = problem.named(scale)
         times = lambda array: None if array is None else (np.asarray(array).T * factor).T  # noqa: E731
+        starts = self.starts
+        if starts and problem.model.kernels:
+            starts = replace(starts, beta=[times(beta) for beta in starts.beta])
+        elif starts:
+            starts = replace(starts, theta=[np.asarray(theta) * scale for theta in starts.theta])
+        posterior = self.posterior and {
+            name: array * by_name[name.rpartition("_")[0]] if name.rpartition("_")[0] in by_name else array
+            for name, array in self.posterior.items()
+        }
         return replace(
             self,
             beta=times(self.beta),
+            theta=None if self.theta is None else np.asarray(self.theta) * scale,
             kernels=times(self.kernels),
-            starts=self.starts and replace(self.starts, beta=[times(beta) for beta in self.starts.beta]),
-            posterior=self.posterior
-            and {name: times(array) if name.startswith("beta_") else array for name, array in self.posterior.items()},
+            starts=starts,
+            posterior=posterior,
         )
 
 
@@ -102,10 +124,16 @@ def complaint(outcome: Any, problem: Problem) -> str:
             return f"{name} is {_shown(value)}, expected seconds, a finite number of at least 0"
     if not _is_count(outcome.n_eval):
         return f"n_eval is {_shown(outcome.n_eval)}, expected a whole number of at least 0"
+    published = problem.model.kernels
     kernels = (*problem.shape, problem.n_steps)
-    for name, shape in (("alpha", problem.shape), ("beta", problem.shape), ("kernels", kernels)):
+    shapes = (
+        {"alpha": problem.shape, "beta": problem.shape, "kernels": kernels} if published else {"theta": problem.lower.shape}
+    )
+    for name in ("alpha", "beta", "theta", "kernels"):
         value = getattr(outcome, name)
-        if value is not None and (words := _array(value, shape)):
+        if value is not None and name not in shapes:
+            return f"{name} is {_shown(value)}, expected None for model '{problem.model.name}'"
+        if value is not None and (words := _array(value, shapes[name])):
             return f"{name} {words}"
     if outcome.kernels is not None and not np.isfinite(outcome.kernels).all():
         return "kernels hold a number that is not finite, expected finite ones or None"
@@ -121,11 +149,11 @@ def _emptiness(outcome: Outcome, problem: Problem) -> str:
     """Whether a fit that did not fail has nothing to show. Parameters that nothing can tell may be NaN."""
     if outcome.status == "failed":
         return ""
-    given = [np.asarray(v, dtype=float) for v in (outcome.alpha, outcome.beta) if v is not None]
-    if any(np.isinf(value).any() for value in given):
+    parts = (outcome.alpha, outcome.beta, outcome.theta)
+    if any(np.isinf(np.asarray(value, dtype=float)).any() for value in parts if value is not None):
         return "a parameter is infinite, expected finite ones"
-    tellable = ~silent(problem)
-    if len(given) == 2 and all(np.isfinite(value[tellable]).all() for value in given):
+    theta = outcome.parameters(problem)
+    if theta is not None and np.isfinite(theta[~silent(problem)]).all():
         return ""
     if outcome.kernels is not None:
         return ""
@@ -137,17 +165,22 @@ def _starts(starts: Any, problem: Problem) -> str:
         return ""
     if not isinstance(starts, Starts):
         return f"starts is {_shown(starts)}, expected Starts or None"
-    lists = {f.name: getattr(starts, f.name) for f in fields(Starts)}
+    own, others = ({"alpha", "beta"}, {"theta"}) if problem.model.kernels else ({"theta"}, {"alpha", "beta"})
+    lists = {f.name: getattr(starts, f.name) for f in fields(Starts) if f.name not in others}
+    if any(getattr(starts, name) for name in others):
+        return (
+            f"starts have {' and '.join(sorted(others))}, expected {' and '.join(sorted(own))} of model '{problem.model.name}'"
+        )
     if not all(isinstance(each, list) for each in lists.values()) or len({len(each) for each in lists.values()}) != 1:
         return "the fields of starts are not lists of one length, expected an entry of each start in every one"
     if not starts.nll:
         return "starts is empty, expected a start or None"
-    for nll, alpha, beta, n_eval, message in zip(*lists.values(), strict=True):
-        wrong = (
-            _array(alpha, problem.shape) or _array(beta, problem.shape) or _text(message) or ("" if _is_real(nll) else "no nll")
-        )
-        if wrong or not _is_count(n_eval):
-            return f"a start is malformed ({wrong or 'n_eval'}), expected nll, alpha, beta, n_eval and message of each"
+    shape = problem.shape if problem.model.kernels else problem.lower.shape
+    for start in (dict(zip(lists, each, strict=True)) for each in zip(*lists.values(), strict=True)):
+        wrong = "".join(_array(start[name], shape) for name in sorted(own)) or _text(start["message"])
+        wrong = wrong or ("" if _is_real(start["nll"]) else "no nll")
+        if wrong or not _is_count(start["n_eval"]):
+            return f"a start is malformed ({wrong or 'n_eval'}), expected {', '.join(lists)} of each"
     return ""
 
 
@@ -164,13 +197,15 @@ def _posterior(posterior: Any, problem: Problem) -> str:
         return ""
     if not isinstance(posterior, dict) or any(_text(name) for name in posterior):
         return f"posterior is {_shown(posterior)}, expected arrays by name, or None"
+    by_name = problem.named(problem.lower)
     for name, value in posterior.items():
-        shape = (problem.n_steps, problem.n_arms) if name == "policy" else problem.shape
+        one = by_name.get(name.rpartition("_")[0])
+        shape = (problem.n_steps, problem.n_arms) if name == "policy" else problem.shape if one is None else one.shape
         if words := _array(value, shape):
             return f"posterior {name} {words}"
         if not np.isfinite(value).all():
             return f"posterior {name} holds a number that is not finite, expected finite ones"
-    for symbol in ("alpha", "beta"):
+    for symbol in by_name:
         ends = [posterior.get(f"{symbol}_{end}") for end in ("lower", "upper")]
         if all(end is not None for end in ends) and (np.asarray(ends[0]) > np.asarray(ends[1])).any():
             return f"posterior {symbol}_lower lies above {symbol}_upper, expected the lower end first"

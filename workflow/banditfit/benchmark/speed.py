@@ -20,7 +20,7 @@ from ..figures import save
 from ..fitting import fit
 from ..methods import get_method
 from ..models import likelihood
-from ..models.families import MODELS, get_model
+from ..models.families import PUBLISHED_MODELS, get_model
 from ..models.likelihood import Problem
 from ..models.simulate import published_data, simulate
 from ..solvers.local import random_starts
@@ -28,7 +28,7 @@ from ..study.provenance import machine
 from ..study.store import write_csv
 from . import baselines
 
-EXPERIMENTS = [(model, bandit) for model in MODELS for bandit in ("2arm", "10arm")]
+EXPERIMENTS = [(model, bandit) for model in PUBLISHED_MODELS for bandit in ("2arm", "10arm")]
 COLUMNS = ["what", "experiment", "n", "ours_ms", "theirs_ms", "measured", "q25", "q75", "unit", "target", "met"]
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from ..arguments import checked
 from ..errors import InputError
 from ..kinds import Number
-from ..models.families import Bounds, Model
+from ..models.families import Model
+from ..parameters import Bounds
 
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")

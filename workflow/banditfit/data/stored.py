@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import UNSEALED, check_seal, naming_damage, replacing, seal
-from ..models.families import Bounds
+from ..parameters import Bounds
 from .dataset import Dataset, Truth, largest_reward
 
 

@@ -20,8 +20,9 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..kinds import Count, Number, Probability, Seed, Table
 from ..models import likelihood
-from ..models.families import Bounds, ModelName, Pairs, get_model
+from ..models.families import PublishedName, get_model
 from ..models.simulate import Chances, simulate
+from ..parameters import Bounds, Pairs
 
 RANKS = 99  # draws, evenly spaced, among which calibration ranks the truth: nearly independent at the default length
 BINS = 20  # of a histogram of ranks; divides RANKS + 1
@@ -145,7 +146,7 @@ def agreement(scores: Scores) -> pd.DataFrame:
 
 @checked
 def calibrate(
-    model: ModelName,
+    model: PublishedName,
     *,
     p_reward: Chances,
     p_switch: Probability,

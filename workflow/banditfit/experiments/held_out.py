@@ -25,9 +25,10 @@ from ..identification import complete
 from ..kinds import ByName, FilePath, Limits, Number, OneOf, Probability, Seed, Share, Table, Words
 from ..methods import get_method
 from ..models import likelihood
-from ..models.families import Bounds, ModelName, get_model
+from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem, log_policy
 from ..names import MethodName, called, method_names
+from ..parameters import Bounds
 from ..solvers.em import Z_95, Population, begin, estimate, expect, standard_errors
 from ..solvers.em import learn as _learn
 from ..tables.summaries import complete as complete_scores
@@ -219,7 +220,7 @@ def held_out(
                 expectation = expect([early_problems[row] for row in rows], found)
                 for row, theta, is_found in zip(rows, estimate(found, expectation)["median"], expectation.found, strict=True):
                     if is_found:
-                        values[run][row] = problems[row].values(*problems[row].split(theta))
+                        values[run][row] = problems[row].values_of(theta)
         else:
             fits = fit(early, model, method, settings=settings, bounds=bounds, seed=seed)
             values[run] = [
@@ -240,8 +241,7 @@ def _values(one: Problem, early: Problem, row) -> np.ndarray:
     """x(t) of a fit to an episode's first trials, `early`, over all of its trials; NaN where the fit failed. A parameter that
     the first trials do not identify has the value that the method itself had."""
     if (parameters := complete(early, row)) is not None:
-        alpha, beta, _ = parameters
-        return one.values(alpha, beta)
+        return one.values_of(parameters[0])
     if row.kernels is None:
         return np.full((one.n_steps, one.n_arms), np.nan)
     unseen = one.n_steps - row.kernels.shape[-1]  # lags longer than what was fitted have no weight

@@ -24,45 +24,43 @@ from ..arguments import checked
 from ..data.dataset import Dataset
 from ..kinds import Count, Seed
 from ..models import likelihood
-from ..models.families import Bounds, ModelName, get_model
-from ..models.likelihood import Problem, _nll_grad_theta
+from ..models.families import ModelName, get_model
+from ..models.likelihood import Problem
+from ..models.traces import _nll_grad, packed, unpacked
+from ..numerics import _compiled
+from ..parameters import Bounds
 from ..solvers.transport import place
 from .held_out import parameters
 
 _REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
-HEAD = 5
+HEAD = 3
 
 
 def _packed(problems: list[Problem]) -> np.ndarray:
-    """All participants as one array of 64-bit words, for `_unpack`: their trials one after another."""
+    """All participants as one array of 64-bit words, for `_unpack`: where each begins, the bounds, then their episodes."""
     one = problems[0]
-    ends = np.cumsum([0] + [each.n_steps for each in problems])
-    head = [len(problems), one.model.n_signals, one.n_arms, ends[-1], len(one.lower)]
-    steps = [np.concatenate([getattr(each, f) for each in problems]) for f in ("choices", "arms", "starts")]
-    signals = np.concatenate([each.signals.T for each in problems])
-    reals = [np.ascontiguousarray(values, dtype=np.float64).ravel() for values in (signals, one.lower, one.upper)]
-    return np.concatenate([head, ends, *(words.astype(np.int64) for words in steps), *(r.view(np.int64) for r in reals)])
+    episodes = [packed(each.episode) for each in problems]
+    begins = np.cumsum([0] + [len(words) for words in episodes])
+    bounds = np.concatenate([one.lower, one.upper]).astype(np.float64).view(np.int64)
+    return np.concatenate([[len(problems), len(one.lower), begins[-1]], begins[:-1], bounds, *episodes])
 
 
-@likelihood._compiled
+@_compiled
 def _length(head):
     """The number of words that follow from the first HEAD."""
-    J, n_signals, _, total, D = head
-    return HEAD + J + 1 + (3 + n_signals) * total + 2 * D
+    J, D, total = head
+    return HEAD + J + 2 * D + total
 
 
-@likelihood._compiled
+@_compiled
 def _unpack(words):
-    J, n_signals, n_arms, total, D = words[:HEAD]
-    ends = words[HEAD : HEAD + J + 1]
-    choices, arms, starts = words[HEAD + J + 1 :][: 3 * total].reshape((3, total))
-    reals = words[HEAD + J + 1 + 3 * total :].view(np.float64)
-    signals = reals[: n_signals * total].reshape((total, n_signals))
-    lower, upper = reals[n_signals * total :].reshape((2, D))
-    return ends, choices, arms, starts, signals, n_arms, lower, upper
+    """Where each participant's words begin, these words, and the bounds."""
+    J, D = words[0], words[1]
+    lower, upper = words[HEAD + J :][: 2 * D].view(np.float64).reshape((2, D))
+    return words[HEAD : HEAD + J], words[HEAD + J + 2 * D :], lower, upper
 
 
-@likelihood._compiled
+@_compiled
 def _factor(u, D):
     """L of its elements: the logarithms of its diagonal, and what is below it by rows."""
     L = np.zeros((D, D))
@@ -75,11 +73,11 @@ def _factor(u, D):
     return L
 
 
-@likelihood._compiled
+@_compiled
 def log_density(u, slope, words):
     """log p(mu, L, z | y) + const, and its gradient in `slope`; u holds mu, the elements of L, then z (J, D)."""
-    ends, choices, arms, starts, signals, n_arms, lower, upper = _unpack(words)
-    D, J = lower.size, ends.size - 1
+    begins, episodes, lower, upper = _unpack(words)
+    D, J = lower.size, begins.size
     n_L = D * (D + 1) // 2
     mu, L = u[:D], _factor(u[D : D + n_L], D)
     z = u[D + n_L :].reshape((J, D))
@@ -100,9 +98,7 @@ def log_density(u, slope, words):
             for b in range(a + 1):
                 h[a] += L[a, b] * z[j, b]
             theta[a], _, rise[a] = place(h[a], lower[a], upper[a])
-        first, last = ends[j], ends[j + 1]
-        own = np.ascontiguousarray(signals[first:last].T)
-        nll, g = _nll_grad_theta(choices[first:last], arms[first:last], own, starts[first:last], n_arms, theta)
+        nll, g = _nll_grad(unpacked(episodes[begins[j] :]), theta)
         value -= nll
         for a in range(D):
             g[a] *= -rise[a]
@@ -136,7 +132,7 @@ def _density(n, u, gradient, value, address):
 @cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
 def _expand(n, n_out, u, out, address):
     """mu, the sds of Sigma, and h (J, D), in the sampler's calling convention."""
-    J, D = carray(address, HEAD)[0], carray(address, HEAD)[4]
+    J, D = carray(address, HEAD)[0], carray(address, HEAD)[1]
     all_u, n_L = carray(u, (n,)), D * (D + 1) // 2
     L = _factor(all_u[D : D + n_L], D)
     z = all_u[D + n_L :].reshape((J, D))

@@ -13,8 +13,9 @@ from scipy.special import ndtr, ndtri
 from ..data.dataset import Dataset, Truth
 from ..fitting import derive_seed, fit
 from ..judge import score
-from ..models.families import Bounds, get_model
+from ..models.families import get_model
 from ..models.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA, _play_episode
+from ..parameters import Bounds
 from ..solvers.em import Z_95
 from .held_out import Runs, parameters
 

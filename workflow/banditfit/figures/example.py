@@ -44,8 +44,7 @@ def _example(results: Results) -> Figure:
         for fit in fits[fits["run"] == run.id].itertuples():
             parameters = complete(problem, fit)
             if parameters is not None:
-                alpha, beta, _ = parameters
-                fitted = policy(problem.values(alpha, beta))
+                fitted = policy(problem.values_of(parameters[0]))
             elif fit.kernels is not None:
                 fitted = policy(problem.kernel_values(fit.kernels))
             else:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ..experiments import calibration
-from ..models.families import SYMBOLS
+from ..parameters import SYMBOLS
 from ..study.entries import main_runs
 from ..study.results import Results
 from ._style import (

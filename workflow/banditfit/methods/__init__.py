@@ -11,9 +11,18 @@ from typing import Any, get_type_hints
 
 from ..arguments import conform
 from ..errors import InputError
+from ..models.families import Model
 from ..outcome import STATUSES, Outcome, Starts
 
 __all__ = ["STATUSES", "Method", "Outcome", "Starts", "get_method", "method_names"]
+
+
+# What methods need of a model: in words, and whether a model has it.
+REQUIREMENTS: dict[str, tuple[str, Callable[[Model], bool]]] = {
+    "kernels": ("values that are sums of kernels of the lag (the published families)", lambda model: model.kernels),
+    "log_linear": ("values that are linear in all but rates and initial values, and no lapse", lambda model: model.log_linear),
+    "one_pair": ("one rate and one sensitivity, of kernels", lambda model: model.kernels and model.shape(2) == (1, 1)),
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class Method:
               of all episodes and a list of the Outcomes of `needs` (or Nones); every Outcome holds the times of the whole
     settings  a frozen dataclass whose defaults are the method's defaults
     needs     the name of a method whose fit of the same episode this one starts from
-    models    the names of the only families it can fit, or None for all
+    requires  what it needs of a model, by the keys of REQUIREMENTS
     population  True if fit takes all episodes at once; the `pools` of its settings says whether they inform one another
     threads   True if fit releases the interpreter's lock, so that threads serve as workers; otherwise processes do
     warm_up   called once before the clock starts: compilation and heavy imports belong here
@@ -35,7 +44,7 @@ class Method:
     fit: Callable
     settings: type
     needs: str | None = None
-    models: tuple[str, ...] | None = None
+    requires: tuple[str, ...] = ()
     population: bool = False
     threads: bool = False
     warm_up: Callable[[], None] = lambda: None
@@ -56,6 +65,19 @@ class Method:
             return self.settings(**given)
         except InputError as error:
             raise InputError(f"settings of method '{name}': {error}") from None
+
+    def refusal(self, name: str, model: Model) -> str:
+        """Why the method of this name does not serve a model, in a sentence that names those that do; empty if it does."""
+        for requirement in self.requires:
+            words, has = REQUIREMENTS[requirement]
+            if not has(model):
+                others = [other for other in method_names() if get_method(other).serves(model)]
+                return f"method '{name}' needs {words}; model '{model.name}' is fitted by {', '.join(others)}"
+        return ""
+
+    def serves(self, model: Model) -> bool:
+        """Whether the model has all that the method needs."""
+        return all(REQUIREMENTS[requirement][1](model) for requirement in self.requires)
 
 
 def method_names() -> list[str]:

@@ -64,4 +64,4 @@ def _warm_up() -> None:
     warm_up()
 
 
-METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=_warm_up)

@@ -28,4 +28,4 @@ def warm_up() -> None:
     from ..solvers import conic  # noqa: F401
 
 
-METHOD = Method(fit=fit, settings=Settings, warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), warm_up=warm_up)

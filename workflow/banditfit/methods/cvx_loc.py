@@ -12,4 +12,4 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: O
     return project(problem, given, problem.n_steps, settings, rng)
 
 
-METHOD = Method(fit=fit, settings=Settings, needs="cvx")
+METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), needs="cvx")

@@ -24,4 +24,4 @@ def fit(problem: Problem, settings: d_loc.Settings, rng: np.random.Generator, gi
     return outcome
 
 
-METHOD = Method(fit=fit, settings=d_loc.Settings)
+METHOD = Method(fit=fit, settings=d_loc.Settings, requires=("kernels",))

@@ -17,4 +17,4 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, g
     return em.fit(problems, settings, rng, shared=True)
 
 
-METHOD = Method(fit=fit, settings=Settings, population=True, warm_up=partial(em.warm_up, shared=True))
+METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), population=True, warm_up=partial(em.warm_up, shared=True))

@@ -62,4 +62,4 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     )
 
 
-METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=warm_up)

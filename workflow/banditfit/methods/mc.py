@@ -16,6 +16,8 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..models import likelihood
 from ..models.families import get_model
+from ..models.traces import packed, unpacked
+from ..numerics import _compiled
 from ..solvers.transport import (
     CELLS,
     QUANTILES,
@@ -67,25 +69,23 @@ class Settings:
         read_priors(self.prior_alpha, self.prior_beta)
 
 
-def _packed(problem: likelihood.Problem, prior: np.ndarray, splines: np.ndarray) -> np.ndarray:
+def _packed(problem: likelihood.Problem, prior: np.ndarray, pairs: np.ndarray, splines: np.ndarray) -> np.ndarray:
     """An episode as one array of 64-bit words, for `_unpack`."""
     words = lambda reals: np.ascontiguousarray(reals, dtype=np.float64).ravel().view(np.int64)  # noqa: E731
-    head = [problem.model.n_signals, problem.n_arms, problem.n_steps, len(problem.lower)]
-    reals = [words(each) for each in (problem.signals, problem.lower, problem.upper, prior, splines)]
-    return np.concatenate([head, problem.choices, problem.arms, problem.starts.astype(np.int64), *reals])
+    reals = [words(each) for each in (problem.lower, problem.upper, prior, splines)]
+    return np.concatenate([[len(problem.lower), len(pairs)], packed(problem.episode), pairs.ravel(), *reals])
 
 
-@likelihood._compiled
+@_compiled
 def _unpack(address):
-    n_signals, n_arms, n_steps, n = carray(address, 4)
-    words = carray(address, 4 + (3 + n_signals) * n_steps + (6 + 4 * CELLS) * n)
-    choices, arms, starts = words[4 : 4 + 3 * n_steps].reshape((3, n_steps))
-    reals = words[4 + 3 * n_steps :].view(np.float64)
-    signals = reals[: n_signals * n_steps].reshape((n_signals, n_steps))
-    lower, upper = reals[n_signals * n_steps :][: 2 * n].reshape((2, n))
-    prior = reals[n_signals * n_steps + 2 * n :][: 4 * n].reshape((n, 4))
-    splines = reals[n_signals * n_steps + 6 * n :].reshape((n // 2, 2, CELLS, 4))
-    return choices, arms, signals, starts, n_arms, lower, upper, prior, splines
+    n, n_pairs, length = carray(address, 3)
+    words = carray(address, 2 + length + 6 * n + (2 + 8 * CELLS) * n_pairs)
+    pairs = words[2 + length :][: 2 * n_pairs].reshape((n_pairs, 2))
+    reals = words[2 + length + 2 * n_pairs :].view(np.float64)
+    lower, upper = reals[: 2 * n].reshape((2, n))
+    prior = reals[2 * n :][: 4 * n].reshape((n, 4))
+    splines = reals[6 * n :].reshape((n_pairs, 2, CELLS, 4))
+    return unpacked(words[2:]), lower, upper, prior, pairs, splines
 
 
 def _density(n, v, gradient, value, address):
@@ -97,8 +97,8 @@ def _density(n, v, gradient, value, address):
 
 def _expand(n, n_out, v, out, address):
     """theta of v, in the sampler's calling convention."""
-    _, _, _, _, _, lower, upper, _, splines = _unpack(address)
-    u = transported(carray(v, (n,)), splines)
+    _, lower, upper, _, pairs, splines = _unpack(address)
+    u = transported(carray(v, (n,)), pairs, splines)
     for k in range(n):
         out[k] = place(u[k], lower[k], upper[k])[0]
     return 0
@@ -119,27 +119,32 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
     from nutpie.compile_pymc import CompiledPyMCModel
 
     n = len(problem.lower)
-    shape = problem.shape
     prior = coefficients(problem, settings.prior_alpha, settings.prior_beta)
-    coords = {
-        "signal": list(problem.model.signals),
-        "arm": ["all"] if problem.model.shared else [str(arm) for arm in range(problem.n_arms)],
-    }
+    shapes = {name: part.shape for name, part in problem.named(problem.lower).items()}
+    if problem.model.kernels:
+        dims = dict.fromkeys(shapes, ("signal", "arm"))
+        arms = ["all"] if problem.model.shared else [str(arm) for arm in range(problem.n_arms)]
+        coords = {"signal": list(problem.model.signals), "arm": arms}
+    else:
+        dims = {name: (f"{name}_signal", f"{name}_arm") for name in shapes}
+        coords = {
+            dim: [str(k) for k in range(size)] for name in shapes for dim, size in zip(dims[name], shapes[name], strict=True)
+        }
     density, expand = _machine_code()
     # The class nutpie makes of a PyMC model: the one way to hand it a density as machine code.
     model = CompiledPyMCModel(
         compiled_logp_func=density,
         compiled_expand_func=expand,
-        user_data=_packed(problem, prior, transport(problem, prior)),
-        initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # alpha from the uniform prior
+        user_data=_packed(problem, prior, *transport(problem, prior)),
+        initial_point_func=lambda seed: np.random.default_rng(seed).normal(size=n),  # rates from the uniform prior
         n_expanded=n,
-        shape_info=(["alpha", "beta"], [n // 2, n // 2], [shape, shape]),
-        dims={"alpha": ("signal", "arm"), "beta": ("signal", "arm")},
+        shape_info=(list(shapes), [int(np.prod(shape)) for shape in shapes.values()], list(shapes.values())),
+        dims=dims,
         shared_data={},
         logp_func=None,
         expand_func=None,
         _n_dim=n,
-        _shapes={"alpha": shape, "beta": shape},
+        _shapes=shapes,
         _coords=coords,
     )
     return nutpie.sample(
@@ -161,7 +166,7 @@ def diagnose(draws: "az.InferenceData") -> dict[str, float]:
     import arviz as az
 
     v = draws.sample_stats["unconstrained_draw"].values
-    theta = np.concatenate([draws.posterior[name].values.reshape(*v.shape[:2], -1) for name in ("alpha", "beta")], axis=-1)
+    theta = np.concatenate([part.values.reshape(*v.shape[:2], -1) for part in draws.posterior.data_vars.values()], axis=-1)
     # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
     theta = az.convert_to_dataset({"theta": np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)})
     worst = lambda table, pick: float(pick(table["theta"].values))  # noqa: E731
@@ -221,18 +226,16 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     begin = perf_counter()
     runs, diagnostics = sound_sample(problem, settings, rng)
     words = [complaints(found, settings) for found in diagnostics]
-    theta = np.concatenate(
-        [runs[-1].posterior[name].values.reshape(-1, len(problem.lower) // 2) for name in ("alpha", "beta")], axis=1
-    )
-    alpha, beta = problem.split(theta.mean(axis=0))
+    by_name = problem.named(problem.lower)
+    theta = np.concatenate([runs[-1].posterior[name].values.reshape(-1, part.size) for name, part in by_name.items()], axis=1)
+    mean = theta.mean(axis=0)
     quantiles = dict(zip(QUANTILES, np.quantile(theta, list(QUANTILES.values()), axis=0), strict=True))
     spaced = theta[np.linspace(0, len(theta) - 1, min(POLICY_DRAWS, len(theta))).astype(int)]
     policy = mean_policy(problem, spaced, np.ones(len(spaced)))
     return Outcome(
         status="not_converged" if words[-1] else "converged",
-        alpha=alpha,
-        beta=beta,
-        nll=problem.nll(alpha, beta),
+        **problem.estimate(mean),
+        nll=problem.nll_theta(mean),
         message=words[-1],
         fallback=f"sampled again, longer: {words[0]}" if len(runs) > 1 else "",
         n_eval=int(sum(run[group]["n_steps"].sum() for run in runs for group in ("warmup_sample_stats", "sample_stats"))),

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..models.likelihood import Problem
 from ..solvers import columns
 from ..solvers.columns import Box, Episode, episode, local_fit
+from ..solvers.profiles import Profile
 from ..solvers.scan import rates, scan, valleys
 from . import Method, Outcome, Starts
 
@@ -109,6 +110,8 @@ class _Search:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best local minimum found; with one rate, of all that the profile has. Every one is kept in `starts`."""
+    if not problem.model.kernels:
+        return _composed(problem, settings, rng)
     begin = perf_counter()
     search = _Search(problem, settings)
     ready = perf_counter()
@@ -140,6 +143,28 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     )
 
 
+def _composed(problem: Problem, settings: Settings, rng: np.random.Generator) -> Outcome:
+    """The same of any other model whose values are linear in its weights."""
+    begin = perf_counter()
+    search = Profile(problem, settings.grid, settings.starts, settings.sweeps)
+    search.run(rng)
+    end, words = search.best()
+    return Outcome(
+        status=end.status,
+        **problem.estimate(end.theta),
+        nll=end.value,
+        message=words,
+        n_eval=search.n_eval,
+        t_solve=perf_counter() - begin,
+        starts=Starts(
+            nll=[each.value for each, _ in search.ends],
+            **problem.estimates([each.theta for each, _ in search.ends]),
+            n_eval=[each.n_eval for each, _ in search.ends],
+            message=[words for _, words in search.ends],
+        ),
+    )
+
+
 def _warm_up() -> None:
     """Compiles the scan, on two steps of a one-rate problem."""
     columns.warm_up()
@@ -148,4 +173,4 @@ def _warm_up() -> None:
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))
 
 
-METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=_warm_up)

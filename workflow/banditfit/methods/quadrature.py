@@ -16,9 +16,10 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..models import likelihood
 from ..models.families import get_model
+from ..models.traces import _unit_traces, _values
+from ..numerics import _compiled, _softmax
 from ..solvers.transport import (
     QUANTILES,
-    _compiled,
     coefficients,
     log_prior,
     mean_policy,
@@ -59,12 +60,12 @@ class Settings:
 
 
 @_compiled
-def _log_densities(u, choices, arms, signals, starts, n_arms, lower, upper, prior, out):
+def _log_densities(u, episode, lower, upper, prior, out):
     """Fills out (panels, ORDER, ORDER) with log p(u | y) at the nodes u (panels, 2, ORDER) of each panel.
 
     The traces of one alpha serve all beta of its row."""
     n_panels, _, order = u.shape
-    theta, log_p = np.empty((2, order)), np.empty((2, order))
+    theta, log_p, there = np.empty((2, order)), np.empty((2, order)), np.empty(2)
     for panel in range(n_panels):
         for k in range(2):
             for i in range(order):
@@ -73,9 +74,11 @@ def _log_densities(u, choices, arms, signals, starts, n_arms, lower, upper, prio
                 if upper[k] > lower[k]:
                     log_p[k, i] += log_prior(theta[k, i], rest, prior[k])[0]
         for i in range(order):
-            h = likelihood._unit_traces(arms, signals, starts, np.full((1, n_arms), theta[0, i]))
+            there[0] = theta[0, i]
+            h = _unit_traces(episode, there)
             for j in range(order):
-                nll, _ = likelihood._policy(choices, h, np.full((1, n_arms), theta[1, j]))
+                there[1] = theta[1, j]
+                nll = _softmax(episode.choices, _values(episode, there, h))
                 out[panel, i, j] = max(log_p[0, i] + log_p[1, j] - nll, LOWEST)
 
 
@@ -181,13 +184,12 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     log evidence (nats) in `diagnostics`."""
     begin = perf_counter()
     prior = coefficients(problem, settings.prior_alpha, settings.prior_beta)
-    episode = (problem.choices, problem.arms, problem.signals, problem.starts)
     n_eval = 0
 
     def density(u):
         nonlocal n_eval
         out = np.empty((len(u), ORDER, ORDER))
-        _log_densities(u, *episode, problem.n_arms, problem.lower, problem.upper, prior, out)
+        _log_densities(u, problem.episode, problem.lower, problem.upper, prior, out)
         n_eval += out.size
         return out
 
@@ -238,4 +240,4 @@ def _warm_up():
     fit(likelihood.problem(data, 0, model, model.default_bounds), Settings(), None, None)
 
 
-METHOD = Method(fit=fit, settings=Settings, models=("forgetting",), threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("one_pair",), threads=True, warm_up=_warm_up)

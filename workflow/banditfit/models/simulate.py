@@ -1,7 +1,7 @@
 """Bandits and the agents that play them, among them the six published data sets, bit for bit.
 
-An agent follows the model of models.py, except that its traces may start from a value other than zero. All randomness
-comes from one stream, seeded as NumPy's legacy RandomState, in this order:
+An agent follows one of the published families (families.py), except that its traces may start from a value other than zero. All
+randomness comes from one stream, seeded as NumPy's legacy RandomState, in this order:
 
     per episode  for each signal s: alpha_s, then beta_s, uniform within the bounds (one number, or one per arm)
     per step     the choice, by inverse CDF; the reward, 1 if a uniform number falls below p_reward[choice]; then, with
@@ -17,7 +17,8 @@ from numba import njit
 from ..arguments import checked
 from ..data.dataset import Dataset, Truth
 from ..kinds import Count, Items, Pair, Probability, Seed, Words
-from .families import Bounds, ModelName, Pairs, get_model
+from ..parameters import Bounds, Pairs
+from .families import PublishedName, get_model
 
 # The study of arXiv 2511.04454 v1: its bandits in the order in which each family's stream plays them, and the range of
 # beta, one pair per signal. Its agents start at one although every fit assumes zero.
@@ -39,7 +40,7 @@ Chances = Annotated[Sequence[Probability], Items(2), Words("a probability from 0
 @checked
 def simulate(
     name: str,
-    model: ModelName,
+    model: PublishedName,
     *,
     p_reward: Chances,
     p_switch: Probability,
@@ -64,7 +65,7 @@ def simulate(
 
 
 @checked
-def published_data(model: ModelName, bandit: Literal["2arm", "10arm"]) -> Dataset:
+def published_data(model: PublishedName, bandit: Literal["2arm", "10arm"]) -> Dataset:
     """One of the six published data sets (arXiv 2511.04454 v1), named "<model>_<bandit>": 1000 episodes of 200 steps.
 
     `bandit` is "2arm" or "10arm". Raises InputError for any other, and for an unknown model.

@@ -7,8 +7,8 @@ import pandas as pd
 
 from ..experiments.who_wins import METRICS, winners
 from ..methods import mc
-from ..models.families import SYMBOLS
 from ..models.simulate import PUBLISHED_BANDITS
+from ..parameters import SYMBOLS
 from ..study.entries import Run, main_runs
 from .wording import count, counted, listed, sig, span
 

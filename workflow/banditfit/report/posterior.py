@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..models.families import SYMBOLS
+from ..parameters import SYMBOLS
 from ..study.entries import Run, main_runs
 from ..tables.published import VERDICTS, verdict
 from .wording import count, counted, listed, percent, sig, span

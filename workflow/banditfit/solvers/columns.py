@@ -18,11 +18,9 @@ SIAM J. Optim. 27 (2017), section 3; Denoyelle et al., Inverse Problems 36 (2020
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from ..models.likelihood import Problem
-
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+from ..numerics import _compiled
 
 # Newton's model has this much more of its diagonal, as a proximal term: equal columns would make it singular.
 _RIDGE = 1e-10

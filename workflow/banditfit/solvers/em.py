@@ -18,6 +18,8 @@ P = Sigma^-1, so the M-step with the last P_kk never lowers the objective.) Coor
 held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -31,8 +33,9 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..identification import settle
 from ..methods import Outcome
-from ..models.families import SYMBOLS, get_model
+from ..models.families import get_model
 from ..models.likelihood import Problem, problem
+from ..models.traces import Episode
 from .newton import LOG, LOGIT, PROBIT, best_start, climb, expected, quadrature
 
 Links = Literal["probit", "logit"]
@@ -62,7 +65,8 @@ class Settings:
     """How a population is fitted.
 
     links       "probit": theta = lower + (upper - lower) Phi(h) on the bounds of the fit, so that a standard normal h is a
-                uniform theta; "logit": alpha = 1 / (1 + exp(-h)), beta = exp(h), which knows no bounds
+                uniform theta; "logit": rates and lapse 1 / (1 + exp(-h)), sensitivities exp(h), which knows no bounds (what may
+                have either sign is as with "probit")
     moments     of h_j: "quadrature", "laplace", "hard" (the mode without its uncertainty: an ablation), or "auto":
                 quadrature in up to 20 dimensions, Laplace beyond, where importance leaves too few points
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
@@ -166,10 +170,13 @@ class Expectation:
 
 def begin(one: Problem, settings: Settings, shared: bool) -> Population:
     """The population before any data; with `shared` the rates are the same for everybody."""
-    half = len(one.lower) // 2
-    mu, sd = np.repeat(np.array(START[settings.links]), half, axis=0).T
-    kinds = np.repeat((PROBIT, PROBIT) if settings.links == "probit" else (LOGIT, LOG), half)
-    free = np.arange(half if shared else 0, 2 * half)
+    roles = one.model.roles(one.n_arms)
+    of_role = {"rate": (LOGIT, *START["logit"][0]), "probability": (LOGIT, *START["logit"][0])}
+    of_role |= {"sensitivity": (LOG, *START["logit"][1])}
+    box = (PROBIT, *START["probit"][0])
+    kinds, mu, sd = np.array([box if settings.links == "probit" else of_role.get(role, box) for role in roles]).T
+    kinds = kinds.astype(np.int64)
+    free = np.flatnonzero(roles != "rate") if shared else np.arange(len(roles))
     d = len(free)
     moments = settings.moments
     if moments == "auto":
@@ -222,8 +229,8 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
     K = np.empty((d, d))
     for j, participant in enumerate(problems):
         links, episode = _arguments(population, participant)
-        n_grid = best_start(mode[j], free, mu, sd, P, *links, *episode)
-        likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, *episode, K)
+        n_grid = best_start(mode[j], free, mu, sd, P, *links, episode)
+        likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, episode, K)
         n_eval[j] = n_grid + n_climb
         if not found[j]:
             continue
@@ -242,7 +249,7 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
             unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
             for _ in range(placements):
                 centre[j] = m[j]
-                found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, *episode, scale[j], logs[j])
+                found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
                 n_eval[j] += N
                 if not found[j]:
                     break
@@ -253,8 +260,8 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
     return weigh(Expectation(mode, m, V, evidence, n_eval, found, centre, scale, logs), population)
 
 
-def _arguments(population: Population, one: Problem) -> tuple[tuple, tuple]:
-    return (population.kinds, population.lower, population.upper), (one.choices, one.arms, one.signals, one.starts, one.n_arms)
+def _arguments(population: Population, one: Problem) -> tuple[tuple, Episode]:
+    return (population.kinds, population.lower, population.upper), one.episode
 
 
 def weigh(expectation: Expectation, population: Population) -> Expectation:
@@ -343,7 +350,7 @@ def _score(problems, population: Population, expectation: Expectation, start: Po
         else:
             points = _cubature(population, expectation.m[j], expectation.V[j])
         links, episode = _arguments(population, problems[j])
-        value += expected(*points, population.mu, population.free, *links, *episode, g, H, F)
+        value += expected(*points, population.mu, population.free, *links, episode, g, H, F)
         scores.append(g[held])
     scores = np.array(scores)
     scale = J / len(scores)
@@ -608,22 +615,20 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
 
 
 def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
-    """How many people end at a bound with a parameter that their choices identify, in words, per signal's alpha and beta and
-    bound; each is counted once, whichever the arm."""
-    model = problems[0].model
-    counts = np.zeros((2, model.n_signals, 2), dtype=np.int64)  # alpha and beta; signals; lower and upper bound
+    """How many people end at a bound with a parameter that their choices identify, in words, per parameter and bound; each is
+    counted once, whichever the arm."""
+    names = [re.sub(r",?\d+\]", "]", name).removesuffix("[]") for name in problems[0].model.theta_names(problems[0].n_arms)]
+    counts: Counter[tuple[str, str]] = Counter()
     for one, outcome in zip(problems, outcomes, strict=True):
         if outcome.status != "failed":
-            alpha, beta, unidentified = settle(one, outcome.alpha, outcome.beta)
-            side = one.at_bound(np.concatenate([alpha.ravel(), beta.ravel()])).reshape(2, *one.shape)
-            side = np.where(unidentified, 0, side)
-            counts += np.stack([(side == -1).any(axis=2), (side == 1).any(axis=2)], axis=2)
+            theta, unidentified = settle(one, outcome.parameters(one))
+            sides = zip(names, one.at_bound(theta), unidentified, strict=True)
+            counts.update({(name, "lower" if side < 0 else "upper") for name, side, unknown in sides if side and not unknown})
     return "".join(
-        f"; {counts[k, s, end]} of {len(problems)} people end at the {bound} bound of {symbol}[{signal}]"
-        for k, symbol in enumerate(SYMBOLS)
-        for s, signal in enumerate(model.signals)
-        for end, bound in enumerate(("lower", "upper"))
-        if counts[k, s, end]
+        f"; {counts[name, bound]} of {len(problems)} people end at the {bound} bound of {name}"
+        for name in dict.fromkeys(names)
+        for bound in ("lower", "upper")
+        if counts[name, bound]
     )
 
 
@@ -631,16 +636,13 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
     n_eval = int(population.n_eval + expectation.n_eval[j])
     if not expectation.found[j]:
         return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
-    alpha, beta = one.split(theta["median"])
     posterior = {}
     if population.moments != "hard":
-        for name, value in theta.items():
-            posterior[f"alpha_{name}"], posterior[f"beta_{name}"] = one.split(value)
+        posterior = {f"{name}_{what}": part for what, all_ in theta.items() for name, part in one.named(all_).items()}
     return Outcome(
         status="converged" if population.converged else "limit",
-        alpha=alpha,
-        beta=beta,
-        nll=one.nll(alpha, beta),
+        **one.estimate(theta["median"]),
+        nll=one.nll_theta(theta["median"]),
         message=population.reason,
         n_eval=n_eval,
         diagnostics={

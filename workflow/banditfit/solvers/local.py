@@ -79,6 +79,12 @@ def random_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.G
     return rng.uniform(lower, upper, size=(n, len(lower)))
 
 
+def quiet_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """As `random_starts`, but near 0, or near the end of the box next to it, where it is wider than anything that matters."""
+    low = np.clip(-_LOUDEST, lower, upper)
+    return random_starts(low, np.minimum(upper, np.maximum(low, 0.0) + _LOUDEST), n, rng)
+
+
 def near_starts(lower: np.ndarray, upper: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """As `random_starts`, but near the lower ends of boxes of alpha and beta that are wider than anything that matters.
 

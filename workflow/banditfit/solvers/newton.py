@@ -7,11 +7,9 @@ listed in `free` move, with prior N(mu, P^-1); the rest of h is held.
 from math import erfc, exp, log, pi, sqrt
 
 import numpy as np
-from numba import njit
 
-from ..models.likelihood import _nll_theta, _spread
-
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+from ..models.traces import WEIGHT, _nll, _nll_hessian
+from ..numerics import _cholesky, _compiled, _solve
 
 PROBIT, LOGIT, LOG = 0, 1, 2  # links
 GRID = (-1.5, 0.0, 1.5)
@@ -37,126 +35,29 @@ def _link(kind, h, lower, upper):
 
 
 @_compiled
-def derivatives(h, kinds, lower, upper, choices, arms, signals, starts, n_arms, g, H, F):
-    """log p(y | h) = -J; fills its gradient g (D,), its exact Hessian H and the negative F (D, D) of Fisher's information.
-
-    With x the values, J_k = dx/dtheta_k and D[f] = f(y) - E_pi f, a step adds D[J] to the gradient, -Cov_pi(J) to F, and that
-    plus D[d2x] to the Hessian. Sensitivities of the unit trace h run forward with it: p = dh/dalpha obeys p' = (1 - alpha) p
-    + u - h, and s = d2h/dalpha2 obeys s' = (1 - alpha) s - 2 p.
-    """
-    n_signals = signals.shape[0]
+def derivatives(h, kinds, lower, upper, episode, g, H, F):
+    """log p(y | h) = -J; fills its gradient g (D,), its exact Hessian H and the negative F (D, D) of Fisher's information, all
+    by the chain rule from those in theta."""
     D = h.size
-    q = D // (2 * n_signals)
     theta, d1, d2 = np.empty(D), np.empty(D), np.empty(D)
     for k in range(D):
         theta[k], d1[k], d2[k] = _link(kinds[k], h[k], lower[k], upper[k])
-    alpha, beta = _spread(theta, n_signals, n_arms)
-    trace, p, s = np.zeros((n_signals, n_arms)), np.zeros((n_signals, n_arms)), np.zeros((n_signals, n_arms))
-    x, J, mean = np.empty(n_arms), np.empty(2 * n_signals), np.empty(D)
-    g[:] = 0.0
-    H[:] = 0.0
-    F[:] = 0.0
-    value = 0.0
-    for t in range(choices.size):
-        if starts[t]:
-            trace[:] = 0.0
-            p[:] = 0.0
-            s[:] = 0.0
-        y = choices[t]
-        if y >= 0:
-            top = -np.inf
-            for i in range(n_arms):
-                x[i] = 0.0
-                for c in range(n_signals):
-                    x[i] += beta[c, i] * trace[c, i]
-                top = max(top, x[i])
-            value += x[y] - top
-            total = 0.0
-            for i in range(n_arms):
-                x[i] = exp(x[i] - top)
-                total += x[i]
-            value -= log(total)
-            mean[:] = 0.0
-            for i in range(n_arms):
-                pi_i = x[i] / total
-                e = (1.0 if i == y else 0.0) - pi_i
-                j = i if q > 1 else 0
-                for c in range(n_signals):
-                    a, b = c * q + j, (n_signals + c) * q + j
-                    J[c], J[n_signals + c] = beta[c, i] * p[c, i], trace[c, i]
-                    H[a, a] += e * beta[c, i] * s[c, i]
-                    H[b, a] += e * p[c, i]
-                for row in range(2 * n_signals):
-                    k = row * q + j
-                    g[k] += e * J[row]
-                    mean[k] += pi_i * J[row]
-                    for col in range(row + 1):
-                        F[k, col * q + j] -= pi_i * J[row] * J[col]
-            for k in range(D):
-                if mean[k] != 0.0:
-                    for l in range(k + 1):
-                        F[k, l] += mean[k] * mean[l]
-        for c in range(n_signals):
-            for i in range(n_arms):
-                keep = 1.0 - alpha[c, i]
-                s[c, i] = keep * s[c, i] - 2.0 * p[c, i]
-                p[c, i] = keep * p[c, i] - trace[c, i]
-                trace[c, i] *= keep
-        i = arms[t]
-        if i >= 0:
-            for c in range(n_signals):
-                p[c, i] += signals[c, t]
-                trace[c, i] += alpha[c, i] * signals[c, t]
+    nll, gradient, hessian, fisher = _nll_hessian(episode, theta)
     for k in range(D):
-        for l in range(k + 1):
-            F[k, l] *= d1[k] * d1[l]
-            H[k, l] = H[k, l] * d1[k] * d1[l] + F[k, l]
-            if k == l:
-                H[k, k] += g[k] * d2[k]
-            F[l, k] = F[k, l]
-            H[l, k] = H[k, l]
-        g[k] *= d1[k]
-    return value
+        for l in range(D):
+            F[k, l] = -fisher[k, l] * d1[k] * d1[l]
+            H[k, l] = -hessian[k, l] * d1[k] * d1[l]
+        H[k, k] -= gradient[k] * d2[k]
+        g[k] = -gradient[k] * d1[k]
+    return -nll
 
 
 @_compiled
-def _log_likelihood(h, kinds, lower, upper, choices, arms, signals, starts, n_arms):
+def _log_likelihood(h, kinds, lower, upper, episode):
     theta = np.empty(h.size)
     for k in range(h.size):
         theta[k] = _link(kinds[k], h[k], lower[k], upper[k])[0]
-    return -_nll_theta(choices, arms, signals, starts, n_arms, theta)
-
-
-@_compiled
-def _cholesky(A, L):
-    """Fills the lower triangle L with A = L L'; False if A is not positive definite."""
-    for i in range(A.shape[0]):
-        for j in range(i + 1):
-            total = A[i, j]
-            for k in range(j):
-                total -= L[i, k] * L[j, k]
-            if i > j:
-                L[i, j] = total / L[j, j]
-            elif total > 1e-12 * abs(A[i, i]):  # a pivot below rounding is no evidence of curvature; NaN fails too
-                L[i, i] = sqrt(total)
-            else:
-                return False
-    return True
-
-
-@_compiled
-def _solve(L, b, out):
-    """Fills out with the solution of L L' out = b."""
-    n = b.size
-    for i in range(n):
-        out[i] = b[i]
-        for k in range(i):
-            out[i] -= L[i, k] * out[k]
-        out[i] /= L[i, i]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            out[i] -= L[k, i] * out[k]
-        out[i] /= L[i, i]
+    return -_nll(episode, theta)
 
 
 @_compiled
@@ -170,15 +71,20 @@ def _log_prior(h, free, mu, P):
 
 
 @_compiled
-def best_start(h, free, mu, sd, P, kinds, lower, upper, choices, arms, signals, starts, n_arms):
-    """Moves h to the best of itself and a coarse grid: all rates, and all sensitivities, up or down by GRID sds."""
-    best = _log_likelihood(h, kinds, lower, upper, choices, arms, signals, starts, n_arms) + _log_prior(h, free, mu, P)
+def best_start(h, free, mu, sd, P, kinds, lower, upper, episode):
+    """Moves h to the best of itself and a coarse grid: all rates, and all the rest, up or down by GRID sds."""
+    first_weight = h.size  # rates stand first in theta
+    for k in range(len(episode.rules) - 1):
+        for i in range(episode.places.shape[1]):
+            if episode.places[k, i, WEIGHT] >= 0:
+                first_weight = min(first_weight, episode.places[k, i, WEIGHT])
+    best = _log_likelihood(h, kinds, lower, upper, episode) + _log_prior(h, free, mu, P)
     here, there = h.copy(), h.copy()
     for rates in GRID:
         for sensitivities in GRID:
             for a in range(free.size):
-                there[free[a]] = mu[a] + sd[a] * (rates if 2 * free[a] < h.size else sensitivities)
-            value = _log_likelihood(there, kinds, lower, upper, choices, arms, signals, starts, n_arms)
+                there[free[a]] = mu[a] + sd[a] * (rates if free[a] < first_weight else sensitivities)
+            value = _log_likelihood(there, kinds, lower, upper, episode)
             value += _log_prior(there, free, mu, P)
             if value > best or best != best:
                 best = value
@@ -188,7 +94,7 @@ def best_start(h, free, mu, sd, P, kinds, lower, upper, choices, arms, signals, 
 
 
 @_compiled
-def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n_arms, K):
+def climb(h, free, mu, P, kinds, lower, upper, episode, K):
     """Moves the free coordinates of h to a mode of log p(y | h) - (h - mu)' P (h - mu) / 2 and fills K (d, d) with the
     negative Hessian there. Returns log p(y | h), the evaluations made and whether the Newton decrement fell low enough.
 
@@ -198,7 +104,7 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
     D, d = h.size, free.size
     g, H, F = np.empty(D), np.empty((D, D)), np.empty((D, D))
     L, slope, step, there = np.zeros((d, d)), np.empty(d), np.empty(d), h.copy()
-    likelihood = derivatives(h, kinds, lower, upper, choices, arms, signals, starts, n_arms, g, H, F)
+    likelihood = derivatives(h, kinds, lower, upper, episode, g, H, F)
     value = likelihood + _log_prior(h, free, mu, P)
     n_eval = 1
     for _ in range(STEPS):
@@ -228,7 +134,7 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
         while True:
             for a in range(d):
                 there[free[a]] = h[free[a]] + size * step[a]
-            likelihood_there = derivatives(there, kinds, lower, upper, choices, arms, signals, starts, n_arms, g, H, F)
+            likelihood_there = derivatives(there, kinds, lower, upper, episode, g, H, F)
             value_there = likelihood_there + _log_prior(there, free, mu, P)
             n_eval += 1
             if value_there >= value + 1e-4 * size * gain:
@@ -242,9 +148,7 @@ def climb(h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n
 
 
 @_compiled
-def quadrature(
-    m, V, turn, unit, log_weights, caution, h, free, mu, P, kinds, lower, upper, choices, arms, signals, starts, n_arms, L, logs
-):
+def quadrature(m, V, turn, unit, log_weights, caution, h, free, mu, P, kinds, lower, upper, episode, L, logs):
     """Places nodes at m + L unit (N, d), V = L L', L Cholesky's factor turned by the orthogonal `turn` (d, d), and fills logs
     (N,) with log p(y | h) plus the rule's log weight; m and V become the moments that follow. False if V was not positive
     definite or the likelihood not finite.
@@ -264,7 +168,7 @@ def quadrature(
     top = -np.inf
     for k in range(N):
         _node(m, L, unit[k], free, there)
-        logs[k] = volume + log_weights[k] + _log_likelihood(there, kinds, lower, upper, choices, arms, signals, starts, n_arms)
+        logs[k] = volume + log_weights[k] + _log_likelihood(there, kinds, lower, upper, episode)
         r[k] = logs[k] + _log_prior(there, free, mu, P)
         top = max(top, r[k])
     total, squares = 0.0, 0.0
@@ -301,7 +205,7 @@ def _node(m, L, unit, free, h):
 
 
 @_compiled
-def expected(nodes, weights, h, free, kinds, lower, upper, choices, arms, signals, starts, n_arms, g, H, F):
+def expected(nodes, weights, h, free, kinds, lower, upper, episode, g, H, F):
     """Weighted sum over nodes (N, d) of the free coordinates of log p(y | h); adds that of its derivatives to g, H and F."""
     there = h.copy()
     g_k, H_k, F_k = np.empty_like(g), np.empty_like(H), np.empty_like(F)
@@ -309,7 +213,7 @@ def expected(nodes, weights, h, free, kinds, lower, upper, choices, arms, signal
     for k in range(weights.size):
         if weights[k] > 1e-6:
             there[free] = nodes[k]
-            value += weights[k] * derivatives(there, kinds, lower, upper, choices, arms, signals, starts, n_arms, g_k, H_k, F_k)
+            value += weights[k] * derivatives(there, kinds, lower, upper, episode, g_k, H_k, F_k)
             g += weights[k] * g_k
             H += weights[k] * H_k
             F += weights[k] * F_k

@@ -4,7 +4,8 @@ with it, so its least value is found exactly, and a scan of rates sees every val
 
 import numpy as np
 
-from ..models.likelihood import _compiled, _dot, _dot3, _policy, _trace
+from ..models.traces import _trace
+from ..numerics import _compiled, _dot, _dot3, _policy
 from .columns import _arms_of, _geometric_columns, _values
 
 # Newton's steps in one sensitivity: 3 to 5 are usual, and a bracket guards the rest.

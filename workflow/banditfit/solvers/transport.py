@@ -21,15 +21,14 @@ import re
 from math import erfc, exp, log, pi, sqrt
 
 import numpy as np
-from numba import njit
 from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
 from ..errors import InputError
-from ..models.likelihood import Problem, _nll_grad_theta, _policy, _spread, _trace, _unit_traces
-
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+from ..models.likelihood import Problem
+from ..models.traces import N_OWN, OWN, WEIGHT, _at, _bias, _nll_grad, _one_trace, _policy_of, _unit_traces
+from ..numerics import _compiled, _policy
 
 # log prior(theta) = c0 log theta + c1 log(1 - theta) + c2 theta + c3 (log theta)^2 + const, as (c0, c1, c2, c3).
 PRIORS = {
@@ -85,14 +84,34 @@ def read_priors(prior_alpha: str, prior_beta: str) -> np.ndarray:
 
 
 def coefficients(problem: Problem, prior_alpha: str, prior_beta: str) -> np.ndarray:
-    """The prior of every parameter, shape (parameters, 4). Priors are in the user's units, of which `problem.unit` make one of
-    the problem's: the prior of b' = unit b is that of b at b' / unit."""
-    prior = np.repeat(read_priors(prior_alpha, prior_beta), len(problem.lower) // 2, axis=0)
-    unit = np.repeat(problem.unit, problem.shape[1])
-    beta = prior[len(unit) :]
+    """The prior of every parameter, shape (parameters, 4): `prior_alpha` of rates, `prior_beta` of sensitivities, uniform of
+    all others. Priors are in the user's units: that of b' = b c, where the problem's sensitivities are c times the user's, is
+    that of b at b' / c."""
+    of_rate, of_sensitivity = read_priors(prior_alpha, prior_beta)
+    roles = problem.model.roles(problem.n_arms)
+    prior = np.zeros((len(roles), 4))
+    prior[roles == "rate"] = of_rate
+    own = roles == "sensitivity"
+    unit = problem.model.scale(problem.n_arms, problem.unit)[own]
+    beta = np.repeat(of_sensitivity[None], len(unit), axis=0)
     beta[:, 0] -= 2.0 * beta[:, 3] * np.log(unit)
     beta[:, 2] /= unit
+    prior[own] = beta
     return prior
+
+
+def pairs_of(problem: Problem) -> np.ndarray:
+    """The places (pairs, 2) of each weight, behind that of the first rate of its trace; every place once."""
+    rules, places = problem.episode.rules, problem.episode.places
+    of_rate = problem.model.roles(problem.n_arms) == "rate"
+    found: dict[int, int] = {}
+    for k in range(len(rules) - 1):
+        for arm in range(problem.n_arms):
+            weight, own = int(places[k, arm, WEIGHT]), places[k, arm, OWN : OWN + rules[k, N_OWN]]
+            rates = [int(place) for place in own if of_rate[place] and place not in found.values()]
+            if weight >= 0 and weight not in found and rates:
+                found[weight] = rates[0]
+    return np.array([(rate, weight) for weight, rate in sorted(found.items())], dtype=np.int64).reshape(-1, 2)
 
 
 def theta_of(problem: Problem, u: np.ndarray) -> np.ndarray:
@@ -101,25 +120,22 @@ def theta_of(problem: Problem, u: np.ndarray) -> np.ndarray:
 
 
 def summary(problem: Problem, policy: np.ndarray, **by_theta: np.ndarray) -> dict[str, np.ndarray]:
-    """`Outcome.posterior`: alpha_NAME and beta_NAME in the model's shape for each theta vector NAME, and the mean policy."""
-    parts = {name: problem.split(theta) for name, theta in by_theta.items()}
-    pairs = {f"{symbol}_{name}": part[i] for name, part in parts.items() for i, symbol in enumerate(("alpha", "beta"))}
-    return pairs | {"policy": policy}
+    """`Outcome.posterior`: PARAMETER_NAME, such as alpha_lower, for each theta vector NAME, and the mean policy."""
+    parts = {f"{name}_{what}": part for what, theta in by_theta.items() for name, part in problem.named(theta).items()}
+    return parts | {"policy": policy}
 
 
 def mean_policy(problem: Problem, theta: np.ndarray, mass: np.ndarray) -> np.ndarray:
     """The mass-weighted mean of the choice probabilities (steps, arms) of parameters theta (points, parameters)."""
     policy = np.zeros((problem.n_arms, problem.n_steps))
-    _add_policies(np.ascontiguousarray(theta), mass / mass.sum(), problem.arms, problem.signals, problem.starts, policy)
+    _add_policies(np.ascontiguousarray(theta), mass / mass.sum(), problem.episode, policy)
     return policy.T
 
 
 @_compiled
-def _add_policies(theta, mass, arms, signals, starts, policy):
-    scored = np.zeros_like(arms)  # there is a policy also where the trial was missed
+def _add_policies(theta, mass, episode, policy):
     for k in range(mass.size):
-        full = _spread(theta[k], len(signals), len(policy))
-        policy += mass[k] * _policy(scored, _unit_traces(arms, signals, starts, full[0]), full[1])[1]
+        policy += mass[k] * _policy_of(episode, theta[k])
 
 
 @_compiled
@@ -146,7 +162,7 @@ def log_prior(theta, rest, c):
 
 
 @_compiled
-def log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior):
+def log_density(u, gradient, episode, lower, upper, prior):
     """log p(u | y) up to a constant; fills its gradient."""
     theta, slope = np.empty_like(u), np.empty_like(u)
     value = 0.0
@@ -158,56 +174,60 @@ def log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, uppe
             log_p, d_prior = log_prior(theta[k], rest, prior[k])
             value += log_p
             gradient[k] += d_prior * slope[k]
-    nll, d_nll = _nll_grad_theta(choices, arms, signals, starts, n_arms, theta)
+    nll, d_nll = _nll_grad(episode, theta)
     gradient -= d_nll * slope
     return value - nll
 
 
-def transport(problem: Problem, prior: np.ndarray) -> np.ndarray:
-    """m and log s of every pair as cubic splines over u_alpha, shape (pairs, 2, CELLS, 4): coefficients of the powers 3 to 0
-    of the distance from each cell's lower edge. Each pair's are conditional on the others at the mode of p(u | y)."""
-    episode = (problem.choices, problem.arms, problem.signals, problem.starts, problem.n_arms)
-    box = (problem.lower, problem.upper, prior)
+def transport(problem: Problem, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs (`pairs_of`), and m and log s of every one as cubic splines over u_alpha, shape (pairs, 2, CELLS, 4):
+    coefficients of the powers 3 to 0 of the distance from each cell's lower edge. Each pair's are conditional on the others at
+    the mode of p(u | y)."""
+    box = (problem.episode, problem.lower, problem.upper, prior)
     u = np.zeros(len(problem.lower))
     if len(u) > 2:
 
         def objective(u):
             gradient = np.empty_like(u)
-            return -log_density(u, gradient, *episode, *box), -gradient
+            return -log_density(u, gradient, *box), -gradient
 
         u = minimize(objective, u, jac=True, method="L-BFGS-B", bounds=[(-EDGE, EDGE)] * len(u)).x
     nodes = np.linspace(-EDGE, EDGE, CELLS + 1)
-    splines = CubicSpline(nodes, _conditionals(u, nodes, *episode, *box), axis=-1, bc_type="clamped").c
-    return np.ascontiguousarray(splines.transpose(2, 3, 1, 0))
+    pairs = pairs_of(problem)
+    splines = CubicSpline(nodes, _conditionals(u, nodes, pairs, *box), axis=-1, bc_type="clamped").c
+    return pairs, np.ascontiguousarray(splines.transpose(2, 3, 1, 0))
 
 
 @_compiled
-def _conditionals(u, nodes, choices, arms, signals, starts, n_arms, lower, upper, prior):
-    """m and log s at nodes of u_alpha, shape (pairs, 2, nodes), given the other pairs of u."""
-    n_signals, n = len(signals), u.size // 2
-    q = n // n_signals
+def _conditionals(u, nodes, pairs, episode, lower, upper, prior):
+    """m and log s at nodes of u_alpha, shape (pairs, 2, nodes), given all other parameters of u."""
+    choices = episode.choices
     theta = np.empty_like(u)
     for k in range(u.size):
         theta[k] = place(u[k], lower[k], upper[k])[0]
-    alpha, beta = _spread(theta, n_signals, n_arms)
-    traces = _unit_traces(arms, signals, starts, alpha)
-    found = np.empty((n, 2, nodes.size))
-    for k in range(n):
-        s, first = k // q, k % q
-        own = range(first, first + n_arms - q + 1)  # the pair's arms: its own, or all
-        # Values as those of two signals: all other pairs, of sensitivity 1, and this one.
-        h, b = np.zeros((2, n_arms, choices.size)), np.ones((2, n_arms))
-        for r in range(n_signals):
-            for i in range(n_arms):
-                if r != s or i not in own:
-                    h[0, i] += beta[r, i] * traces[r, i]
-        mode = u[n + k]
+    traces = _unit_traces(episode, theta)
+    n_traces, n_arms, n_steps = traces.shape
+    found = np.empty((len(pairs), 2, nodes.size))
+    there = theta.copy()
+    for k in range(len(pairs)):
+        rate, weight = pairs[k]
+        # Values as those of two signals: everything else, of sensitivity 1, and this pair's.
+        h, b = np.zeros((2, n_arms, n_steps)), np.ones((2, n_arms))
+        for i in range(n_arms):
+            h[0, i] += _at(theta, _bias(episode, i))
+            for r in range(n_traces):
+                if episode.places[r, i, WEIGHT] != weight:
+                    h[0, i] += _at(theta, episode.places[r, i, WEIGHT]) * traces[r, i]
+        mode = u[weight]
         for j in range(nodes.size - 1, -1, -1):  # from where beta is known best
-            rate = place(nodes[j], lower[k], upper[k])[0]
-            for i in own:
-                _trace(arms, signals[s], starts, i, rate, h[1, i])
-            mode, sd = _conditional(mode, choices, h, b, lower[n + k], upper[n + k], prior[n + k])
+            there[rate] = place(nodes[j], lower[rate], upper[rate])[0]
+            for r in range(n_traces):
+                for i in range(n_arms):
+                    if episode.places[r, i, WEIGHT] == weight:
+                        _one_trace(episode, r, i, there, h[1, i])
+            mode, sd = _conditional(mode, choices, h, b, lower[weight], upper[weight], prior[weight])
             found[k, 0, j], found[k, 1, j] = mode, log(sd)
+        there[rate] = theta[rate]
     return found
 
 
@@ -239,7 +259,7 @@ def _conditional(u, choices, h, b, lower, upper, prior):
 
 
 @_compiled
-def _at(u_alpha, splines):
+def _spline(u_alpha, splines):
     """m and log s of one pair (2, CELLS, 4), each with its derivative."""
     width = 2.0 * EDGE / CELLS
     inside = min(max(u_alpha, -EDGE), EDGE)
@@ -256,26 +276,26 @@ def _at(u_alpha, splines):
 
 
 @_compiled
-def transported(v, splines):
+def transported(v, pairs, splines):
     """u of v."""
     u = v.copy()
-    n = v.size // 2
-    for k in range(n):
-        m, _, log_s, _ = _at(v[k], splines[k])
-        u[n + k] = m + exp(log_s) * v[n + k]
+    for k in range(len(pairs)):
+        rate, weight = pairs[k]
+        m, _, log_s, _ = _spline(v[rate], splines[k])
+        u[weight] = m + exp(log_s) * v[weight]
     return u
 
 
 @_compiled
-def transported_log_density(v, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior, splines):
+def transported_log_density(v, gradient, episode, lower, upper, prior, pairs, splines):
     """log p(v | y) up to a constant; fills its gradient."""
-    u = transported(v, splines)
-    value = log_density(u, gradient, choices, arms, signals, starts, n_arms, lower, upper, prior)
-    n = v.size // 2
-    for k in range(n):
-        _, d_m, log_s, d_log_s = _at(v[k], splines[k])
+    u = transported(v, pairs, splines)
+    value = log_density(u, gradient, episode, lower, upper, prior)
+    for k in range(len(pairs)):
+        rate, weight = pairs[k]
+        _, d_m, log_s, d_log_s = _spline(v[rate], splines[k])
         s = exp(log_s)
         value += log_s
-        gradient[k] += gradient[n + k] * (d_m + s * d_log_s * v[n + k]) + d_log_s
-        gradient[n + k] *= s
+        gradient[rate] += gradient[weight] * (d_m + s * d_log_s * v[weight]) + d_log_s
+        gradient[weight] *= s
     return value

@@ -13,8 +13,9 @@ from ..data.reading import read_csv
 from ..errors import InputError
 from ..files import read_tsv
 from ..kinds import Count, Probability, Seed
-from ..models.families import MODELS, Bounds
+from ..models.families import MODELS, PUBLISHED_MODELS
 from ..models.simulate import PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, published_data, simulate
+from ..parameters import Bounds
 
 # Of the columns after `source`, those that each kind of source needs; the others hold "-".
 NEEDED = {
@@ -120,7 +121,7 @@ class _Row:
     def entry(self) -> Entry:
         name = self.held("dataset", r"[a-z][a-z0-9_]*", "small letters, digits and underscores")  # it names files
         label = self.held("label", r"\S(.*\S)?", "text without blanks at its ends")
-        model = self.one_of("model", MODELS)
+        model = self.one_of("model", PUBLISHED_MODELS)
         source = self.cells["source"]
         kind = source if source in NEEDED else "file"
         if kind == "file" and not _may_be_source(source):

@@ -23,7 +23,7 @@ METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
 LEAST = 1e-9
 WHOLE = ("lower_bound", "best_nll", "best_bound")
 # What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
-LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+LEFT_OUT = ["seed", "message", "starts", "nll_claimed", "parameters"]
 POSTERIOR = ("_sd", "_lower", "_upper")
 
 

@@ -12,6 +12,7 @@ import yaml
 from ..errors import InputError
 from ..files import is_below, read_text
 from ..methods import get_method
+from ..models.families import get_model
 from .catalogue import Entry as Data
 from .catalogue import count_episodes, read_catalogue
 from .entries import Run, expand, read_entries
@@ -82,8 +83,7 @@ class Study:
 
 
 def _fits(run: Run, model: str) -> bool:
-    models = get_method(run.entry.method).models
-    return models is None or model in models
+    return get_method(run.entry.method).serves(get_model(model))
 
 
 def _batches(total: int, size: int) -> list[str]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..data.dataset import Dataset
 from ..files import replacing
-from ..models.families import get_model
+from ..models.families import get_model, table_of_models
 
 PACKAGE = Path(__file__).parents[1]
 # The project's folder, for the rules and for the scripts: what the engine tells a script of its place is no plain path.
@@ -62,6 +62,8 @@ def _sources(script: Path, modules: tuple[str, ...]) -> tuple[str, ...]:
             continue
         found.add(path)
         waiting += _imports(path)
+    if PACKAGE / "models/families.py" in found:  # which reads it
+        found.add(table_of_models())
     return tuple(sorted(map(str, found)))
 
 

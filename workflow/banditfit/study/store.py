@@ -15,6 +15,8 @@ from ..files import UNSEALED, check_seal, replacing, seal
 
 _ARRAY = pa.list_(pa.list_(pa.float64()))
 _STARTS = {"nll": pa.float64(), "alpha": _ARRAY, "beta": _ARRAY, "n_eval": pa.int64(), "message": pa.string()}
+_STARTS["theta"] = pa.list_(pa.float64())
+_ARRAYS_OF_STARTS = ("alpha", "beta", "theta")
 # The columns that hold objects, and what they are on disk.
 OBJECTS = {
     "alpha": _ARRAY,
@@ -24,6 +26,7 @@ OBJECTS = {
     "diagnostics": pa.map_(pa.string(), pa.float64()),
     "posterior": pa.map_(pa.string(), _ARRAY),
     "fillers": pa.map_(pa.string(), _ARRAY),
+    "parameters": pa.map_(pa.string(), _ARRAY),
     "bound_holds": pa.bool_(),
     "claim_held": pa.bool_(),
 }
@@ -95,8 +98,10 @@ def _plain(value: Any) -> Any:
 
 def _restored(name: str, value: Any) -> Any:
     if name == "starts" and value is not None:
-        return {key: [np.array(v) for v in items] if key in ("alpha", "beta") else items for key, items in value.items()}
-    if name in ("posterior", "fillers") and value is not None:
+        return {
+            key: [np.array(v) for v in items] if key in ("alpha", "beta", "theta") else items for key, items in value.items()
+        }
+    if name in ("posterior", "fillers", "parameters") and value is not None:
         return {key: np.array(items) for key, items in value.items()}
     return np.array(value) if isinstance(value, list) else value
 

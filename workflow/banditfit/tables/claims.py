@@ -20,8 +20,9 @@ import pandas as pd
 from ..data.dataset import Dataset
 from ..experiments.held_out import HOLD
 from ..models import likelihood
-from ..models.families import SYMBOLS, get_model
+from ..models.families import get_model
 from ..models.simulate import PUBLISHED
+from ..parameters import SYMBOLS
 from ..study.entries import Run, main_runs
 from .guide import PROVED, proved
 from .published import ENOUGH

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InputError
-from ..models.families import MODELS
+from ..models.families import PUBLISHED_MODELS
 from ..models.simulate import PUBLISHED
 from ..study.entries import Run
 
@@ -48,7 +48,7 @@ class Correction:
     by: str
     fault: str
     metrics: tuple[str, ...] = tuple(METRICS)
-    models: tuple[str, ...] = tuple(MODELS)
+    models: tuple[str, ...] = tuple(PUBLISHED_MODELS)
 
 
 # By the method that does it right.

@@ -1,0 +1,209 @@
+"""The profile likelihood of models that are linear in all but their rates and initial values: for given ones of these the nll
+is convex in the weights, so its least value is found exactly, and only they are left to search.
+
+With one to search, or two, a grid sees every valley that is wider than its cells; each is followed to its ground. With more,
+random ones are followed, and from the best end each is scanned in turn, as long as a lower valley is met.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.likelihood import Problem
+from ..numerics import _cholesky, _compiled, _residuals, _softmax, _solve
+from .local import Found, Search
+from .objectives import Likelihood
+from .scan import rates
+
+# Newton's steps in the weights: 4 to 8 are usual.
+_STEPS = 60
+# Nats of the quadratic model left to gain at which the least nll in the weights is found.
+_ENOUGH = 1e-10
+# Points of a grid in each of two dimensions.
+_SQUARE = 20
+# Nats by which a valley must be lower to be followed.
+_LOWER = 1e-7
+
+
+@_compiled
+def best_weights(choices, columns, w, lower, upper):
+    """Minimises the nll of the values sum_j w[j] columns[j], columns (weights, arms, steps), over w in its box, from w, which
+    it moves, by projected Newton steps. Returns the nll and the evaluations."""
+    n, n_arms, n_steps = columns.shape
+    x, mean = np.empty((n_arms, n_steps)), np.empty((n, n_steps))
+    gradient, hessian, there = np.empty(n), np.empty((n, n)), w.copy()
+    nll, n_eval = np.inf, 0
+    for _ in range(_STEPS):
+        _combine(columns, w, x)
+        nll = _softmax(choices, x)
+        n_eval += 1
+        mean[:] = 0.0
+        hessian[:] = 0.0
+        for j in range(n):
+            for i in range(n_arms):
+                for t in range(n_steps):
+                    mean[j, t] += x[i, t] * columns[j, i, t]
+        for j in range(n):
+            for l in range(j + 1):
+                total = 0.0
+                for i in range(n_arms):
+                    for t in range(n_steps):
+                        total += x[i, t] * columns[j, i, t] * columns[l, i, t]
+                for t in range(n_steps):
+                    total -= mean[j, t] * mean[l, t]
+                hessian[j, l] = hessian[l, j] = total
+        _residuals(choices, x)
+        for j in range(n):
+            gradient[j] = 0.0
+            for i in range(n_arms):
+                for t in range(n_steps):
+                    gradient[j] += x[i, t] * columns[j, i, t]
+        # A weight that the gradient pushes against a bound stays there.
+        free = np.ones(n, dtype=np.bool_)
+        for j in range(n):
+            if (w[j] <= lower[j] and gradient[j] >= 0.0) or (w[j] >= upper[j] and gradient[j] <= 0.0) or upper[j] <= lower[j]:
+                free[j] = False
+        places = np.flatnonzero(free)
+        if places.size == 0:
+            break
+        A, L = np.empty((places.size, places.size)), np.zeros((places.size, places.size))
+        slope, step = np.empty(places.size), np.empty(places.size)
+        for a in range(places.size):
+            slope[a] = -gradient[places[a]]
+            for b in range(places.size):
+                A[a, b] = hessian[places[a], places[b]]
+        ridge = 0.0
+        while not _cholesky(A, L):  # flat directions
+            for a in range(places.size):
+                A[a, a] += 9.0 * ridge + 1e-9 * (1.0 + abs(A[a, a])) * (ridge == 0.0)
+            ridge = 10.0 * ridge if ridge > 0.0 else 1e-9
+        _solve(L, slope, step)
+        size, moved = 1.0, False
+        for _ in range(40):
+            promised = 0.0
+            for j in range(n):
+                there[j] = w[j]
+            for a in range(places.size):
+                j = places[a]
+                there[j] = min(max(w[j] + size * step[a], lower[j]), upper[j])
+                promised -= gradient[j] * (there[j] - w[j])
+            if promised <= _ENOUGH:
+                break
+            _combine(columns, there, x)
+            n_eval += 1
+            if _softmax(choices, x) <= nll - 1e-4 * promised:
+                moved = True
+                break
+            size *= 0.5
+        if not moved:
+            break
+        w[:] = there
+    return nll, n_eval
+
+
+@_compiled
+def _combine(columns, w, x):
+    x[:] = 0.0
+    for j in range(w.size):
+        for i in range(x.shape[0]):
+            for t in range(x.shape[1]):
+                x[i, t] += w[j] * columns[j, i, t]
+
+
+@dataclass
+class Profile:
+    """The search of one episode: `ends` so far, each with the words that say where it came from."""
+
+    problem: Problem
+    grid: int
+    starts: int
+    sweeps: int
+
+    def __post_init__(self):
+        problem = self.problem
+        self.search = Search(Likelihood(problem), "L-BFGS-B")
+        outer = np.isin(problem.model.roles(problem.n_arms), ("rate", "value"))
+        self.outer, self.inner = np.flatnonzero(outer & (problem.upper > problem.lower)), np.flatnonzero(~outer)
+        self.theta = np.where(problem.upper > problem.lower, 0.5 * (problem.lower + problem.upper), problem.lower)
+        self.theta[self.inner] = np.clip(0.0, problem.lower[self.inner], problem.upper[self.inner])
+        self.ends: list[tuple[Found, str]] = []
+        self.n_eval = 0
+
+    def least(self, at: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """The least nll with the outer parameters `at` these, from the weights of theta, and the theta where it is."""
+        theta = theta.copy()
+        theta[self.outer] = at
+        columns = np.ascontiguousarray(self.problem.derivatives(theta)[self.inner])
+        weights = theta[self.inner].copy()
+        low, high = self.problem.lower[self.inner], self.problem.upper[self.inner]
+        nll, used = best_weights(self.problem.choices, columns, weights, low, high)
+        self.n_eval += used
+        theta[self.inner] = weights
+        return nll, theta
+
+    def follow(self, theta: np.ndarray, words: str) -> None:
+        """Goes down from theta to a local minimum."""
+        end = self.search.run(theta)
+        self.n_eval += end.n_eval
+        self.ends.append((end, words))
+
+    def axis(self, place: int, n: int) -> np.ndarray:
+        return rates(self.problem.lower[place], self.problem.upper[place], n)
+
+    def exhaust(self) -> None:
+        """Follows every valley of the profile along the one or two outer parameters."""
+        axes = [self.axis(place, self.grid if len(self.outer) == 1 else _SQUARE) for place in self.outer]
+        shape = tuple(len(axis) for axis in axes)
+        nll, thetas, theta = np.empty(shape), {}, self.theta
+        for place in itertools.product(*map(range, shape)):
+            # Each row goes on from its neighbour, forth and back, so that weights are near from the start.
+            nll[place], theta = self.least(np.array([axis[p] for axis, p in zip(axes, place, strict=True)]), theta)
+            thetas[place] = theta
+        padded = np.pad(nll, 1, constant_values=np.inf)
+        around = [
+            padded[tuple(slice(1 + o, 1 + o + size) for o, size in zip(offset, shape, strict=True))]
+            for offset in itertools.product((-1, 0, 1), repeat=len(shape))
+            if any(offset)
+        ]
+        lowest = np.all([nll <= other for other in around], axis=0)
+        best = nll.min()
+        for place in sorted(map(tuple, np.argwhere(lowest)), key=lambda p: nll[p]):
+            self.follow(thetas[place], "a valley of the profile")
+            best = min(best, self.best()[0].value)
+
+    def best(self) -> tuple[Found, str]:
+        return min(self.ends, key=lambda end: end[0].value)
+
+    def wander(self, rng: np.random.Generator) -> None:
+        """Follows random outer parameters with their best weights; then scans from the best end along each in turn."""
+        low, high = self.problem.lower[self.outer], self.problem.upper[self.outer]
+        for _ in range(self.starts):
+            self.follow(self.least(rng.uniform(low, high), self.theta)[1], "random rates")
+        unchanged = 0
+        for k in list(range(len(self.outer))) * self.sweeps:
+            if unchanged == len(self.outer):
+                break
+            unchanged += 1
+            end = self.best()[0]
+            scanned, theta = [], end.theta
+            for value in self.axis(self.outer[k], self.grid):
+                at = end.theta[self.outer].copy()
+                at[k] = value
+                nll, theta = self.least(at, theta)
+                scanned.append((nll, theta))
+            nlls = np.array([nll for nll, _ in scanned])
+            padded = np.concatenate([[np.inf], nlls, [np.inf]])
+            for r in np.flatnonzero((nlls <= padded[:-2]) & (nlls <= padded[2:]) & (nlls < end.value - _LOWER)):
+                self.follow(scanned[r][1], "a scan from the best start")
+                if self.best()[0].value < end.value - _LOWER:
+                    unchanged = 0
+                    break
+
+    def run(self, rng: np.random.Generator) -> None:
+        if len(self.outer) == 0:
+            self.follow(self.least(np.empty(0), self.theta)[1], "the weights alone")
+        elif len(self.outer) <= 2:
+            self.exhaust()
+        else:
+            self.wander(rng)
