@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
+from banditfit.data import stored
 from banditfit.errors import InputError
 from banditfit.identification import settle, silent
 from banditfit.methods import REQUIREMENTS, get_method
@@ -129,6 +130,52 @@ def test_the_likelihood_is_the_one_written_out(text):
             assert problem.nll_theta(edge) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("text", ["forgetting", "subrewards", "dual_rates + unchosen_decay + choice_kernel + bias + lapse"])
+def test_each_state_has_values_of_its_own(text, tmp_path):
+    """As many agents as states, each of which sees the steps of one alone; values come back in the order of the data."""
+    whole = hostile()
+    states = np.random.default_rng(3).integers(3, size=whole.choices.shape)
+    data = replace(whole, states=states)
+    problem = problem_of(text, data)
+    theta = inside(problem)
+    x = problem.values_of(theta)
+    total = 0.0
+    for state in range(3):
+        steps = np.flatnonzero(states[0] == state)
+        sessions = np.cumsum(whole.starts[0])[steps]
+        starts = np.append(True, np.diff(sessions) != 0)
+        parts = {"choices": whole.choices[:, steps], "rewards": whole.rewards[:, steps], "starts": starts[None]}
+        alone = problem_of(text, bf.Dataset("alone", n_arms=3, reward_scale=whole.reward_scale, **parts))
+        np.testing.assert_allclose(x[steps], alone.values_of(theta), rtol=1e-12, atol=1e-12)
+        total += alone.nll_theta(theta)
+    assert problem.nll_theta(theta) == pytest.approx(total, rel=1e-12)
+    assert problem.nll_of_values(x) == pytest.approx(total, rel=1e-12)
+    one = problem_of(text, replace(whole, states=np.full_like(states, 7)))
+    assert one.nll_theta(theta) == problem_of(text).nll_theta(theta)
+    fits = bf.fit(data, text, "d_loc", settings={"starts": 1})
+    assert bf.score(data, fits)["claim_held"].all()
+    stored.save(data, tmp_path / "data.npz")
+    np.testing.assert_array_equal(stored.load(tmp_path / "data.npz").states, states)
+    (block,) = stored.data_blocks(tmp_path / "data.npz", [range(1)])
+    np.testing.assert_array_equal(block.states, states)
+    np.testing.assert_array_equal(data.select([0]).states, states)
+
+
+def test_states_are_read_from_a_column(tmp_path):
+    path = tmp_path / "cues.csv"
+    path.write_text("episode,choice,reward,state\n1,0,1,red\n1,1,0,blue\n1,0,1,red\n2,1,1,blue\n")
+    data = bf.read_csv(path, n_arms=2)
+    assert data.states.tolist() == [[0, 1, 0], [1, 0, 0]] and "2 states: 'red', 'blue'" in data.notes
+    assert "2 states" in repr(data)
+    path.write_text("episode,choice,reward,state\n1,0,1,red\n1,1,0,\n")
+    with pytest.raises(InputError, match="row 3, column 'state': found '', expected the name of a state"):
+        bf.read_csv(path, n_arms=2)
+    with pytest.raises(InputError, match="state is 1.5, expected an integer of at least 0"):
+        replace(hostile(), states=np.full((1, 60), 1.5))
+    with pytest.raises(InputError, match="states have shape \\(1, 3\\), expected that of choices"):
+        replace(hostile(), states=np.zeros((1, 3)))
+
+
 @pytest.mark.parametrize("text", COMPOSITIONS)
 def test_derivatives_are_those_of_finite_differences(text):
     problem = problem_of(text)
@@ -201,6 +248,9 @@ def test_bounds_are_given_by_name():
     found = fits["parameters"].iloc[0]
     assert found["beta"].item() <= 3.0 and np.abs(found["bias"]).max() <= 0.1
     assert bf.Bounds.read(fits["bounds"].iloc[0]).named()["bias"] == ((-0.1, 0.1),)
+    counted = replace(data, rewards=10.0 * data.rewards, reward_scale=None)
+    box = bf.Bounds.read(bf.fit(counted, "dual_rates", "d_loc", bounds={"alpha_pos": (0, 0.5)})["bounds"].iloc[0])
+    assert box.named() == {"alpha_pos": ((0.0, 0.5),), "alpha_neg": ((0.0, 1.0),), "beta": ((0.0, 2.0),)}
     for bounds, words in [
         ({"gamma": (0, 1)}, "found 'gamma', expected parameters of 'dual_rates' \\(beta, alpha_pos, alpha_neg\\)"),
         ({"alpha_pos": (0, 2)}, "bounds of alpha_pos: found \\[0, 2\\], expected 0 <= lower <= upper <= 1"),

@@ -81,7 +81,7 @@ def fit(
     options = how.read_settings(method, settings)
     if words := how.refusal(method, family):
         raise InputError(words)
-    bounds = bounds or data.bounds_of(family)
+    bounds = data.bounds_of(family, bounds)
     family.box(data.n_arms, bounds)
     data = data if episodes is None else data.select(episodes)
     if how.needs and given is None:

@@ -59,7 +59,7 @@ def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.Dat
         raise InputError(f"fits to judge: found data set '{sorted(strangers)[0]}', expected '{data.name}'")
     model = get_model(names[0])
     if bounds is not None or "bounds" not in fits:
-        fits = fits.assign(bounds=(bounds or data.bounds_of(model)).text())
+        fits = fits.assign(bounds=data.bounds_of(model, bounds).text())
     data = data.select(fits["episode"].unique())
     truths = _truths(data, model.name)
     position = {int(number): row for row, number in enumerate(data.episodes)}

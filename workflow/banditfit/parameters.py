@@ -102,6 +102,11 @@ class Bounds:
         pairs |= {} if self.beta is None else {"beta": self.beta}
         return pairs | {name: (pair,) for name, pair in self.others.items()}
 
+    def over(self, other: "Bounds") -> "Bounds":
+        """These bounds, and those of another where these say nothing."""
+        alpha, beta = self.alpha or other.alpha, self.beta or other.beta
+        return Bounds(alpha, beta, {**other.others, **self.others} or None)
+
     def text(self) -> str:
         """The bounds as JSON, as a table of fits holds them; `read` reads it."""
         numbers = lambda pair: list(map(float, pair))  # noqa: E731

@@ -42,6 +42,8 @@ class Dataset:
              Step 0 always starts one.
     n_steps  (episodes,) int: the number of steps before the padding.
     episodes (episodes,) int: each episode's number in its data set, 0 or more; seeds derive from it, so it survives `select`.
+    states   (episodes, steps) int, 0 or more, or None where there is one: which state (cue, context) each step is in. Each has
+             values of its own, and only those of the present one are seen and move.
     ids      (episodes,) str: what its owner calls the episode, each another text.
     model    the family that made the data, or None; `bounds` and `truth` are in its terms.
     notes    how the data were read, a short sentence each.
@@ -59,6 +61,7 @@ class Dataset:
     n_steps: np.ndarray = None
     episodes: np.ndarray = None
     ids: np.ndarray = None
+    states: np.ndarray | None = None
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
@@ -85,7 +88,8 @@ class Dataset:
         starts = self._array("starts", "iufb", "True or False")
         lengths = self._array("n_steps", "iuf", "integers")
         episodes = self._array("episodes", "iuf", "integers")
-        for name, array in (("rewards", rewards), ("starts", starts)):
+        states = None if self.states is None else self._array("states", "iuf", "integers")
+        for name, array in (("rewards", rewards), ("starts", starts), *([] if states is None else [("states", states)])):
             if array.shape != choices.shape:
                 raise InputError(f"{self._where(name)} have shape {array.shape}, expected that of choices, {choices.shape}")
         for name, array in (("n_steps", lengths), ("episodes", episodes)):
@@ -116,6 +120,14 @@ class Dataset:
             self._refuse((starts != 0) & (starts != 1), "start", starts, "True or False")
         starts = starts.astype(bool)
         starts[:, 0] = True
+        if states is not None:
+            self._refuse(
+                ~(np.isfinite(states) & (states == np.round(states)) & (states >= 0)),
+                "state",
+                states,
+                "an integer of at least 0",
+            )
+            set_field("states", np.ascontiguousarray(states, dtype=np.int64))
         set_field("choices", np.ascontiguousarray(numbers, dtype=np.int64))
         set_field("rewards", np.ascontiguousarray(rewards))
         set_field("starts", starts)
@@ -210,20 +222,22 @@ class Dataset:
         rewards = "no choice"
         if made.any():
             rewards = f"rewards {self.rewards[made].min():g} to {self.rewards[made].max():g}"
+        states = "" if self.states is None else f" {counted(len(np.unique(self.states[real])), 'state')},"
         return (
-            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {self.n_arms} arms,"
+            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {self.n_arms} arms,{states}"
             f" {counted((real & ~made).sum(), 'missed trial')}, {counted((self.starts & real).sum(), 'session')}, {rewards}>"
         )
 
     def __len__(self) -> int:
         return len(self.choices)
 
-    def bounds_of(self, model: Model) -> Bounds:
-        """The bounds within which `model` is fitted: the data's own if this family made them, else the model's for
-        rewards of this scale."""
-        if self.bounds is not None and self.model == model.name:
-            return self.bounds
-        return model.default_box(self.reward_scale)
+    def bounds_of(self, model: Model, given: Bounds | None = None) -> Bounds:
+        """The bounds within which `model` is fitted: those given, where they say nothing the data's own if this model made
+        them, and else the model's for rewards of this scale."""
+        box = model.default_box(self.reward_scale)
+        for bounds in (self.bounds if self.model == model.name else None, given):
+            box = bounds.over(box) if bounds is not None else box
+        return box
 
     @checked
     def select(self, episodes: Iterable[Number] | slice) -> "Dataset":
@@ -246,7 +260,16 @@ class Dataset:
                 )
             rows = np.array([position[number] for number in episodes], dtype=np.int64)
         truth = self.truth and Truth(*(getattr(self.truth, f)[rows] for f in Truth.__dataclass_fields__))
-        picked = {f: getattr(self, f)[rows] for f in ("choices", "rewards", "starts", "n_steps", "episodes", "ids")}
+        fields = (
+            "choices",
+            "rewards",
+            "starts",
+            "n_steps",
+            "episodes",
+            "ids",
+            *(("states",) if self.states is not None else ()),
+        )
+        picked = {f: getattr(self, f)[rows] for f in fields}
         return replace(self, truth=truth, **picked)
 
 

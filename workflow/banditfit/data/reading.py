@@ -39,6 +39,7 @@ def read_csv(
     choice   the chosen arm; a missing code for a missed trial
     reward   a number, or True and False for 1 and 0; on a missed trial 0 or a missing code (and kept as 0)
     session  optional, any text: where it changes within an episode, all traces are reset
+    state    optional, any text: the cue or context of the trial; each state has values of its own
     step     optional, an integer that grows by one from each row of a session to the next, as proof that none is absent
 
     n_arms     how many arms there are, chosen or not
@@ -76,6 +77,7 @@ def read_csv(
     rewards, reward_notes = read_rewards(file, how, choices < 0, point)
     order, begins, order_notes = _order(file)
     starts = begins | _session_starts(file, order, begins)
+    states, state_notes = _states(file)
     _check_steps(file, order, starts, point)
 
     first = np.flatnonzero(begins)
@@ -95,8 +97,9 @@ def read_csv(
         n_arms=n_arms,
         starts=padded(starts, False),
         n_steps=n_steps,
+        states=None if states is None else padded(states[order], 0),
         ids=[file.cells["episode"][row] for row in order[first]],
-        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes),
+        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes),
     )
 
 
@@ -130,6 +133,16 @@ def _session_starts(file: Columns, order: np.ndarray, begins: np.ndarray) -> np.
     expected = "the rows of a session together, as traces are reset where it changes"
     file.refuse("session", again, expected, _last_met(file, again, session))
     return starts
+
+
+def _states(file: Columns) -> tuple[np.ndarray | None, list[str]]:
+    """The number of each row's state, in the order in which states are first met, and a note; None if no column has them."""
+    if "state" not in file.used:
+        return None, []
+    file.refuse("state", file.which("state", is_missing), "the name of a state")
+    names = list(dict.fromkeys(file.cells["state"]))
+    shown = ", ".join(quoted(name) for name in names[:4]) + (", ..." if len(names) > 4 else "")
+    return _numbered(file.cells["state"]), [f"{len(names)} states: {shown}"]
 
 
 def _numbered(names: Iterable) -> np.ndarray:

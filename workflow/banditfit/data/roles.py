@@ -9,8 +9,8 @@ from ..errors import InputError
 from .sheet import SEPARATORS, Sheet, quoted
 
 # What a file may hold; each is looked for in the column of its name. A file without the optional ones is complete.
-ROLES = ("episode", "choice", "reward", "session", "step")
-OPTIONAL = {"session": "where traces are reset", "step": "the order of the trials"}
+ROLES = ("episode", "choice", "reward", "session", "step", "state")
+OPTIONAL = {"session": "where traces are reset", "step": "the order of the trials", "state": "which has values of its own"}
 
 # The names that people give to these columns, as patterns of small letters and digits. They are never read unasked, but
 # proposed where the column of a role is absent, and refused where a session or a step would pass unused.
@@ -44,7 +44,7 @@ class Columns:
         usual = {}  # columns with a usual name for a role that has none
         for role in open_roles:
             for name in left:
-                if re.fullmatch(USUAL[role], re.sub(r"[^a-z0-9]", "", name.casefold())):
+                if role in USUAL and re.fullmatch(USUAL[role], re.sub(r"[^a-z0-9]", "", name.casefold())):
                     usual.setdefault(role, name)
         absent = [role for role in open_roles if role in asked or role not in OPTIONAL]
         if absent:

@@ -13,16 +13,19 @@ from ..files import UNSEALED, check_seal, naming_damage, replacing, seal
 from ..parameters import Bounds
 from .dataset import Dataset, Truth, largest_reward
 
+EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
+
 
 def save(data: Dataset, path: str | Path) -> None:
     """Writes a data set as one compressed .npz file."""
-    arrays = {f: getattr(data, f) for f in ("choices", "rewards", "starts", "n_steps", "episodes", "ids")}
+    arrays = {f: getattr(data, f) for f in EPISODE_FIELDS}
+    arrays |= {} if data.states is None else {"states": data.states.astype(np.int32)}
     arrays["choices"] = arrays["choices"].astype(np.int16 if data.n_arms <= 2**15 else np.int64)
     arrays |= {"notes": np.array(data.notes, dtype=str), "reward_scale": np.array(data.reward_scale)}
     if data.truth is not None:
         arrays |= {f"true_{f}": getattr(data.truth, f) for f in Truth.__dataclass_fields__}
     if data.bounds is not None:
-        arrays |= {"bounds_alpha": np.array(data.bounds.alpha), "bounds_beta": np.array(data.bounds.beta)}
+        arrays |= {"bounds": np.array(data.bounds.text())}
     with replacing(path) as temporary:
         with open(temporary, "wb") as file:
             np.savez_compressed(file, name=data.name, n_arms=data.n_arms, model=data.model or "", **arrays)
@@ -37,9 +40,7 @@ def load(path: str | Path) -> Dataset:
     with np.load(path) as file:
         held = dict(file)
     truth = Truth(**{f: held[f"true_{f}"] for f in Truth.__dataclass_fields__}) if "true_alpha" in held else None
-    bounds = None
-    if "bounds_alpha" in held:
-        bounds = Bounds(tuple(held["bounds_alpha"].tolist()), tuple(map(tuple, held["bounds_beta"].tolist())))
+    bounds = Bounds.read(str(held["bounds"])) if "bounds" in held else None
     return Dataset(
         name=str(held["name"]),
         n_arms=int(held["n_arms"]),
@@ -48,11 +49,10 @@ def load(path: str | Path) -> Dataset:
         truth=truth,
         notes=tuple(held["notes"].tolist()) if "notes" in held else (),
         reward_scale=float(held["reward_scale"]) if "reward_scale" in held else None,  # files of earlier versions have none
-        **{f: held[f] for f in ("choices", "rewards", "starts", "n_steps", "episodes", "ids")},
+        **{f: held[f] for f in (*EPISODE_FIELDS, "states") if f in held},
     )
 
 
-EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
 SKIP = 1 << 20  # bytes that are read over at once
 
 
@@ -68,9 +68,7 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
         archive = opened.enter_context(zipfile.ZipFile(path))
         held = {name.removesuffix(".npy") for name in archive.namelist()}
         read = lambda name: np.lib.format.read_array(opened.enter_context(archive.open(f"{name}.npy")))  # noqa: E731
-        bounds = None
-        if "bounds_alpha" in held:
-            bounds = Bounds(tuple(read("bounds_alpha").tolist()), tuple(map(tuple, read("bounds_beta").tolist())))
+        bounds = Bounds.read(str(read("bounds"))) if "bounds" in held else None
         fixed = {
             "name": str(read("name")),
             "n_arms": int(read("n_arms")),
@@ -83,7 +81,8 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
             ),
         }
         known = [f"true_{field}" for field in Truth.__dataclass_fields__] if truth and "true_alpha" in held else []
-        rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in (*EPISODE_FIELDS, *known)}
+        names = [*EPISODE_FIELDS, *(["states"] if "states" in held else []), *known]
+        rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in names}
         for block in blocks:
             if block.stop > rows["episodes"].count:
                 raise InputError(f"{path}: has {rows['episodes'].count} episodes, expected {block.stop} or more")

@@ -96,7 +96,7 @@ class _Participants(Sequence):
 
     def __init__(self, data: Dataset, model: str, bounds: Bounds | None):
         self.data, self.model = data, get_model(model)
-        self.bounds = bounds or data.bounds_of(self.model)
+        self.bounds = data.bounds_of(self.model, bounds)
         self.unit = self.model.units(data.reward_scale)
         shape = self.model.shape(data.n_arms)
         self.scale = np.concatenate([np.ones(np.prod(shape)), np.repeat(self.unit, shape[1])])
@@ -200,7 +200,7 @@ def held_out(
     Returns one row per participant and run: dataset, episode, fold, run, n_scored (trials) and nll (nats per trial; NaN
     where the fit failed). Raises InputError for a share outside (0, 1) or folds without participants.
     """
-    bounds = bounds or data.bounds_of(get_model(model))
+    bounds = data.bounds_of(get_model(model), bounds)
     if folds > len(data):
         raise InputError(f"folds is {folds}, expected 2 to {len(data)}, the number of participants")
     early = first_trials(data, share)
@@ -229,9 +229,9 @@ def held_out(
             ]
     rows = []
     for row, one in enumerate(problems):
-        late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (one.choices >= 0))
+        late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (data.choices[row, : one.n_steps] >= 0))
         for run, x in values.items():
-            nll = -log_policy(x[row][late])[np.arange(len(late)), one.choices[late]]
+            nll = -log_policy(x[row][late])[np.arange(len(late)), data.choices[row, late]]
             mean = nll.mean() if len(late) else np.nan
             rows.append((data.name, data.episodes[row], fold[row], run, len(late), mean))
     return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "run", "n_scored", "nll"])

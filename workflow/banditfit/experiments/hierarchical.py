@@ -157,7 +157,7 @@ def sample(
     """Draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's `h` (chain, draw,
     participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in `fit`)."""
     family = get_model(model)
-    bounds = bounds or data.bounds_of(family)
+    bounds = data.bounds_of(family, bounds)
     problems = [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
     J, D = len(problems), len(problems[0].lower)
     n_L = D * (D + 1) // 2

@@ -45,8 +45,9 @@ class Problem:
     """One episode with a model and bounds: what every method minimises over.
 
     choices (steps,), starts (steps,), arms (steps,): the arm on which each step's signals fall (-1: none);
-    signals (signals, steps); lower, upper: the box of theta = (alpha.ravel(), beta.ravel()); unit (signals,): how many of the
-    user's units make one of each signal's here (`in_units`).
+    signals (rows, steps), see `Model.signal_values`; lower, upper: the box of theta; unit (rows,): how many of the user's units
+    make one of each signal's here (`in_units`); order (steps,): where each step stands in the data, None for where it stands
+    here. Steps of one state of a session stand together. Whatever has a value per step is given in the order of the data.
     """
 
     model: Model
@@ -58,6 +59,7 @@ class Problem:
     lower: np.ndarray
     upper: np.ndarray
     unit: np.ndarray = None
+    order: np.ndarray | None = None
     shape: tuple[int, int] = field(init=False)
     episode: Episode = field(init=False)
 
@@ -114,12 +116,20 @@ class Problem:
         found = [self.estimate(theta) for theta in thetas]
         return {name: [each[name] for each in found] for name in found[0]}
 
+    def in_data_order(self, values: np.ndarray) -> np.ndarray:
+        """What stands per step (steps, ...) of this problem, in the order of the data."""
+        if self.order is None:
+            return values
+        there = np.empty_like(values)
+        there[self.order] = values
+        return there
+
     def values_of(self, theta: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms), of any model; with a lapse, the logarithms of the choice probabilities."""
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         if self.episode.rules[-1, 0] >= 0:
-            return np.log(_policy_of(self.episode, theta)).T
-        return _values(self.episode, theta, _unit_traces(self.episode, theta)).T
+            return self.in_data_order(np.log(_policy_of(self.episode, theta)).T)
+        return self.in_data_order(_values(self.episode, theta, _unit_traces(self.episode, theta)).T)
 
     def derivatives(self, theta: np.ndarray) -> np.ndarray:
         """The derivatives of the values in theta, shape (parameters, arms, steps); those of a lapse are left 0."""
@@ -168,17 +178,18 @@ class Problem:
 
     def values(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms)."""
-        return np.einsum("tsi,si->ti", self.unit_traces(alpha), np.broadcast_to(beta, self.full_shape))
+        return self.in_data_order(np.einsum("tsi,si->ti", self.unit_traces(alpha), np.broadcast_to(beta, self.full_shape)))
 
     def kernel_values(self, kernels: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms), of kernels (signals, q, steps) that need not be geometric."""
         x = np.empty((self.n_steps, self.n_arms))
         full = np.ascontiguousarray(np.broadcast_to(kernels, (*self.full_shape, kernels.shape[-1])), dtype=np.float64)
         _kernel_values(self.arms, self.signals, self.starts, full, x)
-        return x
+        return self.in_data_order(x)
 
     def nll_of_values(self, x: np.ndarray) -> float:
         """The nll in nats of values x (steps, arms)."""
+        x = x if self.order is None else x[self.order]
         scored = np.flatnonzero(self.choices >= 0)
         return float(-log_policy(x[scored])[np.arange(len(scored)), self.choices[scored]].sum())
 
@@ -216,5 +227,13 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
     # Copies, so that no method can change the data.
     choices, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
     lower, upper = model.box(data.n_arms, bounds)
+    order = None
+    if data.states is not None:
+        # The values of one state neither see nor move with the steps of another, so each state of a session is as good as a
+        # session of its own.
+        states, session = data.states[row, :n_steps], np.cumsum(starts)
+        order = np.lexsort((np.arange(n_steps), states, session))
+        choices, rewards = choices[order], rewards[order]
+        starts = np.append(True, (np.diff(states[order]) != 0) | (np.diff(session[order]) != 0))
     signals = model.signal_values(choices, rewards)
-    return Problem(model, data.n_arms, choices, starts, choices, signals, lower, upper)
+    return Problem(model, data.n_arms, choices, starts, choices, signals, lower, upper, order=order)

@@ -129,7 +129,7 @@ def mean_policy(problem: Problem, theta: np.ndarray, mass: np.ndarray) -> np.nda
     """The mass-weighted mean of the choice probabilities (steps, arms) of parameters theta (points, parameters)."""
     policy = np.zeros((problem.n_arms, problem.n_steps))
     _add_policies(np.ascontiguousarray(theta), mass / mass.sum(), problem.episode, policy)
-    return policy.T
+    return problem.in_data_order(policy.T)
 
 
 @_compiled
