@@ -16,11 +16,13 @@ import pytest
 
 import banditfit as bf
 from banditfit.arguments import checked, conform, describe, describe_mismatch
-from banditfit.experiments import calibration, held_out, hierarchical
-from banditfit.experiments.held_out import POPULATION_METHODS
+from banditfit.data import criteria
+from banditfit.experiments import calibration, draws, held_out, hierarchical, parameters, populations
+from banditfit.experiments.populations import POPULATION_METHODS
 from banditfit.kinds import Count, Items, Jobs, Limits, Pair, Probability, Seed, Share
 from banditfit.methods import get_method
 from banditfit.names import called
+from banditfit.tables import coverage
 from conftest import BANDIT, make
 
 ROOT = Path(__file__).parents[1]
@@ -70,8 +72,8 @@ BOUNDS = ("Bounds", lambda made, **how: bf.Bounds(**{"alpha": (0, 1), "beta": ((
 SELECT = ("Dataset.select", lambda made, **how: made.data.select(**how))
 SAVE = ("save_fits", lambda made, **how: bf.save_fits(**{"fits": made.fits, "path": made.folder / "fits.parquet", **how}))
 LOAD = ("load_fits", lambda made, **how: bf.load_fits(**how))
-LEARN = ("learn", lambda made, **how: held_out.learn(**{"data": made.data, "model": "forgetting", **how}))
-PARAMETERS = ("parameters", lambda made, **how: held_out.parameters(**{"data": made.data, "model": "forgetting", **how}))
+LEARN = ("learn", lambda made, **how: populations.learn(**{"data": made.data, "model": "forgetting", **how}))
+PARAMETERS = ("parameters", lambda made, **how: parameters.parameters(**{"data": made.data, "model": "forgetting", **how}))
 HELD_OUT = (
     "held_out",
     lambda made, **how: held_out.held_out(
@@ -81,16 +83,16 @@ HELD_OUT = (
 SUMMARISE = ("summarise_held_out", lambda made, **how: held_out.summarise_held_out(**how))
 EXTERNAL = (
     "external_validity",
-    lambda made, **how: held_out.external_validity(**{"fits": made.fits, "criterion": {"0": 1.0}, **how}),
+    lambda made, **how: coverage.external_validity(**{"fits": made.fits, "criterion": {"0": 1.0}, **how}),
 )
 VALIDITY = (
     "validity",
-    lambda made, **how: held_out.validity(**{"data": made.data, "scores": made.fits.assign(run="d_loc"), **how}),
+    lambda made, **how: coverage.validity(**{"data": made.data, "scores": made.fits.assign(run="d_loc"), **how}),
 )
-CRITERION = ("read_criterion", lambda made, **how: held_out.read_criterion(**{"path": "x.csv", "data": made.data, **how}))
-COVERAGE = ("coverage", lambda made, **how: held_out.coverage(**{"data": made.data, "fits": made.fits, **how}))
+CRITERION = ("read_criterion", lambda made, **how: criteria.read_criterion(**{"path": "x.csv", "data": made.data, **how}))
+COVERAGE = ("coverage", lambda made, **how: coverage.coverage(**{"data": made.data, "fits": made.fits, **how}))
 COMPARE = ("compare", lambda made, **how: hierarchical.compare(**{"data": made.data, "model": "forgetting", **how}))
-DRAWS = ("draws", lambda made, **how: calibration.draws(**{"data": made.data, "row": made.fits.iloc[0], **how}))
+DRAWS = ("draws", lambda made, **how: draws.draws(**{"data": made.data, "row": made.fits.iloc[0], **how}))
 CALIBRATE = ("calibrate", lambda made, **how: calibration.calibrate(**{"model": "forgetting", **PLAN, **how}))
 
 WHOLE = "an integer"
@@ -291,12 +293,12 @@ def test_files_that_are_no_such_files(data, fits, folder):
         (lambda path: bf.load_fits(path), "absent.parquet", "found no such file, expected one that bf.save_fits wrote"),
         (lambda path: bf.load_fits(path), "text.parquet", "found a damaged or another file (Could not open Parquet input"),
         (
-            lambda path: held_out.read_criterion(path, data),
+            lambda path: criteria.read_criterion(path, data),
             "absent.csv",
             "found no readable file (No such file or directory), expected a CSV",
         ),
-        (lambda path: held_out.read_criterion(path, data), "latin.csv", "row 3: found the byte 0xe9, expected UTF-8 text"),
-        (lambda path: held_out.read_criterion(path, data), "short.csv", "row 2: found 1 cells, expected 2"),
+        (lambda path: criteria.read_criterion(path, data), "latin.csv", "row 3: found the byte 0xe9, expected UTF-8 text"),
+        (lambda path: criteria.read_criterion(path, data), "short.csv", "row 2: found 1 cells, expected 2"),
     ]:
         with pytest.raises(bf.InputError) as error:
             call(folder / path)
@@ -462,8 +464,8 @@ def test_what_the_guide_names_is_fitted_by_that_name(name, method, settings, dat
 
 
 def test_a_population_is_learned_by_a_name_of_the_table(data):
-    named = held_out.learn(data, "forgetting", "gem_laplace")
-    plain = held_out.learn(data, "forgetting", "gem", {"moments": "laplace"})
+    named = populations.learn(data, "forgetting", "gem_laplace")
+    plain = populations.learn(data, "forgetting", "gem", {"moments": "laplace"})
     np.testing.assert_array_equal(named.mu, plain.mu)
 
 

@@ -10,7 +10,7 @@ import banditfit as bf
 from banditfit.methods import get_method
 from banditfit.models import likelihood
 from banditfit.models.families import PUBLISHED_MODELS
-from banditfit.solvers import branch, columns
+from banditfit.solvers import atoms, branch, columns, pricing
 from conftest import make
 
 HOSTILE = {
@@ -165,7 +165,7 @@ def test_hull_agrees_with_a_general_solver_on_a_grid_of_rates(small):
     )
     assert hull.lower_bound <= slow.fun + 1e-6
     assert slow.fun - hull.nll <= 0.02
-    nearest = columns.solve_atoms(ep, *box, block, a, np.maximum(slow.x, 0.0) * (1 - 1e-9), 1e-7, np.inf, 200)
+    nearest = atoms.solve_atoms(ep, *box, block, a, np.maximum(slow.x, 0.0) * (1 - 1e-9), 1e-7, np.inf, 200)
     assert abs(nearest[3] - hull.nll) <= 2e-6
 
 
@@ -182,8 +182,8 @@ def test_least_phi_is_bounded_from_below(lags, interval):
     rng = np.random.default_rng(lags)
     dense = np.linspace(*interval, 20_001)
     for _ in range(20):
-        e = columns._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4)
-        where, value, bound = columns._least(e, *interval, 1e-9, interval[0])
+        e = pricing._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4)
+        where, value, bound = pricing._least(e, *interval, 1e-9, interval[0])
         sampled = np.polynomial.polynomial.polyval(1 - dense, e).min()
         assert bound <= sampled + 1e-12
         assert value - 1.1e-9 <= bound <= value
@@ -227,7 +227,7 @@ def test_only_rates_above_the_threshold_are_trimmed():
     rng = np.random.default_rng(3)
     trimmed = 0
     for _ in range(50):
-        e = columns._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
+        e = pricing._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
         e[0] += 10.0
         rates = np.linspace(0, 1, 4001)
         phi = np.polynomial.polynomial.polyval(1 - rates, e)

@@ -10,9 +10,9 @@ import banditfit as bf
 from banditfit import figures
 from banditfit.models import likelihood
 from banditfit.models.families import get_model
-from banditfit.study import entries
+from banditfit.study import entries, results
 from banditfit.study.catalogue import read_catalogue
-from banditfit.tables import claims, guide, published, summaries
+from banditfit.tables import claim_cases, claim_tests, claims, guide, published, summaries
 
 CONFIG = Path(__file__).parents[1] / "config"
 ENTRIES = ["cvx", "cvx_loc", "mc", "d_loc", "d_loc_published", "profile", "gem"]
@@ -94,7 +94,7 @@ def evidence(runs):
         seed=1,
         beta=((0.0, 5.0),),
     )
-    return claims.Evidence(scores, held, runs, {"forgetting_2arm": data})
+    return results.Evidence(scores, held, runs, {"forgetting_2arm": data})
 
 
 def test_claims_are_judged_by_their_rules(evidence):
@@ -127,7 +127,7 @@ def test_a_study_without_any_of_it_leaves_every_claim_untested(evidence, runs):
             "own", "per_arm", p_reward=(0.9, 0.1), p_switch=0, n_episodes=2, n_steps=9, seed=1, beta=((0.0, 5.0),)
         )
     }
-    lone = claims.Evidence(evidence.scores.query("run == 'profile'").assign(model="per_arm"), evidence.tables, runs, data)
+    lone = results.Evidence(evidence.scores.query("run == 'profile'").assign(model="per_arm"), evidence.tables, runs, data)
     ledger, found = claims.check(lone)
     assert set(ledger["verdict"]) == {"not tested here"} and found.empty
 
@@ -151,7 +151,7 @@ def test_the_verdict_of_a_claim_follows_from_its_cases(held, verdict):
     ("low", "high", "held"), [(0.94, 0.96, "yes"), (0.74, 0.95, "unsure"), (0.74, 0.9, "no"), (0.5, 1.0, "unsure")]
 )
 def test_a_wide_interval_decides_nothing(low, high, held):
-    assert claims._inside(0.93, 0.97)(low, high) == held
+    assert claim_cases._inside(0.93, 0.97)(low, high) == held
 
 
 def test_claims_have_names_of_their_own_and_links_that_exist():
@@ -275,8 +275,8 @@ def test_a_liar_is_never_recommended_and_proves_nothing(lie):
     table, picks = advice(honest, liar, pooling)
     assert not {"certified", "gem"} & {pick["run"] for pick in picks if pick is not None}
     assert table["proofs"].tolist() == [0.0, 0.0, 0.0] and table["run"].tolist() == ["profile", "certified", "gem"]
-    evidence = claims.Evidence(liar, {}, run_list("certified"), {})
-    proved = next(case for case in claims._branch_and_bound(evidence) if "proved" in case.quantity)
+    evidence = results.Evidence(liar, {}, run_list("certified"), {})
+    proved = next(case for case in claim_tests._branch_and_bound(evidence) if "proved" in case.quantity)
     assert proved.value == 0.0 and proved.held == "no"
 
 

@@ -9,16 +9,17 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 import banditfit as bf
-from banditfit.experiments import held_out, hierarchical, who_wins
-from banditfit.models import likelihood
+from banditfit.experiments import held_out, hierarchical, parameters, populations, recovery, who_wins
+from banditfit.models import likelihood, simulate
 from banditfit.models.families import PUBLISHED_MODELS
-from banditfit.solvers import em
+from banditfit.solvers import em, nodes, population
 from banditfit.solvers.newton import LOG, LOGIT, climb, derivatives
+from banditfit.tables import coverage
 
 
 def small(n=6, n_steps=60, seed=0, model="forgetting", bandit="2arm"):
     rng = np.random.default_rng(seed)
-    return who_wins.simulate_population(f"small{seed}", who_wins.POPULATIONS["normal"], n, n_steps, rng, model, bandit)
+    return simulate.simulate_population(f"small{seed}", simulate.POPULATIONS["normal"], n, n_steps, rng, model, bandit)
 
 
 def problems_of(data):
@@ -40,7 +41,7 @@ def test_derivatives_are_those_of_the_likelihood(model, links):
     starts[0, 30] = True
     choices[0, 10:13] = -1
     one = problems_of(replace(data, starts=starts, choices=choices))[0]
-    found = em.begin(one, em.Settings(links=links), shared=False)
+    found = population.begin(one, population.Settings(links=links), shared=False)
     D = len(found.mu)
     h = np.random.default_rng(1).normal(size=D)
     value, g, H, F = derivatives_at(one, found.kinds, h)
@@ -55,8 +56,8 @@ def test_derivatives_are_those_of_the_likelihood(model, links):
 @pytest.mark.parametrize("model", ["forgetting", "per_arm"])
 def test_the_mode_is_the_one_that_scipy_finds(model):
     for one in problems_of(small(4, model=model)):
-        start = em.begin(one, em.Settings(moments="laplace"), shared=False)
-        found = em.expect([one], start)
+        start = population.begin(one, population.Settings(moments="laplace"), shared=False)
+        found = population.expect([one], start)
         energy = lambda h, one=one, start=start: one.nll_theta(start.theta(h)) + 0.5 * h @ h  # noqa: E731
         grid = [a * np.ones(len(start.mu)) for a in (-1.0, 0.0, 1.0)]
         best = min((minimize(energy, x, tol=1e-10) for x in [*grid, found.mode[0]]), key=lambda r: r.fun)
@@ -68,8 +69,8 @@ def test_the_mode_is_the_one_that_scipy_finds(model):
 def test_a_climb_under_a_fixed_prior_never_falls():
     rng = np.random.default_rng(2)
     for one in problems_of(small(10, n_steps=40)):
-        start = em.begin(one, em.Settings(), shared=False)
-        links, episode = em._arguments(start, one)
+        start = population.begin(one, population.Settings(), shared=False)
+        links, episode = population._arguments(start, one)
         h0 = 3.0 * rng.normal(size=2)
         h, K = h0.copy(), np.empty((2, 2))
         _, _, met = climb(h, start.free, start.mu, np.eye(2), *links, episode, K)
@@ -81,8 +82,8 @@ def test_a_climb_under_a_fixed_prior_never_falls():
 
 def test_quadrature_agrees_with_a_dense_grid():
     one = problems_of(small(1, n_steps=150, seed=3))[0]
-    start = em.begin(one, em.Settings(nodes=9), shared=False)
-    found = em.expect([one], start)
+    start = population.begin(one, population.Settings(nodes=9), shared=False)
+    found = population.expect([one], start)
     axis = np.linspace(-6.0, 6.0, 241)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     log_joint = -np.array([one.nll_theta(start.theta(h)) for h in grid]) - 0.5 * (grid**2).sum(axis=1) - np.log(2 * np.pi)
@@ -102,7 +103,7 @@ def test_quadrature_agrees_with_a_dense_grid():
 def test_without_choices_the_posterior_is_the_prior():
     data = small(1)
     one = problems_of(replace(data, choices=np.full_like(data.choices, -1)))[0]
-    found = em.expect([one], em.begin(one, em.Settings(), shared=False))
+    found = population.expect([one], population.begin(one, population.Settings(), shared=False))
     np.testing.assert_allclose(found.m[0], 0.0, atol=1e-9)
     np.testing.assert_allclose(found.V[0], np.eye(2), atol=1e-9)
     assert found.log_evidence[0] == pytest.approx(0.0, abs=1e-9)
@@ -110,42 +111,42 @@ def test_without_choices_the_posterior_is_the_prior():
 
 def test_em_on_given_nodes_never_falls():
     problems = problems_of(small(20, seed=4))
-    start = now = em.begin(problems[0], em.Settings(), shared=False)
-    expectation = em.expect(problems, now)
+    start = now = population.begin(problems[0], population.Settings(), shared=False)
+    expectation = population.expect(problems, now)
     trace = []
     for _ in range(15):
         trace.append(em._objective(expectation, now, start))
         now = em._maximise(now, start, em._statistics(expectation), len(problems))
-        expectation = em.weigh(expectation, now)
+        expectation = population.weigh(expectation, now)
     assert np.diff(trace).min() > -1e-9
 
 
 def test_the_variances_of_a_population_are_recovered_and_hard_em_loses_them():
-    data = who_wins.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
-    found = held_out.learn(data, "forgetting")
+    data = simulate.simulate_population("v", [(1.0, (0.3, -0.2), (0.6, 0.6))], 150, 200, np.random.default_rng(5))
+    found = populations.learn(data, "forgetting")
     assert found.converged
     assert np.allclose(found.mu, (0.3, -0.2), atol=0.15)
     assert np.allclose(np.diag(found.Sigma), 0.36, rtol=0.35)
-    hard = held_out.learn(data, "forgetting", settings={"moments": "hard"})
+    hard = populations.learn(data, "forgetting", settings={"moments": "hard"})
     assert hard.Sigma[0, 0] < 0.6 * found.Sigma[0, 0]
 
 
 def test_mini_batches_find_the_same_population():
     data = small(120, n_steps=100, seed=6)
-    whole = held_out.learn(data, "forgetting")
-    online = held_out.learn(data, "forgetting", settings={"batch": 20})
+    whole = populations.learn(data, "forgetting")
+    online = populations.learn(data, "forgetting", settings={"batch": 20})
     assert online.converged
     np.testing.assert_allclose(online.mu, whole.mu, atol=0.06)
     np.testing.assert_allclose(online.Sigma, whole.Sigma, atol=0.06)
 
 
 def test_shared_rates_are_found_with_their_standard_error():
-    data = who_wins.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
-    found = held_out.learn(data, "forgetting", "gem_shared")
+    data = simulate.simulate_population("s", [(1.0, (0.4, 0.0), (0.0, 0.6))], 60, 100, np.random.default_rng(7))
+    found = populations.learn(data, "forgetting", "gem_shared")
     assert found.converged
     assert abs(found.mu[0] - 0.4) < 3 * found.held_sd[0]
     assert 0.01 < found.held_sd[0] < 0.3
-    online = held_out.learn(data, "forgetting", "gem_shared", settings={"batch": 20})
+    online = populations.learn(data, "forgetting", "gem_shared", settings={"batch": 20})
     assert online.held_sd[0] == pytest.approx(found.held_sd[0], rel=0.3)
     fits = bf.fit(data, "forgetting", "gem_shared")
     assert np.ptp(np.stack(fits["alpha"])) == 0
@@ -153,7 +154,7 @@ def test_shared_rates_are_found_with_their_standard_error():
 
 def test_pooling_beats_fitting_alone_where_data_are_few():
     off_centre = [(1.0, (-0.8, 0.6), (0.4, 0.4))]  # of the box, so that a prior centred there is no hidden help
-    data = who_wins.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
+    data = simulate.simulate_population("few", off_centre, 200, 30, np.random.default_rng(8))
     ways = {"pooled": ("gem", {}), "alone, with a prior": ("gem", {"prior": "fixed"}), "alone": ("d_loc", {})}
     scores = {way: bf.score(data, bf.fit(data, "forgetting", method, settings=s)) for way, (method, s) in ways.items()}
     errors = pd.DataFrame({way: table[["kl", "alpha_error", "beta_error"]].mean() for way, table in scores.items()})
@@ -252,7 +253,7 @@ def test_a_bad_setting_is_one_sentence(settings, words):
 
 def test_logit_links_are_told_of_no_bounds():
     one = problems_of(small(1))[0]
-    assert em.begin(one, em.Settings(links="logit"), shared=False).kinds.tolist() == [LOGIT, LOG]
+    assert population.begin(one, population.Settings(links="logit"), shared=False).kinds.tolist() == [LOGIT, LOG]
 
 
 def test_held_out_trials_lie_between_chance_and_truth():
@@ -275,13 +276,13 @@ def test_a_population_is_the_same_in_any_unit_of_rewards(method, model):
     told = replace(small(4, 30, model=model), bounds=None, truth=None)
     cents = replace(told, rewards=64.0 * told.rewards, reward_scale=None)
     scale = np.array([64.0 if "beta[reward" in name else 1.0 for name in bf.get_model(model).parameter_names(2)])
-    one, other = (held_out.learn(data, model, method) for data in (told, cents))
+    one, other = (populations.learn(data, model, method) for data in (told, cents))
     h = np.linspace(-1.0, 1.0, len(scale))
     np.testing.assert_allclose(other.Sigma, one.Sigma, rtol=1e-9)
     np.testing.assert_allclose(other.theta(other.mu) * scale, one.theta(one.mu), rtol=1e-9)
     if method != "gem_logit":
         np.testing.assert_allclose(other.theta(h) * scale, one.theta(h), rtol=1e-9)
-    first, second = (held_out.parameters(data, model, method)[0] for data in (told, cents))
+    first, second = (parameters.parameters(data, model, method)[0] for data in (told, cents))
     for column in ("centre", "low", "high"):
         np.testing.assert_allclose(second[column] * scale, first[column], rtol=1e-9)
     np.testing.assert_allclose(first["centre"], one.theta(one.mu), rtol=1e-9)
@@ -303,25 +304,25 @@ def test_external_validity_of_a_criterion_made_of_the_parameter():
     data = small(30)
     fits = bf.fit(data, "forgetting", "gem")
     criterion = {i: float(b[0, 0]) for i, b in zip(fits["id"], fits["beta"], strict=True)}
-    table = held_out.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
+    table = coverage.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
     assert table.loc[("beta[0,0]", "pearson"), "r"] == pytest.approx(1.0)
     row = table.loc[("alpha[0,0]", "spearman")]
     assert row["low"] < row["r"] < row["high"]
     with pytest.raises(bf.InputError, match="expected at least 4 participants"):
-        held_out.external_validity(fits, dict(list(criterion.items())[:3]))
+        coverage.external_validity(fits, dict(list(criterion.items())[:3]))
 
 
 def test_a_simulated_criterion_is_bounded_by_its_noise():
     data = small(60)
     scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", m) for m in ("gem", "d_loc", "cvx_fast")]))
-    table = held_out.validity(data, scores)
+    table = coverage.validity(data, scores)
     assert set(table["run"]) == {"truth", "gem", "d_loc"}  # a free kernel has no parameters
     r = table[table["coefficient"] == "pearson"].set_index(["run", "parameter"])["r"]
-    ceiling = 1.0 / np.sqrt(1.0 + held_out.NOISE**2)
+    ceiling = 1.0 / np.sqrt(1.0 + coverage.NOISE**2)
     for parameter in ("alpha[0,0]", "beta[0,0]"):
         assert r["truth", parameter] == pytest.approx(ceiling, abs=0.2)
         assert 0.2 < r["gem", parameter] < 0.9
-    assert held_out.validity(replace(data, truth=None), scores).empty
+    assert coverage.validity(replace(data, truth=None), scores).empty
 
 
 def test_a_criterion_is_read_from_a_file(tmp_path):
@@ -329,7 +330,7 @@ def test_a_criterion_is_read_from_a_file(tmp_path):
     scores = bf.score(data, bf.fit(data, "forgetting", "d_loc"))
     path = tmp_path / "traits.csv"
     path.write_text("episode,age,criterion\n" + "".join(f"{e},30,{e**2}\n" for e in range(5)) + "5,31,\n")
-    table = held_out.validity(data, scores, path)
+    table = coverage.validity(data, scores, path)
     assert set(table["n"]) == {5}
     assert len(table) == 4  # two parameters, two coefficients
     for text, words in [
@@ -342,7 +343,7 @@ def test_a_criterion_is_read_from_a_file(tmp_path):
     ]:
         path.write_text(text)
         with pytest.raises(bf.InputError, match=words):
-            held_out.validity(data, scores, path)
+            coverage.validity(data, scores, path)
 
 
 def test_the_population_study_names_a_winner_in_every_cell():
@@ -358,7 +359,7 @@ def test_the_population_study_names_a_winner_in_every_cell():
 
 def test_quasi_random_points_have_the_moments_of_a_normal():
     for d in (3, 8, 20):
-        unit, log_weights = em._points(512, d)
+        unit, log_weights = nodes._points(512, d)
         np.testing.assert_allclose(unit.mean(axis=0), 0.0, atol=1e-12)
         # Weighted by importance, they are a standard normal, with its evidence and second moments.
         w = np.exp(log_weights - 0.5 * (unit**2).sum(axis=1) - 0.5 * d * np.log(2 * np.pi))
@@ -385,7 +386,7 @@ def test_points_beyond_two_dimensions_agree_with_the_sampler(model):
 
 def test_many_dimensions_converge_and_say_how():
     data = small(40, n_steps=100, seed=13, model="per_arm")
-    found = held_out.learn(data, "per_arm")
+    found = populations.learn(data, "per_arm")
     assert found.converged
     assert len(found.objective) < 30
     assert 1 <= found.kept <= len(found.objective)
@@ -395,7 +396,7 @@ def test_many_dimensions_converge_and_say_how():
 def test_laplace_ends_converged_or_says_that_nothing_better_came():
     for seed in (15, 16):
         data = small(20, n_steps=60, seed=seed, model="subrewards")
-        found = held_out.learn(data, "subrewards", settings={"moments": "laplace"})
+        found = populations.learn(data, "subrewards", settings={"moments": "laplace"})
         assert found.objective[found.kept - 1] == max(found.objective)
         assert found.converged or len(found.objective) - found.kept == em.PATIENCE
         assert found.converged == ("no better objective" not in found.reason)
@@ -409,37 +410,40 @@ def test_quadrature_error_is_told_from_a_rise_and_from_a_fall():
 
 def test_what_the_data_say_little_about_keeps_its_variance():
     uniform = [(1.0, (0.0, 0.0), (1.0, 1.0))]  # on the box: the prior's own population, so that posteriors average to it
-    data = who_wins.simulate_population("wide", uniform, 60, 60, np.random.default_rng(16), "subrewards")
+    data = simulate.simulate_population("wide", uniform, 60, 60, np.random.default_rng(16), "subrewards")
     problems = problems_of(data)
-    coarse, fine = (em.expect(problems, em.begin(problems[0], em.Settings(points=n), shared=False)).V for n in (1024, 8192))
+    coarse, fine = (
+        population.expect(problems, population.begin(problems[0], population.Settings(points=n), shared=False)).V
+        for n in (1024, 8192)
+    )
     ratio = np.diagonal(coarse, axis1=1, axis2=2).mean(axis=0) / np.diagonal(fine, axis1=1, axis2=2).mean(axis=0)
     assert np.abs(ratio - 1.0).max() < 0.08
 
 
 def test_standard_errors_are_those_of_many_populations():
     runs = {"gem": ("gem", {})}
-    table = who_wins.recovery(runs, replicates=12, size=60, steps=60, seed=3)
+    table = recovery.recovery(runs, replicates=12, size=60, steps=60, seed=3)
     for symbol in ("mean", "sd"):
         spread = table.groupby("parameter")[symbol].std(ddof=1)
         told = table.groupby("parameter")[f"{symbol}_se"].median()
         assert (told / spread).between(0.5, 2.0).all(), (symbol, told, spread)
-    summary = who_wins.summarise_recovery(table)
+    summary = recovery.summarise_recovery(table)
     assert summary["variance_ratio"].between(0.6, 1.5).all()
 
 
 def test_bootstrapped_errors_are_near_those_of_the_information():
     data = small(80, n_steps=80, seed=14)
-    table, trace = held_out.parameters(data, "forgetting", bootstrap=12)
+    table, trace = parameters.parameters(data, "forgetting", bootstrap=12)
     assert (table["mean_boot"] / table["mean_se"]).between(0.4, 2.5).all()
     assert (table["sd_boot"] / table["sd_se"]).between(0.3, 2.5).all()
     assert (table["low"] < table["centre"]).all()
     assert trace["kept"].sum() == 1
-    few = held_out.parameters(small(3), "forgetting")[0]
+    few = parameters.parameters(small(3), "forgetting")[0]
     assert few["sd_se"].isna().all()  # three participants do not say how sure they are
 
 
 def test_the_hierarchical_posterior_agrees_with_gem():
-    data = who_wins.simulate_population("h", who_wins.POPULATIONS["normal"], 30, 100, np.random.default_rng(2))
+    data = simulate.simulate_population("h", simulate.POPULATIONS["normal"], 30, 100, np.random.default_rng(2))
     table = hierarchical.compare(data, "forgetting", chains=2, tune=300, draws=500)
     assert (table["divergences"] == 0).all()
     assert (table["r_hat"] < 1.05).all()
@@ -461,6 +465,6 @@ def test_the_gradient_of_the_hierarchical_density_is_right():
 
 def test_intervals_cover_the_truth_of_their_own_population():
     data = small(100, n_steps=100, seed=11)
-    table = held_out.coverage(data, bf.fit(data, "forgetting", "gem"))
+    table = coverage.coverage(data, bf.fit(data, "forgetting", "gem"))
     assert table["coverage"].between(0.88, 1.0).all()
     assert (table["low"] < table["coverage"]).all()

@@ -6,11 +6,13 @@ import pytest
 
 import banditfit as bf
 from banditfit import figures
-from banditfit.experiments import held_out, hierarchical, who_wins
+from banditfit.experiments import held_out, hierarchical, parameters, recovery, who_wins
 from banditfit.figures.population import FIGURES
+from banditfit.models import simulate
 from banditfit.report import population as section
 from banditfit.study import catalogue, entries
 from banditfit.study.results import Results
+from banditfit.tables import coverage
 
 ROWS = ("profile\tprofile\t{}\tno\tProfile\t-\t#E69F00\t1\tx", "gem\tgem\t{}\tno\tGEM\t-\t#1668E4\t2\tx")
 GEM = {"gem": ("gem", {})}
@@ -30,20 +32,20 @@ def results(runs):
         "mine", "forgetting", p_reward=(0.8, 0.3), p_switch=0.05, n_episodes=12, n_steps=60, seed=1, beta=((0, 5),)
     )
     scores = bf.score(data, pd.concat([bf.fit(data, "forgetting", run.entry.method) for run in runs]))
-    told, trace = held_out.parameters(data, "forgetting", bootstrap=2)
+    told, trace = parameters.parameters(data, "forgetting", bootstrap=2)
     for table in (told, trace):
         table.insert(0, "dataset", "mine")
         table.insert(1, "run", "gem")
-    one_type = who_wins.POPULATIONS["normal"]
-    simulated = who_wins.simulate_population("s", one_type, 12, 40, np.random.default_rng(1))
+    one_type = simulate.POPULATIONS["normal"]
+    simulated = simulate.simulate_population("s", one_type, 12, 40, np.random.default_rng(1))
     tables = {
-        "coverage": held_out.coverage(data, scores),
-        "validity": held_out.validity(data, scores),
+        "coverage": coverage.coverage(data, scores),
+        "validity": coverage.validity(data, scores),
         "held_out": held_out.summarise_held_out(held_out.held_out(data, "forgetting", BOTH, folds=3)),
         "population": told,
         "objective": trace,
         "population_study": who_wins.study(BOTH, sizes=(4, 8), steps=(20, 40), replicates=2),
-        "recovery": who_wins.summarise_recovery(who_wins.recovery(GEM, 2, 20, 40)),
+        "recovery": recovery.summarise_recovery(recovery.recovery(GEM, 2, 20, 40)),
         "hierarchical": hierarchical.compare(simulated, "forgetting", 2, 100, 200).assign(steps=40),
     }
     entry = catalogue.Entry("mine", "my bandit", "forgetting", None, "simulate", 2, 12, None)
@@ -87,7 +89,7 @@ def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
     data = results.data["mine"]
     path = tmp_path / "traits.csv"
     path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
-    theirs = held_out.validity(data, results.scores, path).assign(dataset="theirs")
+    theirs = coverage.validity(data, results.scores, path).assign(dataset="theirs")
     assert "truth" not in set(theirs["run"])
     lone = results.tables["validity"].query("run != 'gem'")  # nor has the neighbour every run
     entry = results.catalogue["mine"]
@@ -105,18 +107,18 @@ def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
 
 def test_what_is_not_identified_is_left_out_of_intervals_and_correlations(results, tmp_path):
     data, scores = results.data["mine"], results.scores.reset_index(drop=True)
-    whole = held_out.coverage(data, scores).set_index(["run", "parameter"])["n"]
+    whole = coverage.coverage(data, scores).set_index(["run", "parameter"])["n"]
     untold = (scores["method"] == "gem") & (scores["episode"] < 2)
     alphas = [np.full((1, 1), np.nan) if blank else alpha for blank, alpha in zip(untold, scores["alpha"], strict=True)]
     scores["alpha"] = pd.Series(alphas, index=scores.index, dtype=object)
-    part = held_out.coverage(data, scores).set_index(["run", "parameter"])["n"]
+    part = coverage.coverage(data, scores).set_index(["run", "parameter"])["n"]
     assert part["gem", "alpha"] == whole["gem", "alpha"] - 2 and part["gem", "beta"] == whole["gem", "beta"]
     path = tmp_path / "traits.csv"
     path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
-    n = held_out.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])["n"]
+    n = coverage.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])["n"]
     assert n["gem", "alpha[0,0]", "pearson"] == len(data) - 2 and n["gem", "beta[0,0]", "pearson"] == len(data)
     scores["alpha"] = pd.Series([np.full((1, 1), np.nan)] * len(scores), index=scores.index, dtype=object)
-    table = held_out.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])
+    table = coverage.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])
     assert np.isnan(table.loc[("gem", "alpha[0,0]", "pearson"), "r"]) and np.isfinite(
         table.loc[("gem", "beta[0,0]", "pearson"), "r"]
     )

@@ -7,10 +7,12 @@ import pytest
 from scipy import stats
 
 import banditfit as bf
-from banditfit.experiments import calibration
+from banditfit.experiments import calibration, draws
+from banditfit.figures import chains
 from banditfit.methods import get_method, mc
 from banditfit.models import likelihood
 from banditfit.solvers import transport
+from banditfit.tables import posterior
 from conftest import make
 
 BOX = bf.Bounds((0.0, 1.0), ((0.0, 5.0),))
@@ -342,16 +344,16 @@ def test_mc_refuses_settings_it_cannot_honour():
 def test_draws_are_those_of_the_row_and_can_be_drawn(tmp_path):
     data = episode()
     row = bf.fit(data, "per_arm", "mc", bounds=BOX).iloc[0]
-    inference = calibration.draws(data, row, bounds=BOX)
+    inference = draws.draws(data, row, bounds=BOX)
     np.testing.assert_allclose(inference.posterior["beta"].mean(("chain", "draw")), row["beta"], rtol=1e-12)
     inference.to_netcdf(tmp_path / "draws.nc")
     assert (tmp_path / "draws.nc").stat().st_size > 10_000
-    table, thinned = (calibration.draw_table(inference, most) for most in (None, 100))
+    table, thinned = (draws.draw_table(inference, most) for most in (None, 100))
     assert len(table) == 4 * 1000 * 2 and len(thinned) == 4 * 100 * 2
     assert table.groupby("arm")["beta"].mean().to_numpy() == pytest.approx(row["beta"].ravel(), rel=1e-12)
-    assert len(calibration.plot_draws(table).axes) == 2 * 5
+    assert len(chains.plot_draws(table).axes) == 2 * 5
     with pytest.raises(bf.InputError, match="found a fit of method 'quadrature'"):
-        calibration.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
+        draws.draws(data, bf.fit(data, "forgetting", "quadrature").iloc[0])
 
 
 def test_calibration_ranks_every_parameter_of_every_episode():
@@ -367,7 +369,7 @@ def test_calibration_ranks_every_parameter_of_every_episode():
     assert ranks["rank"].between(0, calibration.RANKS).all()
     # Uniform ranks have mean 49.5 and variance near 100 ** 2 / 12; parameters of an episode are not independent.
     assert abs(ranks["rank"].mean() - calibration.RANKS / 2) < 4 * 29 / np.sqrt(12)
-    assert len(calibration.plot_ranks(ranks).axes) == 4
+    assert len(chains.plot_ranks(ranks).axes) == 4
 
 
 def test_uniform_ranks_pass_their_test_and_shifted_ones_fail():
@@ -410,17 +412,17 @@ SOUND = {"r_hat": 1.0, "ess_bulk": 400.0, "ess_tail": 500.0, "divergences": 0.0,
 def test_errors_of_monte_carlo_are_in_its_standard_errors():
     exact = judged([1.0, 2.0, 3.0], settings=UNIFORM)
     mc = judged([1.05, 1.95, 3.1], settings=UNIFORM, method="mc", diagnostics=SOUND)  # standard error .5 / 20
-    z = calibration.errors(pd.concat([exact, mc]))
+    z = posterior.errors(pd.concat([exact, mc]))
     assert z[z["parameter"] == "alpha"]["z"].to_numpy() == pytest.approx([2.0, -2.0, 4.0])
-    table = calibration.agreement(pd.concat([exact, mc])).set_index(["parameter", "limit"])
+    table = posterior.agreement(pd.concat([exact, mc])).set_index(["parameter", "limit"])
     near = table.loc["beta", 1.96]
     assert (near["n"], near["beyond"], near["z_largest"]) == (3, 3, pytest.approx(4.0))
     assert near["p_value"] == pytest.approx(near["chance"] ** 3) and near["chance"] == pytest.approx(0.05, abs=1e-4)
     assert table.loc["beta", 2.58]["beyond"] == 1
     # Neither fits under other priors nor those that did not converge are held against one another.
     mc["settings"] = UNIFORM.replace("uniform", "beta(2, 2)", 1)
-    assert calibration.errors(pd.concat([exact, mc])).empty and calibration.agreement(pd.concat([exact, mc])).empty
-    assert calibration.errors(pd.concat([exact, mc.assign(settings=UNIFORM, status="not_converged")])).empty
+    assert posterior.errors(pd.concat([exact, mc])).empty and posterior.agreement(pd.concat([exact, mc])).empty
+    assert posterior.errors(pd.concat([exact, mc.assign(settings=UNIFORM, status="not_converged")])).empty
 
 
 def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
@@ -430,19 +432,19 @@ def test_diagnostics_count_what_fails_by_the_bars_of_the_method():
     fits.loc[1, ["status", "fallback"]] = ["not_converged", "sampled again, longer: r_hat is 1.3"]
     fits.loc[2, "fallback"] = "sampled again, longer: r_hat is 1.1"
     fits.loc[3, "status"], fits.loc[3, "diagnostics"] = "failed", None
-    table = calibration.diagnostics(fits).set_index("diagnostic")
-    assert list(table.index) == list(calibration.DIAGNOSTICS)
-    assert table["failing"].to_dict() == dict.fromkeys(calibration.DIAGNOSTICS, 0) | {"r_hat": 1, "ess_bulk": 1}
+    table = posterior.diagnostics(fits).set_index("diagnostic")
+    assert list(table.index) == list(posterior.DIAGNOSTICS)
+    assert table["failing"].to_dict() == dict.fromkeys(posterior.DIAGNOSTICS, 0) | {"r_hat": 1, "ess_bulk": 1}
     assert table.loc["r_hat", ["n", "max", "bar", "sampled_again", "not_converged"]].tolist() == [3, 1.2, "at most 1.01", 2, 1]
     assert table.loc["draws_per_second", "bar"] == "" and table.loc["ess_tail", "bar"] == "at least 400"
-    assert calibration.diagnostics(fits.assign(method="quadrature")).empty
+    assert posterior.diagnostics(fits.assign(method="quadrature")).empty
 
 
 def test_kept_draws_are_those_of_the_fit_in_any_unit():
     data = make("forgetting", n_episodes=1)
     points = bf.Dataset(data.name, data.choices, 100.0 * data.rewards, n_arms=3)
     fits = bf.fit(points, "forgetting", "mc", settings={"draws": 100, "tune": 100, "chains": 2})
-    drawn = calibration.draws(points, fits.iloc[0]).posterior
+    drawn = draws.draws(points, fits.iloc[0]).posterior
     for symbol in ("alpha", "beta"):
         mean = drawn[symbol].mean(("chain", "draw")).to_numpy()
         np.testing.assert_allclose(mean, fits[symbol][0], rtol=1e-12)

@@ -17,14 +17,14 @@ from PIL import Image
 
 import banditfit as bf
 from banditfit import figures, report
-from banditfit.experiments import calibration, held_out
+from banditfit.experiments import calibration
 from banditfit.figures import _files, _style
 from banditfit.methods import STATUSES
 from banditfit.models.families import MODELS
 from banditfit.report import wording
 from banditfit.study import catalogue, entries, store
 from banditfit.study.results import Results
-from banditfit.tables import guide, published, summaries
+from banditfit.tables import coverage, guide, published, summaries
 
 CONFIG = Path(__file__).parents[1] / "config"
 HEAD = "\t".join(entries.COLUMNS)
@@ -69,7 +69,7 @@ def study(datasets, runs, how):
     summary = summaries.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
-    coverage = pd.concat([held_out.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
+    coverage = pd.concat([coverage.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
     compared = summaries.compare(scores, runs)
     held = {data.name: data for data in datasets}
     results = Results(

@@ -5,6 +5,7 @@ A name has one syntax everywhere: "alpha" where there is one, else with what it 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -120,3 +121,10 @@ class Bounds:
         held = json.loads(text)
         alpha, beta = held.pop("alpha", None), held.pop("beta", None)
         return cls(alpha and tuple(alpha), beta and tuple(map(tuple, beta)), {k: tuple(v) for k, v in held.items()} or None)
+
+
+def edges_of(at_bound: str | bool) -> list[str]:
+    """The kinds of parameters in a cell of `at_bound`, such as "beta[reward]=20", each once whichever the arm; none where the
+    scores say only whether (stored by an earlier version)."""
+    names = at_bound.split() if isinstance(at_bound, str) else []
+    return list(dict.fromkeys(re.sub(r",\d+\]", "]", re.sub(r"\[\d+\]", "", name)) for name in names))

@@ -6,7 +6,7 @@ import pandas as pd
 from arviz import InferenceData
 
 from banditfit.data import stored
-from banditfit.experiments.calibration import DRAWS, SHOWN_DRAWS, draw_table, draws
+from banditfit.experiments.draws import DRAWS, SHOWN_DRAWS, draw_table, draws
 from banditfit.files import intact, replacing
 from banditfit.study.programs import log_to
 from banditfit.study.store import read_table, write_csv

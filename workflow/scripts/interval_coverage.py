@@ -3,18 +3,18 @@
 import pandas as pd
 
 from banditfit.data import stored
-from banditfit.experiments import held_out
 from banditfit.files import intact
 from banditfit.study.programs import log_to
 from banditfit.study.store import read_table, write_csv
+from banditfit.tables.coverage import coverage, validity
 
 log_to(snakemake.log[0])
 
 criteria = dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True))
-coverage, validity = [], []
+intervals, criteria_met = [], []
 for path, scores in zip(snakemake.input.data, snakemake.input.scores, strict=True):
     held, judged = intact(stored.load, path), intact(read_table, scores)
-    coverage.append(held_out.coverage(held, judged))
-    validity.append(held_out.validity(held, judged, criteria.get(held.name), snakemake.params.seed))
-for tables, path in ((coverage, snakemake.output.coverage), (validity, snakemake.output.validity)):
+    intervals.append(coverage(held, judged))
+    criteria_met.append(validity(held, judged, criteria.get(held.name), snakemake.params.seed))
+for tables, path in ((intervals, snakemake.output.coverage), (criteria_met, snakemake.output.validity)):
     write_csv(pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True), path)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from banditfit.data import stored
-from banditfit.experiments import held_out
+from banditfit.experiments import parameters
 from banditfit.files import intact
 from banditfit.study.programs import log_to
 from banditfit.study.store import write_csv
@@ -15,7 +15,7 @@ tables, traces = [], []
 for run, (method, settings) in snakemake.params.runs.items():
     episodes = held.select(slice(snakemake.params.episodes[run]))
     bootstrap = snakemake.params.part["bootstrap"].get(held.name, 0)
-    pair = held_out.parameters(
+    pair = parameters.parameters(
         episodes, snakemake.params.model, method, settings, bootstrap=bootstrap, seed=snakemake.params.seed
     )
     for table, kept in zip(pair, (tables, traces), strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from banditfit.experiments.held_out import summarise_held_out
-from banditfit.experiments.who_wins import summarise_recovery
+from banditfit.experiments.recovery import summarise_recovery
 from banditfit.files import intact
 from banditfit.study.programs import log_to
 from banditfit.study.store import read_csv, write_csv

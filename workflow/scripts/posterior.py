@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from banditfit.experiments.calibration import agreement, diagnostics
 from banditfit.files import intact
 from banditfit.study.programs import log_to
 from banditfit.study.store import read_table, write_csv
+from banditfit.tables.posterior import agreement, diagnostics
 
 log_to(snakemake.log[0])
 

@@ -1,6 +1,6 @@
 """Whether the parameters of simulated populations of one experiment come back."""
 
-from banditfit.experiments import who_wins
+from banditfit.experiments import recovery
 from banditfit.study.programs import log_to
 from banditfit.study.store import write_csv
 
@@ -8,7 +8,7 @@ log_to(snakemake.log[0])
 
 model, bandit = snakemake.wildcards.experiment.rsplit("_", 1)
 part = snakemake.params.part
-table = who_wins.recovery(
+table = recovery.recovery(
     snakemake.params.runs,
     replicates=part["replicates"],
     size=part["participants"],

@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..data.dataset import Dataset
-from ..experiments import held_out
+from ..experiments import populations
 from ..figures import save
 from ..fitting import fit
 from ..methods import get_method
@@ -196,7 +196,7 @@ def population_rows() -> list[list]:
     for n in (1000, 100_000):
         data = small_bandit(2, 200, n)
         tracemalloc.start()
-        ms = 1e3 * seconds(held_out.learn, data, "forgetting", "gem", {"batch": 500, "iterations": 1}) / n
+        ms = 1e3 * seconds(populations.learn, data, "forgetting", "gem", {"batch": 500, "iterations": 1}) / n
         peaks.append(tracemalloc.get_traced_memory()[1] / 2**20)
         tracemalloc.stop()
     row = ["gem online: memory of a pass, 100,000 participants / 1000", "forgetting 2arm", n, ms, np.nan, peaks[1] / peaks[0]]

@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arguments import checked
 from ..errors import InputError
 from ..kinds import Number
-from ..models.families import Model
 from ..parameters import Bounds
+
+if TYPE_CHECKING:
+    from ..models.families import Model
 
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
@@ -231,7 +233,7 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.choices)
 
-    def bounds_of(self, model: Model, given: Bounds | None = None) -> Bounds:
+    def bounds_of(self, model: "Model", given: Bounds | None = None) -> Bounds:
         """The bounds within which `model` is fitted: those given, where they say nothing the data's own if this model made
         them, and else the model's for rewards of this scale."""
         box = model.default_box(self.reward_scale)

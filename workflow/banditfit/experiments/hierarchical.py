@@ -30,7 +30,7 @@ from ..models.traces import _nll_grad, packed, unpacked
 from ..numerics import _compiled
 from ..parameters import Bounds
 from ..solvers.transport import place
-from .held_out import parameters
+from .parameters import parameters
 
 _REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
 HEAD = 3

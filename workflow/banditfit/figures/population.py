@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ..experiments.held_out import HOLD, NOISE
 from ..experiments.who_wins import METRICS
 from ..study.results import Results
+from ..tables.coverage import HOLD, NOISE
 from ._style import (
     FAINT,
     INK,

@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ..experiments import calibration
 from ..parameters import SYMBOLS
 from ..study.entries import main_runs
 from ..study.results import Results
+from ..tables import posterior
+from . import chains
 from ._style import (
     FAINT,
     INK,
@@ -57,7 +58,7 @@ def _mean_policy(results: Results) -> Figure:
 
 
 def _errors(results: Results) -> Figure:
-    errors = calibration.errors(results.scores)
+    errors = posterior.errors(results.scores)
     if errors.empty:
         return Nothing("this study has no episode fitted both by Monte Carlo and by quadrature")
     datasets = datasets_of(results, errors)
@@ -71,7 +72,7 @@ def _errors(results: Results) -> Figure:
             z = np.clip(found["z"], edges[0], edges[-1])  # what lies outside stands in the last bar
             ax.hist(z, bins=edges, density=True, histtype="step", color=colour, linewidth=1.4)
         ax.plot(fine, stats.norm.pdf(fine), color=INK, linewidth=0.9)
-        for limit in calibration.LIMITS:
+        for limit in posterior.LIMITS:
             for side in (-limit, limit):
                 ax.axvline(side, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)))
         ax.set_yticks([])
@@ -84,7 +85,7 @@ def _errors(results: Results) -> Figure:
 def _ranks(results: Results) -> Figure:
     if "calibration" not in results.tables:
         return Nothing("this study calibrates no sampler; key 'calibration' of its configuration asks for that")
-    return calibration.plot_ranks(results.tables["calibration"])
+    return chains.plot_ranks(results.tables["calibration"])
 
 
 def _draws(results: Results) -> Figure:
@@ -94,7 +95,7 @@ def _draws(results: Results) -> Figure:
     first = table.groupby("dataset", sort=False)[["run", "episode"]].transform("first")
     shown = table[(table["run"] == first["run"]) & (table["episode"] == first["episode"])]
     names = shown["dataset"].map(lambda dataset: label_of(results, dataset))
-    return calibration.plot_draws(shown.assign(fit=names + ", episode " + shown["episode"].astype(str)))
+    return chains.plot_draws(shown.assign(fit=names + ", episode " + shown["episode"].astype(str)))
 
 
 FIGURES = {
@@ -116,7 +117,7 @@ FIGURES = {
         _ranks,
         "Is the sampler calibrated?",
         "Where parameters drawn from the prior rank among draws of the posterior of the choices they made: flat if sampler and"
-        f" likelihood are right. A bar lies in the grey band with a probability of {calibration.BAND:.0%}. A hump means that"
+        f" likelihood are right. A bar lies in the grey band with a probability of {chains.BAND:.0%}. A hump means that"
         " posteriors are too wide, a dip too narrow, a slope too high or too low.",
         section="posterior",
     ),
@@ -125,7 +126,7 @@ FIGURES = {
         "What do draws look like?",
         "One fit of each data set, its first arm: traces by chain, evenly thinned; how each chain's draws rank among those of"
         " all chains, as a share of what is expected (grey: where a bar of independent draws lies with a probability of"
-        f" {calibration.BAND:.0%}); and β against α, divergent draws crossed in red. Chains that have met overlap, and their"
+        f" {chains.BAND:.0%}); and β against α, divergent draws crossed in red. Chains that have met overlap, and their"
         " ranks are flat.",
         section="posterior",
     ),

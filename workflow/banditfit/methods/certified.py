@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers import columns
+from ..solvers import atoms
 from ..solvers.branch import Search, warm_up
 from ..solvers.columns import Box, episode
 from . import Method, Outcome
@@ -60,7 +60,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
 
 
 def _warm_up() -> None:
-    columns.warm_up()
+    atoms.warm_up()
     warm_up()
 
 

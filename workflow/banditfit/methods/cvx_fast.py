@@ -11,7 +11,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers.columns import Box, episode, solve_steps, warm_up
+from ..solvers.atoms import warm_up
+from ..solvers.columns import Box, episode
+from ..solvers.steps import solve_steps
 from . import Method, Outcome
 
 

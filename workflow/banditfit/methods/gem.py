@@ -10,7 +10,7 @@ import numpy as np
 
 from ..models.likelihood import Problem
 from ..solvers import em
-from ..solvers.em import Settings
+from ..solvers.population import Settings
 from . import Method, Outcome
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers.columns import Box, episode, first_atoms, single_atoms, solve_atoms, warm_up
+from ..solvers.atoms import first_atoms, single_atoms, solve_atoms, warm_up
+from ..solvers.columns import Box, episode
 from . import Method, Outcome
 
 

@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from ..models.likelihood import Problem
-from ..solvers.columns import Box, episode, first_atoms, local_fits, solve_atoms, warm_up
+from ..solvers.atoms import first_atoms, local_fits, solve_atoms, warm_up
+from ..solvers.columns import Box, episode
 from . import Method, Outcome, Starts
 from .hull import Settings
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers import columns
-from ..solvers.columns import Box, Episode, episode, local_fit
+from ..solvers import atoms
+from ..solvers.atoms import local_fit
+from ..solvers.columns import Box, Episode, episode
 from ..solvers.profiles import Profile
 from ..solvers.scan import rates, scan, valleys
 from . import Method, Outcome, Starts
@@ -167,7 +168,7 @@ def _composed(problem: Problem, settings: Settings, rng: np.random.Generator) ->
 
 def _warm_up() -> None:
     """Compiles the scan, on two steps of a one-rate problem."""
-    columns.warm_up()
+    atoms.warm_up()
     arms = np.array([0, 1])
     ep = Episode(arms, arms, np.ones((1, 2, 2)), np.array([True, False]), np.array([2, 2]), 1, True, 1, np.ones(1))
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))

@@ -18,16 +18,7 @@ from ..models import likelihood
 from ..models.families import get_model
 from ..models.traces import _unit_traces, _values
 from ..numerics import _compiled, _softmax
-from ..solvers.transport import (
-    QUANTILES,
-    coefficients,
-    log_prior,
-    mean_policy,
-    place,
-    read_priors,
-    summary,
-    theta_of,
-)
+from ..solvers.transport import QUANTILES, coefficients, log_prior, mean_policy, place, read_priors, summary, theta_of
 from . import Method, Outcome
 
 ORDER = 10

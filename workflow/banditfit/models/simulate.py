@@ -8,11 +8,12 @@ randomness comes from one stream, seeded as NumPy's legacy RandomState, in this 
                  probability p_switch, p_reward is shuffled in place; it is not reset between episodes
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 from numba import njit
+from scipy.special import ndtr
 
 from ..arguments import checked
 from ..data.dataset import Dataset, Truth
@@ -152,3 +153,47 @@ def _shuffle(items, rng):
         while j > i:
             j = rng.integers(0, 0xFFFFFFFF, dtype=np.uint32, endpoint=True) & mask
         items[i], items[j] = items[j], items[i]
+
+
+# Types as (share, mean, sd), the same for every signal and arm, in the order alpha, beta.
+POPULATIONS = {
+    "normal": ((1.0, (-0.4, 0.4), (0.6, 0.6)),),  # off the centre, where gem starts
+    "two types": ((0.5, (-1.0, 0.7), (0.3, 0.3)), (0.5, (1.0, -0.7), (0.3, 0.3))),
+}
+
+
+def simulate_population(
+    name: str,
+    population: Iterable[tuple[float, Sequence[float], Sequence[float]]],
+    n_participants: int,
+    n_steps: int,
+    rng: np.random.Generator,
+    model: str = "forgetting",
+    bandit: str = "2arm",
+    bounds: Bounds | None = None,
+) -> Dataset:
+    """Participants of a mixed population on one of the published bandits, their traces starting from zero.
+
+    `population` lists its types as (share, mean, sd), the latter two for (alpha, beta) on the probit scale of `bounds`
+    (default: those of the published study); each parameter is drawn on its own. Returns a Dataset with its Truth.
+    """
+    family, task = get_model(model), PUBLISHED_BANDITS[bandit]
+    bounds = bounds or Bounds((0.0, 1.0), PUBLISHED_BETA[model][bandit])
+    n_arms = len(task["p_reward"])
+    lower, upper = family.box(n_arms, bounds)
+    shares, means, sds = (np.array(part, dtype=float) for part in zip(*population, strict=True))
+    kind = rng.choice(len(shares), size=n_participants, p=shares)
+    half = len(lower) // 2
+    mean, sd = (np.repeat(part[kind], half, axis=1) for part in (means, sds))
+    theta = lower + (upper - lower) * ndtr(mean + sd * rng.standard_normal(mean.shape))
+    shape = (n_participants, *family.shape(n_arms))
+    alpha, beta = theta[:, :half].reshape(shape), theta[:, half:].reshape(shape)
+    choices, rewards = np.empty((n_participants, n_steps), dtype=np.int64), np.empty((n_participants, n_steps))
+    values, nll = np.empty((n_participants, n_steps, n_arms)), np.empty(n_participants)
+    signals = family.signal_values(np.zeros(2, dtype=np.int64), np.array([0.0, 1.0]))
+    full = (family.n_signals, n_arms)
+    for j in range(n_participants):
+        a, b = (np.ascontiguousarray(np.broadcast_to(parameter[j], full)) for parameter in (alpha, beta))
+        p_now, z = np.array(task["p_reward"]), np.zeros(full)
+        nll[j] = _play_episode(rng, p_now, task["p_switch"], a, b, signals, z, choices[j], rewards[j], values[j])
+    return Dataset(name, choices, rewards, n_arms, model=model, bounds=bounds, truth=Truth(alpha, beta, values, nll))

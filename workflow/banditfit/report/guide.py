@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..experiments.held_out import HOLD
 from ..study.entries import Run
+from ..tables.coverage import HOLD
 from ..tables.guide import NEAR, NEEDS, recommend
 from ..tables.summaries import CERTIFIED, USUAL
 from .wording import percent, span

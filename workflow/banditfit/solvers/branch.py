@@ -19,23 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .columns import (
-    _EPS,
-    Box,
-    Episode,
-    _cell_bound,
-    _compiled,
-    _geometric_column,
-    _geometric_columns,
-    _jet,
-    _likelihood,
-    _values,
-    first_atoms,
-    local_fit,
-    local_fits,
-    single_atoms,
-    solve_atoms,
-)
+from .atoms import first_atoms, local_fit, local_fits, single_atoms, solve_atoms
+from .columns import _EPS, Box, Episode, _compiled, _geometric_column, _geometric_columns, _likelihood, _values
+from .pricing import _cell_bound, _jet
 
 _ROUNDS = 200
 # The shares of a block's mass in the relaxed optimum below which the optimum is tried to be ruled out, boldest first.

@@ -14,8 +14,8 @@ import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 
-from ..methods import Outcome
 from ..models.likelihood import Problem
+from ..outcome import Outcome
 
 # Kernels that start above this (nats, odds of e^10) are asked whether they separate the choices.
 LARGE = 10.0

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
-from ..methods import Outcome
 from ..models.likelihood import Problem
+from ..outcome import Outcome
 from .local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
 from .scan import rates
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ..tables.summaries import edges_of
+from ..parameters import edges_of
 from .entries import Run, main_runs
 from .store import as_arrow, write_parquet
 

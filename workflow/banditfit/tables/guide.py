@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..experiments.held_out import HOLD
 from ..methods import get_method
 from ..study.entries import Run, main_runs
+from .coverage import HOLD
 from .summaries import CERTIFIED, USUAL, complete, groups
 
 NEAR = 1.1  # as accurate as the best: a median within 10 % of it

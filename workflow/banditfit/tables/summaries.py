@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..methods import STATUSES, get_method
+from ..parameters import edges_of
 from ..study.entries import Run, main_runs
 
 
@@ -198,13 +198,6 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
 
 def _counted(names: pd.Series) -> str:
     return "; ".join(f"{name} ({count})" for name, count in names.items())
-
-
-def edges_of(at_bound: str | bool) -> list[str]:
-    """The kinds of parameters in a cell of `at_bound`, such as "beta[reward]=20", each once whichever the arm; none where the
-    scores say only whether (stored by an earlier version)."""
-    names = at_bound.split() if isinstance(at_bound, str) else []
-    return list(dict.fromkeys(re.sub(r",\d+\]", "]", name) for name in names))
 
 
 def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:

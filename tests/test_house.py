@@ -1,0 +1,69 @@
+"""The rooms of the library: what may know of what."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from project import ROOT
+
+PACKAGE = ROOT / "workflow/banditfit"
+# Each room may import from those of its own line and above.
+ROOMS = [
+    ["errors", "numerics"],
+    ["arguments", "files", "kinds", "parameters"],
+    ["data"],
+    ["models"],
+    ["identification", "outcome"],
+    ["solvers"],
+    ["methods"],
+    ["names", "fits", "fitting", "judge", "study"],  # a fit knows the tables of methods and how tables are kept
+    ["experiments"],
+    ["tables"],
+    ["figures"],
+    ["report", "benchmark"],
+    ["__init__", "__main__"],
+]
+RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
+
+
+def imports() -> dict[str, set[str]]:
+    """What each module imports of the package when it is read."""
+    modules = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py")}
+    found: dict[str, set[str]] = {}
+    for module in modules:
+        found[module] = set()
+        for node in ast.parse((PACKAGE / f"{module}.py").read_text()).body:
+            if not isinstance(node, ast.ImportFrom) or node.level == 0:
+                continue
+            base = Path(module).parts[: -node.level]
+            inside = [*base, *(node.module or "").split(".")] if node.module else list(base)
+            for alias in node.names:
+                whole, parent = "/".join([*inside, alias.name]), "/".join(inside)
+                names = (whole, f"{whole}/__init__", parent, f"{parent}/__init__".removeprefix("/"))
+                found[module].add(next(name for name in names if name in modules))
+    return found
+
+
+def room(module: str) -> str:
+    return module.split("/")[0]
+
+
+def test_no_module_imports_one_that_imports_it():
+    TopologicalSorter(imports()).prepare()  # raises CycleError
+
+
+@pytest.mark.parametrize("name", [room for rooms in ROOMS for room in rooms])
+def test_a_room_knows_only_those_above_it(name):
+    upward = {
+        (module, other)
+        for module, others in imports().items()
+        for other in others
+        if room(module) == name and RANK[room(other)] > RANK[name]
+    }
+    assert not upward
+
+
+def test_the_library_never_imports_the_engine():
+    assert not [path for path in PACKAGE.rglob("*.py") if "import snakemake" in path.read_text()]

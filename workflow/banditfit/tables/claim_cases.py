@@ -1,0 +1,116 @@
+"""What claims are tested with: medians, ratios and shares with their intervals, and on which side of a limit they lie."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ..models.simulate import PUBLISHED
+from ..study.results import Evidence, NotTested
+from .summaries import INTERVAL, bootstrap_medians
+
+CLOCKS = {"t_published": "time, counted as published", "t_wall": "wall time"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: `value` of a quantity on a data set over n episodes, with the ends of its 95 % interval (NaN without
+    one); `held` is "yes", "no", "unsure" (the interval straddles the limit) or "" for a figure that is told but not judged.
+    `dataset` is "" for a measurement over all data sets."""
+
+    dataset: str
+    quantity: str
+    value: float
+    low: float
+    high: float
+    n: int
+    held: str = ""
+
+
+def _side(low: float, high: float, limit: float, below: bool) -> str:
+    """Whether an interval lies below (or above) the limit."""
+    inside, outside = (high < limit, low > limit) if below else (low > limit, high < limit)
+    return "yes" if inside else "no" if outside else "unsure"
+
+
+def _median(values: np.ndarray) -> tuple[float, float, float]:
+    low, high = np.percentile(bootstrap_medians(values, np.random.default_rng(0)), INTERVAL)
+    return float(np.median(values)), float(low), float(high)
+
+
+def _ratios(
+    evidence: Evidence,
+    left: str,
+    right: str,
+    columns: Mapping[str, str],
+    limit: float,
+    below: bool = True,
+    model: str | None = None,
+) -> list[Case]:
+    """Cases that the ratio of `left` to `right` in the same episode lies below (or above) the limit, for every data set and
+    column."""
+    ours, theirs = evidence.fits(left, model), evidence.fits(right, model)
+    cases = []
+    for dataset in ours:
+        for column, label in columns.items() if dataset in theirs else ():
+            pair = pd.concat([ours[dataset][column], theirs[dataset][column]], axis=1, join="inner").to_numpy(dtype=float)
+            pair = pair[(np.isfinite(pair) & (pair > 0)).all(axis=1)]
+            if len(pair):
+                value, low, high = np.exp(_median(np.log(pair[:, 0] / pair[:, 1])))
+                what = f"{label}, {left} to {right}"
+                cases.append(Case(dataset, what, value, low, high, len(pair), _side(low, high, limit, below)))
+    return cases
+
+
+def _times(evidence: Evidence, left: str, right: str, limit: float, below: bool = True, model: str | None = None) -> list[Case]:
+    """Cases by each clock; and, told but not judged, processor time, which other work on the machine hardly changes."""
+    told = _ratios(evidence, left, right, {"t_cpu": "processor time"}, limit, below, model)
+    return _ratios(evidence, left, right, CLOCKS, limit, below, model) + [replace(case, held="") for case in told]
+
+
+def _as_published(evidence: Evidence, left: str, right: str, metrics: Mapping[str, str]) -> list[Case]:
+    """The ratio of two published medians with the study's first local solver, told beside ours and not judged."""
+    table = evidence.tables["reproduction"]
+    solvers = [run.local_solver for run in evidence.runs if run.local_solver][:1]
+    table = table[(table["dataset"] != "") & table["published"].notna() & table["local_solver"].isin(["", *solvers])]
+    theirs = table.set_index(["dataset", "method", "metric"])["published"]
+    return [
+        Case(dataset, f"{label}, {left} to {right}, published medians", theirs[one] / theirs[other], np.nan, np.nan, n)
+        for n in [PUBLISHED["n_episodes"]]
+        for dataset in table["dataset"].unique()
+        for metric, label in metrics.items()
+        for one, other in [((dataset, left, metric), (dataset, right, metric))]
+        if one in theirs.index and other in theirs.index
+    ]
+
+
+def _share(dataset: str, quantity: str, hits: np.ndarray, rule: Callable[[float, float], str] | None = None) -> Case:
+    """The case of a share of episodes, with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    n, k = len(hits), int(np.sum(hits))
+    low, high = binomtest(k, n).proportion_ci(method="wilson")
+    return Case(dataset, quantity, k / n, low, high, n, rule(low, high) if rule else "")
+
+
+def _above(limit: float) -> Callable[[float, float], str]:
+    return lambda low, high: _side(low, high, limit, below=False)
+
+
+def _inside(least: float, most: float) -> Callable[[float, float], str]:
+    """Whether a share lies in the claimed range: surely if its interval does, surely not if they are apart. An interval that
+    is wide for want of episodes decides nothing."""
+    return lambda low, high: "yes" if least <= low and high <= most else "no" if high < least or low > most else "unsure"
+
+
+def _bound_gap(fits: pd.DataFrame) -> pd.Series:
+    """The best fit's distance to this run's bound, where that holds."""
+    return (fits["best_nll"] - fits["lower_bound"])[fits["bound_holds"].eq(True)]
+
+
+def _all_episodes(fits: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    whole = {dataset: table for dataset, table in fits.items() if len(table) >= PUBLISHED["n_episodes"]}
+    if not whole:
+        raise NotTested(f"the figures are of all {PUBLISHED['n_episodes']} episodes, and this study fits fewer")
+    return whole

@@ -1,0 +1,143 @@
+"""How often intervals hold the truth, and how recovered parameters go with a criterion."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+
+from ..arguments import checked
+from ..data.criteria import read_criterion
+from ..data.dataset import Dataset
+from ..errors import InputError
+from ..fitting import derive_seed
+from ..kinds import FilePath, Seed, Table
+from ..solvers.information import Z_95
+from .summaries import complete as complete_scores
+from .summaries import whole
+
+HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
+NOISE = 1.0  # sd of a simulated criterion's noise, in those of the true parameter: the truth itself correlates with it by .71
+Scores = Annotated[
+    pd.DataFrame,
+    Table("a table of scores, as bf.score returns it", ("run", "id", "model", "episode", "alpha", "beta"), empty=True),
+]
+Estimates = Annotated[
+    pd.DataFrame,
+    Table("a table of fits or scores, as bf.fit and bf.score return them", ("run or method", "id", "alpha", "beta")),
+]
+Intervals = Annotated[
+    pd.DataFrame,
+    Table(
+        "a table of fits or scores, as bf.fit and bf.score return them",
+        ("run or method", "model", "episode", "posterior", "t_wall"),
+        empty=True,
+    ),
+]
+
+
+@checked
+def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str | None = None) -> pd.DataFrame:
+    """Correlation of every recovered parameter (of `only` one, such as "beta[0,0]") with a criterion, a number per
+    participant's id (as in a fit table).
+
+    One row per run, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
+    scale, with standard error sqrt(1 / (n - 3)) for Pearson and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman (Bonett & Wright
+    2000, Psychometrika 65). Failed fits, fits outside the box (where the table says so), participants without the criterion
+    and those whose choices do not identify the parameter are left out. Raises InputError with fewer than four participants or
+    a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
+    participants identify.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    rows = []
+    if "outside" in fits:
+        fits = fits[~fits["outside"].astype(bool)]
+    for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
+        wanted = part["id"].map(criterion).astype(float).to_numpy()
+        fitted = [bool(np.isfinite(a).any() or np.isfinite(b).any()) for a, b in zip(part["alpha"], part["beta"], strict=True)]
+        known = wanted[np.isfinite(wanted) & np.array(fitted, dtype=bool)]
+        if len(known) < 4 or np.ptp(known) == 0:
+            raise InputError(
+                f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
+                " expected at least 4 participants and a criterion that varies"
+            )
+        for symbol in ("alpha", "beta"):
+            found = np.stack(part[symbol].to_list())
+            for s, j in np.ndindex(found.shape[1:]):
+                parameter = f"{symbol}[{s},{j}]"
+                if only not in (None, parameter):
+                    continue
+                x = found[:, s, j]
+                kept = np.isfinite(x) & np.isfinite(wanted)
+                n = int(kept.sum())
+                told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
+                for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
+                    r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
+                    variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
+                    # A perfect correlation has no z; the clip leaves it an interval that ends at one.
+                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
+                    ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
+                    rows.append((run, parameter, coefficient, n, r, *ends))
+    return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
+
+
+@checked
+def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, seed: Seed = 0) -> pd.DataFrame:
+    """External validity of every run that gives parameters: of all of them, against the criterion in a file (`read_criterion`);
+    or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
+    parameter in units of its sd and normal noise of sd NOISE.
+
+    Columns of `external_validity`, with the dataset first. Runs of fewer participants than others are left out, as they would
+    be compared over other people. No rows where there is neither, or for runs with fewer than four
+    participants; raises InputError as `read_criterion` and `external_validity` do."""
+    scores = complete_scores(scores)
+    held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool) & whole(scores)
+    given = scores[held.astype(bool)]
+    given = given[given.groupby("run")["run"].transform("size") > 3]
+    tables = []
+    if criterion is not None and len(given):
+        tables.append(external_validity(given, read_criterion(criterion, data)))
+    elif data.truth is not None and set(scores["model"]) == {data.model}:
+        kept = data.select(sorted(given["episode"].unique()))
+        truth = pd.DataFrame({"run": "truth", "id": kept.ids})
+        truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
+        everybody = pd.concat([truth, given[["run", "id", "alpha", "beta"]]], ignore_index=True)
+        for symbol in ("alpha", "beta"):
+            true = getattr(kept.truth, symbol)[:, 0, 0]
+            if len(true) < 4 or np.ptp(true) == 0:
+                continue
+            rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
+            noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+            tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
+    columns = ["run", "parameter", "coefficient", "n", "r", "low", "high"]
+    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    table.insert(0, "dataset", data.name)
+    return table
+
+
+@checked
+def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
+    """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
+    `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Intervals of parameters that
+    the choices do not identify (NaN in `fits`) are left out: they say what the prior says. Runs without intervals have no row,
+    and without a truth of that model there is none. The dataset comes first."""
+    columns = ["dataset", "run", "parameter", "n", "coverage", "low", "high", "ms"]
+    if data.truth is None or set(fits["model"]) != {data.model}:
+        return pd.DataFrame(columns=columns)
+    row_of = {int(number): row for row, number in enumerate(data.episodes)}
+    rows = []
+    fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
+    for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
+        for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
+            true, found = (np.stack(held) for held in ([truth[row_of[e]] for e in part["episode"]], part[symbol].to_list()))
+            lower, upper = (np.stack([p[f"{symbol}_{end}"] for p in part["posterior"]]) for end in ("lower", "upper"))
+            inside = ((lower <= true) & (true <= upper))[np.isfinite(found)]
+            if inside.size == 0:
+                continue
+            n, c = int(np.size(inside)), float(np.mean(inside))
+            centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
+            half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
+            rows.append((data.name, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
+    return pd.DataFrame(rows, columns=columns)
