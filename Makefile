@@ -28,7 +28,7 @@ reproduce: env ## the quick study and its report (about eleven minutes on two co
 	@echo "The report: results/quick/report.html"
 
 test: env ## all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs -s tests/test_slurm.py

@@ -33,10 +33,10 @@ def copy_project(target: Path) -> Path:
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
-    for package in ("banditfit", "banditfit/methods"):
-        compiled = ROOT / "workflow" / package / "__pycache__"
+    for module in (ROOT / "workflow/banditfit").rglob("__init__.py"):
+        compiled = module.parent / "__pycache__"
         compiled.mkdir(exist_ok=True)
-        (target / "workflow" / package / "__pycache__").symlink_to(compiled)
+        (target / compiled.relative_to(ROOT)).symlink_to(compiled)
     return target
 
 

@@ -10,7 +10,7 @@ import banditfit as bf
 from banditfit import figures
 from banditfit.models import likelihood
 from banditfit.models.families import get_model
-from banditfit.study import entries, results
+from banditfit.study import entries
 from banditfit.study.catalogue import read_catalogue
 from banditfit.tables import claim_cases, claim_tests, claims, guide, published, summaries
 
@@ -94,7 +94,7 @@ def evidence(runs):
         seed=1,
         beta=((0.0, 5.0),),
     )
-    return results.Evidence(scores, held, runs, {"forgetting_2arm": data})
+    return claim_cases.Evidence(scores, held, runs, {"forgetting_2arm": data})
 
 
 def test_claims_are_judged_by_their_rules(evidence):
@@ -127,7 +127,7 @@ def test_a_study_without_any_of_it_leaves_every_claim_untested(evidence, runs):
             "own", "per_arm", p_reward=(0.9, 0.1), p_switch=0, n_episodes=2, n_steps=9, seed=1, beta=((0.0, 5.0),)
         )
     }
-    lone = results.Evidence(evidence.scores.query("run == 'profile'").assign(model="per_arm"), evidence.tables, runs, data)
+    lone = claim_cases.Evidence(evidence.scores.query("run == 'profile'").assign(model="per_arm"), evidence.tables, runs, data)
     ledger, found = claims.check(lone)
     assert set(ledger["verdict"]) == {"not tested here"} and found.empty
 
@@ -275,7 +275,7 @@ def test_a_liar_is_never_recommended_and_proves_nothing(lie):
     table, picks = advice(honest, liar, pooling)
     assert not {"certified", "gem"} & {pick["run"] for pick in picks if pick is not None}
     assert table["proofs"].tolist() == [0.0, 0.0, 0.0] and table["run"].tolist() == ["profile", "certified", "gem"]
-    evidence = results.Evidence(liar, {}, run_list("certified"), {})
+    evidence = claim_cases.Evidence(liar, {}, run_list("certified"), {})
     proved = next(case for case in claim_tests._branch_and_bound(evidence) if "proved" in case.quantity)
     assert proved.value == 0.0 and proved.held == "no"
 

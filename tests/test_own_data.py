@@ -17,7 +17,7 @@ from banditfit.study.store import read_csv, read_table
 from project import ROOT, STUDY, copy_project, snakemake, stamps, timeless
 
 # One run serves all of these tests, so one worker has them.
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("own data")]
+pytestmark = pytest.mark.long
 
 # As people call their participants; one was never rewarded, so that nothing is known of its parameters.
 IDS = ["O'Brien, A.", "001", "a/b", "=1+1", "Zoë <b>&amp;", "$x_1$ 50%", 'say "hi"', "../up"]

@@ -16,7 +16,6 @@ from banditfit.study.store import read_table
 from project import ROOT, SCORES, STUDY, copy_project, frail_project, snakemake, stamps, timeless
 
 # One cluster at a time.
-pytestmark = pytest.mark.xdist_group("slurm")
 
 ONE_NODE = ROOT / "tests/slurm/one-node"
 # A cluster of one's own may be asked more often, and has no file system that lags.

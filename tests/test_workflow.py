@@ -46,18 +46,15 @@ def test_the_study_ends_in_a_report_with_its_identity(finished):
     assert 'src="http' not in page and 'href="http' not in page.replace("https://doi.org", "").replace("https://arxiv.org", "")
 
 
-@pytest.mark.xdist_group("finished")
 def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in "".join(snakemake(finished).stderr)
 
 
-@pytest.mark.xdist_group("finished")
 def test_the_engines_own_report_is_written_offline(finished):
     snakemake(finished, "--report", "engine.html")
     assert "CVX" in (finished / "engine.html").read_text()
 
 
-@pytest.mark.xdist_group("finished")
 def test_editing_a_module_reruns_what_depends_on_it_and_nothing_else(finished):
     judge = finished / "workflow/banditfit/judge.py"
     before = judge.read_text()

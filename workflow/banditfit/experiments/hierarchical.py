@@ -6,7 +6,7 @@ more had shown the identity, the Sigma of uniform parameters, and d + 1 had show
 Sigma; here is all of their posterior, with that density taken over |Sigma|^-(D+1)/2 dSigma, which knows no scale (over dSigma
 itself it would have no finite integral). The sampler is nutpie's NUTS on a compiled density, as in `methods.mc`.
 
-from banditfit import hierarchical
+from banditfit.experiments import hierarchical
 
 hierarchical.compare(data, "forgetting")
 """

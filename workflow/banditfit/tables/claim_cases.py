@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from ..data.dataset import Dataset
 from ..models.simulate import PUBLISHED
-from ..study.results import Evidence, NotTested
-from .summaries import INTERVAL, bootstrap_medians
+from ..study.entries import Run, main_runs
+from .summaries import INTERVAL, bootstrap_medians, complete
 
 CLOCKS = {"t_published": "time, counted as published", "t_wall": "wall time"}
 
@@ -26,6 +28,42 @@ class Case:
     high: float
     n: int
     held: str = ""
+
+
+class NotTested(Exception):
+    """What the study lacks for a test, in a few words."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A judged study: its scores, its tables by name, its runs, and its data sets by name."""
+
+    scores: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+    runs: list[Run]
+    data: Mapping[str, Dataset]
+
+    @cached_property
+    def _fits(self) -> dict[tuple[str, str], pd.DataFrame]:
+        groups = complete(self.scores).groupby(["dataset", "run"], sort=False)
+        return {key: fits.set_index("episode") for key, fits in groups}
+
+    def fits(self, entry: str, model: str | None = None) -> dict[str, pd.DataFrame]:
+        """By data set (only those made by `model`, if given), the fits of an entry's main run, indexed by episode."""
+        run = next((run.id for run in main_runs(self.runs) if run.entry.id == entry), None)
+        held = {d: fits for (d, r), fits in self._fits.items() if r == run and model in (None, fits["model"].iloc[0])}
+        if not held:
+            raise NotTested(f"this study does not run {entry}" + (f" on data of {model}" if model and run else ""))
+        return held
+
+    def solvers(self, entry: str) -> dict[str, dict[str, pd.DataFrame]]:
+        """By data set and local solver, the fits of an entry."""
+        names = {run.id: run.local_solver for run in self.runs if run.entry.id == entry and run.local_solver}
+        held: dict[str, dict[str, pd.DataFrame]] = {}
+        for (dataset, run), fits in self._fits.items():
+            if run in names:
+                held.setdefault(dataset, {})[names[run]] = fits
+        return held
 
 
 def _side(low: float, high: float, limit: float, below: bool) -> str:

@@ -11,9 +11,10 @@ from ..models.families import get_model
 from ..models.simulate import PUBLISHED
 from ..parameters import SYMBOLS
 from ..study.entries import main_runs
-from ..study.results import Evidence, NotTested
 from .claim_cases import (
     Case,
+    Evidence,
+    NotTested,
     _above,
     _all_episodes,
     _as_published,

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..study.results import Evidence, NotTested
-from .claim_cases import Case
+from .claim_cases import Case, Evidence, NotTested
 from .claim_tests import (
     ALIKE,
     COMPARABLE,
