@@ -24,7 +24,8 @@ from banditfit.models.families import MODELS
 from banditfit.report import wording
 from banditfit.study import catalogue, entries, store
 from banditfit.study.results import Results
-from banditfit.tables import coverage, guide, published, summaries
+from banditfit.tables import guide, published, summaries
+from banditfit.tables.coverage import coverage as coverage_of
 
 CONFIG = Path(__file__).parents[1] / "config"
 HEAD = "\t".join(entries.COLUMNS)
@@ -69,7 +70,7 @@ def study(datasets, runs, how):
     summary = summaries.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
     comparison = published.compare(summary, runs, theirs, how)
-    coverage = pd.concat([coverage.coverage(data, scores[scores["dataset"] == data.name]) for data in datasets])
+    coverage = pd.concat([coverage_of(data, scores[scores["dataset"] == data.name]) for data in datasets])
     compared = summaries.compare(scores, runs)
     held = {data.name: data for data in datasets}
     results = Results(

@@ -152,7 +152,7 @@ class Page:
             if name not in self.catalogue or self.catalogue[name].source in NEEDED or "notes" not in held:
                 continue
             pairs = [("α", held["bounds"]["alpha"]), *(("β", pair) for pair in held["bounds"]["beta"])]
-            boxes = [f"{symbol} in [{sig(low)}, {sig(high)}]" for symbol, (low, high) in pairs]
+            boxes = [f"{symbol} in [{low:g}, {high:g}]" for symbol, (low, high) in pairs]
             whose = "as config/datasets.tsv says" if self.catalogue[name].bounds else "the default for rewards of this size"
             said.append(
                 f"{self.label(name)} was read from {self.catalogue[name].source}: {'; '.join(held['notes'])}. Its largest"
