@@ -14,7 +14,7 @@ values are x(t) = sum_s z_s(t), and arm i is chosen with probability softmax(x(t
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -61,11 +61,9 @@ class Model:
 
     # Parameters
 
-    def theta_names(self, n_arms: int) -> list[str]:
+    def parameter_names(self, n_arms: int) -> list[str]:
         """The parameters in the order of theta, such as "alpha[reward]", or "beta[choice,0]" where arms have their own."""
         return [name for parameter in self.parameters for name in parameter.names(n_arms)]
-
-    parameter_names = theta_names
 
     def slices(self, n_arms: int) -> dict[str, slice]:
         """Where in theta each parameter lies."""
@@ -139,15 +137,11 @@ class Model:
 
     def scale(self, n_arms: int, unit: np.ndarray) -> np.ndarray:
         """By what theta is multiplied where `signal_values` are counted in units of `unit` (rows,)."""
-        rows = self.rows
+        of_rewards = next((unit[row] for row, name in enumerate(self.rows) if name in IN_REWARDS), 1.0)  # they share one
         factors = []
         for parameter in self.parameters:
-            signals = parameter.signals or ("reward",) * (1 if parameter.per_reward else 0) or ("choice",)
-            for signal, power in zip(signals, self._powers(parameter), strict=True):
-                row = next(
-                    (r for r, name in enumerate(rows) if name == signal or (name in IN_REWARDS) == (signal in IN_REWARDS)), 0
-                )
-                factors += [unit[row] ** -power if power else 1.0] * parameter.shape(n_arms)[1]
+            for power in self._powers(parameter):
+                factors += [of_rewards**-power] * parameter.shape(n_arms)[1]
         return np.array(factors)
 
     def units(self, reward_scale: float) -> np.ndarray:
@@ -168,7 +162,7 @@ class Model:
     @cache  # noqa: B019  (models are few, and live as long as the process)
     def layout(self, n_arms: int) -> tuple[np.ndarray, np.ndarray]:
         """`rules` and `places` of a `traces.Episode`."""
-        names = {name: place for place, name in enumerate(self.theta_names(n_arms))}
+        names = {name: place for place, name in enumerate(self.parameter_names(n_arms))}
         known = {parameter.name: parameter for parameter in self.parameters}
 
         def place(name: str | None, signal: str, arm: int) -> int:
@@ -243,17 +237,18 @@ def read_models(path: str | Path) -> dict[str, Model]:
             )
         try:
             _, made = compose(row["terms"])
-            model = Model(row["id"], row["label"], row["terms"], made.traces, made.parameters, None, row["citation"])
             given = None if row["bounds"] == "-" else _bounds(json.loads(row["bounds"]))
+            model = Model(row["id"], row["label"], row["terms"], made.traces, made.parameters, None, row["citation"])
             if given is not None:
                 model.box(2, given)
+                model = replace(model, given_bounds=given)
         except InputError as error:
             raise InputError(f"{path}, row {number}: {error}") from None
         except ValueError:
             raise InputError(
                 f"{point('bounds')}: found '{row['bounds']}', expected - or a JSON object such as {{\"beta\": [0, 10]}}"
             ) from None
-        models[row["id"]] = Model(row["id"], row["label"], row["terms"], made.traces, made.parameters, given, row["citation"])
+        models[row["id"]] = model
     return models
 
 
@@ -267,17 +262,17 @@ class Models(Mapping[str, Model]):
 
     @staticmethod
     @cache
-    def _held() -> dict[str, Model]:
+    def _read() -> dict[str, Model]:
         return read_models(table_of_models())
 
     def __getitem__(self, name: str) -> Model:
-        return self._held()[name]
+        return self._read()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held())
+        return iter(self._read())
 
     def __len__(self) -> int:
-        return len(self._held())
+        return len(self._read())
 
     def __repr__(self) -> str:
         return f"<models: {', '.join(self)}>"

@@ -178,7 +178,7 @@ class Problem:
 
     def values(self, alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms)."""
-        return self.in_data_order(np.einsum("tsi,si->ti", self.unit_traces(alpha), np.broadcast_to(beta, self.full_shape)))
+        return self.values_of(_theta(alpha, beta))
 
     def kernel_values(self, kernels: np.ndarray) -> np.ndarray:
         """x(t), shape (steps, arms), of kernels (signals, q, steps) that need not be geometric."""
@@ -207,6 +207,7 @@ class Problem:
             x = _values(whole.episode, theta, _unit_traces(whole.episode, theta)).T
         else:
             memory, x = self.n_steps, whole.kernel_values(np.abs(kernels))
+            x = x if self.order is None else x[self.order]
         scored = self.choices >= 0
         return float(np.finfo(float).eps * (6 + memory) * (x[scored].max(axis=1) + 1.0).sum())
 

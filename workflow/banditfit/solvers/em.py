@@ -280,7 +280,7 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
 def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
     """How many people end at a bound with a parameter that their choices identify, in words, per parameter and bound; each is
     counted once, whichever the arm."""
-    names = [re.sub(r",?\d+\]", "]", name).removesuffix("[]") for name in problems[0].model.theta_names(problems[0].n_arms)]
+    names = [re.sub(r",?\d+\]", "]", name).removesuffix("[]") for name in problems[0].model.parameter_names(problems[0].n_arms)]
     counts: Counter[tuple[str, str]] = Counter()
     for one, outcome in zip(problems, outcomes, strict=True):
         if outcome.status != "failed":

@@ -157,7 +157,7 @@ class Profile:
         shape = tuple(len(axis) for axis in axes)
         nll, thetas, theta = np.empty(shape), {}, self.theta
         for place in itertools.product(*map(range, shape)):
-            # Each row goes on from its neighbour, forth and back, so that weights are near from the start.
+            # Each goes on from the weights of the one before.
             nll[place], theta = self.least(np.array([axis[p] for axis, p in zip(axes, place, strict=True)]), theta)
             thetas[place] = theta
         padded = np.pad(nll, 1, constant_values=np.inf)
@@ -167,10 +167,8 @@ class Profile:
             if any(offset)
         ]
         lowest = np.all([nll <= other for other in around], axis=0)
-        best = nll.min()
         for place in sorted(map(tuple, np.argwhere(lowest)), key=lambda p: nll[p]):
             self.follow(thetas[place], "a valley of the profile")
-            best = min(best, self.best()[0].value)
 
     def best(self) -> tuple[Found, str]:
         return min(self.ends, key=lambda end: end[0].value)
