@@ -246,7 +246,7 @@ def _row(
         "t_wall": wall + wall_before,
         "t_published": published + (before.t_published or 0.0),
         "t_cpu": cpu + cpu_before,
-        "starts": asdict(outcome.starts) if outcome.starts else None,
+        "starts": dict(vars(outcome.starts)) if outcome.starts else None,
         "diagnostics": outcome.diagnostics,
         "posterior": outcome.posterior,
     }
