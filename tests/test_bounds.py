@@ -182,7 +182,8 @@ def test_least_phi_is_bounded_from_below(lags, interval):
     rng = np.random.default_rng(lags)
     dense = np.linspace(*interval, 20_001)
     for _ in range(20):
-        e = pricing._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4)
+        e = np.empty(lags + 1)
+        pricing._polynomial(rng.normal(size=lags) * rng.uniform(size=lags) ** 4, e)
         where, value, bound = pricing._least(e, *interval, 1e-9, interval[0])
         sampled = np.polynomial.polynomial.polyval(1 - dense, e).min()
         assert bound <= sampled + 1e-12
@@ -227,7 +228,8 @@ def test_only_rates_above_the_threshold_are_trimmed():
     rng = np.random.default_rng(3)
     trimmed = 0
     for _ in range(50):
-        e = pricing._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40))
+        e = np.empty(41)
+        pricing._polynomial(rng.normal(size=40) * 0.9 ** np.arange(40), e)
         e[0] += 10.0
         rates = np.linspace(0, 1, 4001)
         phi = np.polynomial.polynomial.polyval(1 - rates, e)

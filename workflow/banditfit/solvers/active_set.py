@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..numerics import _compiled
+from .arrays import _inner_product, _of_block, _total
 
 
 @_compiled
@@ -12,7 +13,7 @@ def _is_positive(matrix):
     root = np.zeros((n, n))
     for i in range(n):
         for j in range(i + 1):
-            value = matrix[i, j] - np.dot(root[i, :j], root[j, :j])
+            value = matrix[i, j] - _inner_product(root[i, :j], root[j, :j])
             if i > j:
                 root[i, j] = value / root[j, j]
             elif not value > 0.0:
@@ -30,7 +31,7 @@ def _solution(system, right, size):
     for _ in range(6):
         try:
             found = np.linalg.solve(system, right)
-            if np.isfinite(found.sum()):
+            if np.isfinite(_total(found)):
                 return found
         except Exception:  # numba knows no narrower one: singular to the last bit, or not finite
             pass
@@ -38,6 +39,15 @@ def _solution(system, right, size):
         for a in range(size):
             system[a, a] += ridge * max(abs(system[a, a]), 1e-12)
     return np.zeros(right.size)
+
+
+@_compiled
+def _slope_at(H, g, d):
+    """g + H d."""
+    slope = np.dot(H, d)
+    for i in range(g.size):
+        slope[i] = g[i] + slope[i]
+    return slope
 
 
 @_compiled
@@ -58,18 +68,22 @@ def _quadratic_step(H, g, low, high, block, mass_low, mass_high):
     for k in range(n_blocks):
         if mass_high[k] <= mass_low[k]:
             tight[k] = 1
-    tolerance = 1e-14 + 1e-10 * np.abs(g).max()
+    largest = 0.0
+    for i in range(n):
+        largest = max(largest, abs(g[i]))
+    tolerance = 1e-14 + 1e-10 * largest
     row = np.empty(n_blocks, np.int64)
     for _ in range(20 + 2 * n):
-        free = np.flatnonzero(state == 0)
-        row[:] = -1
+        free = _of_block(state, 0)
         size = free.size
-        for i in free:
-            k = block[i]
+        for k in range(n_blocks):
+            row[k] = -1
+        for a in range(free.size):
+            k = block[free[a]]
             if k >= 0 and tight[k] != 0 and row[k] < 0:
                 row[k] = size
                 size += 1
-        gradient = g + np.dot(H, d)
+        gradient = _slope_at(H, g, d)
         step = np.zeros(size)
         if size > 0:
             system = np.zeros((size, size))
@@ -114,7 +128,7 @@ def _quadratic_step(H, g, low, high, block, mass_low, mass_high):
             d[hit] = low[hit] if state[hit] < 0 else high[hit]
             continue
         # At the minimum of this face: let go of the bound that most wants to be left, or stop.
-        gradient = g + np.dot(H, d)
+        gradient = _slope_at(H, g, d)
         level = np.zeros(n_blocks)
         for a in range(free.size):
             k = block[free[a]]

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..numerics import _compiled
 from .active_set import _is_positive, _quadratic_step
+from .arrays import _inner_product, _joined, _longer, _rows, _stepped, _taken, _with_weight
 from .columns import (
     Box,
     Episode,
@@ -18,7 +19,7 @@ from .columns import (
     _slopes,
     _values,
 )
-from .pricing import _SCAN, _error, _grid, _jet, _least, _phi, _polynomial, _scan
+from .pricing import _SCAN, _error, _fill_grid, _jet, _least, _phi, _polynomial, _scan
 from .steps import solve_steps
 
 # Atoms of one block at most; two or three are usual, and many where enormous masses hang on the last digits of a rate.
@@ -66,7 +67,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
     r = np.empty((m, n_steps))
     grids = np.empty((n_blocks, _SCAN))
     for k in range(n_blocks):
-        grids[k] = _grid(ep, a_low[k], a_high[k])
+        _fill_grid(ep, a_low[k], a_high[k], grids[k])
     slack = tolerance / (4.0 * max(mass_high.sum(), 1.0))
     columns, slopes = _geometric_columns(ep, block, a)
     x = _values(ep, columns, block, w)
@@ -89,7 +90,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
         size = a.size
         c = _correlate(ep, r)
         for k in range(n_blocks):
-            e[k] = _polynomial(c[k])
+            _polynomial(c[k], e[k])
         if not grow:
             for n in range(size):
                 if w[n] == 0.0:  # its rate is free as long as it has no weight: the one that most wants some
@@ -123,22 +124,23 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
                 left = J - bound
                 if left <= max(tolerance, 0.1 * tolerance + 1.5 * rounding) or bound >= cutoff or stalled:
                     break
-            fresh = np.zeros(n_blocks, np.bool_)
+            fresh = np.zeros(n_blocks)
             for k in range(n_blocks):
-                fresh[k] = spent[k] - min(mass_low[k] * phi_new[k], mass_high[k] * phi_new[k]) > 0.1 * tolerance / n_blocks
+                if spent[k] - min(mass_low[k] * phi_new[k], mass_high[k] * phi_new[k]) > 0.1 * tolerance / n_blocks:
+                    fresh[k] = 1.0
                 crowd = 0
                 for n in range(size):
                     crowd += block[n] == k
                     if block[n] == k and (abs(a[n] - a_new[k]) < 1e-9 or crowd == _CROWD):
-                        fresh[k] = False
-            new = np.flatnonzero(fresh)
+                        fresh[k] = 0.0
+            new = _with_weight(fresh)
             if new.size > 0:
-                new_columns, new_slopes = _geometric_columns(ep, new, a_new[new])
-                columns = np.concatenate((columns, new_columns))
-                slopes = np.concatenate((slopes, new_slopes))
-                block = np.append(block, new)
-                a = np.append(a, a_new[new])
-                w = np.append(w, np.zeros(new.size))
+                block = _joined(block, new)
+                a = _joined(a, _taken(a_new, new))
+                w = _joined(w, np.zeros(new.size))
+                columns, slopes = _longer(columns, a.size), _longer(slopes, a.size)
+                for n in range(size, a.size):
+                    _geometric_column(ep, block[n], a[n], columns[n], slopes[n])
                 g = _slopes(ep, columns, block, r)
                 size = a.size
         elif stalled:
@@ -146,47 +148,9 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
         if size == 0:
             left = 0.0
             break
-        # Newton's model in the weights and, for atoms with weight, their rates.
-        moving = np.flatnonzero(w > 0.0)
-        total = size + moving.size
-        where = np.empty(total, np.int64)
-        where[:size] = block
-        where[size:] = block[moving]
-        every = np.empty((total, columns.shape[1]))
-        every[:size] = columns
-        low = np.empty(total)
-        high = np.full(total, np.inf)
-        low[:size] = -w
-        gradient = np.empty(total)
-        gradient[:size] = g
-        bend = np.zeros(total)
-        for o in range(moving.size):
-            n = moving[o]
-            every[size + o] = w[n] * slopes[n]
-            _, phi1, phi2 = _phi(e[block[n]], a[n])
-            gradient[size + o] = w[n] * phi1
-            reach = 0.5 * (a[n] + 0.02)  # a step in a is trusted on the scale of a itself
-            low[size + o] = max(a_low[block[n]] - a[n], -reach)
-            high[size + o] = min(a_high[block[n]] - a[n], reach)
-            if (low[size + o] >= 0.0 and phi1 > 0.0) or (high[size + o] <= 0.0 and phi1 < 0.0):
-                low[size + o] = high[size + o] = 0.0
-            else:
-                bend[size + o] = w[n] * phi2
-        H = _curvature(ep, every, where, p, r)
-        for n in range(total):
-            H[n, n] += bend[n]
-        if bend.min() < 0.0 and not _is_positive(H):
-            for n in range(total):
-                H[n, n] -= min(bend[n], 0.0)
-        with_mass = np.full(total, -1)
-        with_mass[:size] = block
-        mass = np.zeros(n_blocks)
-        for n in range(size):
-            mass[block[n]] += w[n]
-        d = _quadratic_step(
-            H, gradient, low, high, with_mass, np.minimum(mass_low - mass, 0.0), np.maximum(mass_high - mass, 0.0)
-        )
-        slope = np.dot(gradient, d)
+        moving = _with_weight(w)
+        gradient, d = _newton_step(ep, e, block, a, w, columns, slopes, g, p, r, a_low, a_high, mass_low, mass_high, moving)
+        slope = _inner_product(gradient, d)
         if not grow:
             left = -slope
         tau = 1.0
@@ -194,7 +158,7 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
         tiny += slope > -1e-14 * max(J, 1.0)
         if tiny < enough and slope < 0.0:
             for _ in range(30):
-                w_trial = np.maximum(w + tau * d[:size], 0.0)
+                w_trial = _stepped(w, tau, d)
                 a_trial = a.copy()
                 for o in range(moving.size):
                     n = moving[o]
@@ -222,9 +186,9 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
             if used > 0:
                 J = _likelihood(ep.choices, x, p, r)
         if grow:
-            kept = np.flatnonzero(w > 0.0)
-            block, a, w = block[kept], a[kept], w[kept]
-            columns, slopes = columns[kept], slopes[kept]
+            kept = _with_weight(w)
+            block, a, w = _taken(block, kept), _taken(a, kept), _taken(w, kept)
+            columns, slopes = _rows(columns, kept), _rows(slopes, kept)
             near = _merged(block, a, w)
             if near[0].size < a.size:
                 near_columns, near_slopes = _geometric_columns(ep, near[0], near[1])
@@ -240,6 +204,47 @@ def solve_atoms(ep, a_low, a_high, mass_low, mass_high, block, a, w, tolerance, 
 
 
 @_compiled
+def _newton_step(ep, e, block, a, w, columns, slopes, g, p, r, a_low, a_high, mass_low, mass_high, moving):
+    """The gradient and Newton's step in the weights and, behind them, in the rates of the atoms `moving`, which have weight."""
+    size, n_steps = columns.shape
+    n_blocks = mass_low.size
+    total = size + moving.size
+    where, with_mass = np.empty(total, np.int64), np.empty(total, np.int64)
+    every = _longer(columns, total)
+    low, high, gradient, bend = np.empty(total), np.empty(total), np.empty(total), np.zeros(total)
+    mass, down, up = np.zeros(n_blocks), np.empty(n_blocks), np.empty(n_blocks)
+    for n in range(size):
+        where[n] = with_mass[n] = block[n]
+        low[n], high[n], gradient[n] = -w[n], np.inf, g[n]
+        mass[block[n]] += w[n]
+    bent = False
+    for o in range(size, total):
+        n = moving[o - size]
+        where[o], with_mass[o] = block[n], -1
+        for t in range(n_steps):
+            every[o, t] = w[n] * slopes[n, t]
+        _, phi1, phi2 = _phi(e[block[n]], a[n])
+        gradient[o] = w[n] * phi1
+        reach = 0.5 * (a[n] + 0.02)  # a step in a is trusted on the scale of a itself
+        low[o] = max(a_low[block[n]] - a[n], -reach)
+        high[o] = min(a_high[block[n]] - a[n], reach)
+        if (low[o] >= 0.0 and phi1 > 0.0) or (high[o] <= 0.0 and phi1 < 0.0):
+            low[o] = high[o] = 0.0
+        else:
+            bend[o] = w[n] * phi2
+            bent = bent or bend[o] < 0.0
+    H = _curvature(ep, every, where, p, r)
+    for n in range(total):
+        H[n, n] += bend[n]
+    if bent and not _is_positive(H):
+        for n in range(total):
+            H[n, n] -= min(bend[n], 0.0)
+    for k in range(n_blocks):
+        down[k], up[k] = min(mass_low[k] - mass[k], 0.0), max(mass_high[k] - mass[k], 0.0)
+    return gradient, _quadratic_step(H, gradient, low, high, with_mass, down, up)
+
+
+@_compiled
 def _slower(ep, a_low, mass_high, block, a, w, J, p, r):
     """In a box so wide that kernels may hardly decay, w -> inf as a -> 0 with w a given: the slowest atom of each block made as
     slow as its mass allows, or the square root of that, or the fourth root, whichever is first found to lower J. Newton's
@@ -248,13 +253,18 @@ def _slower(ep, a_low, mass_high, block, a, w, J, p, r):
     found = False
     x = np.zeros(r.shape)
     for k in range(mass_high.size):
-        mine = np.flatnonzero(block == k)
-        if mine.size == 0 or mass_high[k] <= _WIDE * max(w[mine].sum(), 1.0):
+        n = -1
+        mass = 0.0
+        for o in range(a.size):
+            if block[o] == k:
+                mass += w[o]
+                if n < 0 or a[o] < a[n]:
+                    n = o
+        if n < 0 or mass_high[k] <= _WIDE * max(mass, 1.0):
             continue
-        n = mine[np.argmin(a[mine])]
         if w[n] == 0.0 or a[n] * ep.lags > 0.5:
             continue
-        most = (mass_high[k] - w[mine].sum() + w[n]) / w[n]
+        most = (mass_high[k] - mass + w[n]) / w[n]
         if a_low[k] > 0.0:
             most = min(most, a[n] / a_low[k])
         for root in (1.0, 0.5, 0.25):
@@ -278,16 +288,22 @@ def _slower(ep, a_low, mass_high, block, a, w, J, p, r):
 @_compiled
 def _merged(block, a, w):
     """The atoms with neighbours of one block drawn together to their mean."""
-    order = np.argsort(a)
-    block, a, w = block[order], a[order].copy(), w[order].copy()
+    order = np.arange(a.size)
+    for n in range(1, a.size):  # by their rates
+        o, this = n, order[n]
+        while o > 0 and a[order[o - 1]] > a[this]:
+            order[o] = order[o - 1]
+            o -= 1
+        order[o] = this
+    block, a, w = _taken(block, order), _taken(a, order), _taken(w, order)
     for n in range(a.size):
         for o in range(n + 1, a.size):
             if block[n] == block[o] and w[n] > 0.0 and w[o] > 0.0 and a[o] - a[n] < 0.1 * (a[n] + 0.01):
                 a[o] = (w[n] * a[n] + w[o] * a[o]) / (w[n] + w[o])
                 w[o] += w[n]
                 w[n] = 0.0
-    kept = np.flatnonzero(w > 0.0)
-    return block[kept], a[kept], w[kept]
+    kept = _with_weight(w)
+    return _taken(block, kept), _taken(a, kept), _taken(w, kept)
 
 
 @_compiled
@@ -298,11 +314,13 @@ def single_atoms(block, a, w, a_low, a_high, mass_low, mass_high):
     for n in range(a.size):
         mass[block[n]] += w[n]
         moment[block[n]] += w[n] * a[n]
-    alpha = 0.5 * (a_low + a_high)
+    alpha = np.empty(a_low.size)
     for k in range(a_low.size):
+        alpha[k] = 0.5 * (a_low[k] + a_high[k])
         if mass[k] > 0.0:
             alpha[k] = min(max(moment[k] / mass[k], a_low[k]), a_high[k])
-    return alpha, np.minimum(np.maximum(mass, mass_low), mass_high)
+        mass[k] = min(max(mass[k], mass_low[k]), mass_high[k])
+    return alpha, mass
 
 
 @_compiled
@@ -315,8 +333,8 @@ def _readings(ep, a_low, a_high, mass_low, mass_high, block, a, w):
     beta = np.empty((4, n_blocks))
     mean, mass = single_atoms(block, a, w, a_low, a_high, mass_low, mass_high)
     for s in range(4):
-        alpha[s] = mean
-        beta[s] = mass
+        for k in range(n_blocks):
+            alpha[s, k], beta[s, k] = mean[k], mass[k]
     heaviest = np.zeros(n_blocks)
     largest = np.zeros(n_blocks)
     for n in range(a.size):
@@ -334,28 +352,33 @@ def _readings(ep, a_low, a_high, mass_low, mass_high, block, a, w):
     columns, slopes = _geometric_columns(ep, every, alpha[3])
     x = _values(ep, columns, every, beta[3])
     best = _likelihood(ep.choices, x, p, r)
-    one = np.empty((2, columns.shape[1]))
+    n_steps = columns.shape[1]
+    old = np.empty(n_steps)
     for _ in range(2):
         for k in range(n_blocks):
             for n in range(a.size):
                 for weight in (w[n], mass[k]):
                     if block[n] != k:
                         continue
-                    one[0] = columns[k]
+                    for t in range(n_steps):
+                        old[t] = columns[k, t]
                     old_alpha, old_beta = alpha[3, k], beta[3, k]
                     alpha[3, k] = a[n]
                     beta[3, k] = min(max(weight, mass_low[k]), mass_high[k])
-                    _geometric_column(ep, k, a[n], columns[k], one[1])
+                    _geometric_column(ep, k, a[n], columns[k], slopes[k])
                     J = _likelihood(ep.choices, _values(ep, columns, every, beta[3]), p, r)
                     if best > J:
                         best = J
                     else:
                         alpha[3, k], beta[3, k] = old_alpha, old_beta
-                        columns[k] = one[0]
+                        for t in range(n_steps):
+                            columns[k, t] = old[t]
     return alpha, beta
 
 
-@_compiled
+# What follows is not compiled: with `solve_atoms` inside, either would be compiled as long as that is.
+
+
 def local_fit(ep, a_low, a_high, mass_low, mass_high, alpha, beta, max_rounds):
     """The local minimum of J near alpha and beta (blocks,): alpha, beta, J, evaluations, and what the last step still
     promised, in nats."""
@@ -366,7 +389,6 @@ def local_fit(ep, a_low, a_high, mass_low, mass_high, alpha, beta, max_rounds):
     return a, np.minimum(np.maximum(w, mass_low), mass_high), J, n_eval, left
 
 
-@_compiled
 def local_fits(ep, a_low, a_high, mass_low, mass_high, block, a, w, max_rounds):
     """The local minima near the four readings of measures; each output of `local_fit`, stacked."""
     alpha, beta = _readings(ep, a_low, a_high, mass_low, mass_high, block, a, w)

@@ -21,6 +21,7 @@ import numpy as np
 
 from ..models.likelihood import Problem
 from ..numerics import _compiled
+from .arrays import _inner_product
 
 # Newton's model has this much more of its diagonal, as a proximal term: equal columns would make it singular.
 _RIDGE = 1e-10
@@ -96,8 +97,8 @@ def _likelihood(choices, x, p, r):
     for t in range(n_steps):
         y = choices[t]
         if y < 0:
-            p[:, t] = 0.0
-            r[:, t] = 0.0
+            for i in range(m):
+                p[i, t] = r[i, t] = 0.0
             continue
         top = x[0, t]
         for i in range(1, m):
@@ -172,10 +173,11 @@ def _rounding(ep, sizes, J, magnitude, r, mass_high, extra):
     for k in range(mass_high.size):
         _, first, count = _arms_of(ep, k)
         # By Hoelder's and by Cauchy and Schwarz's inequality.
-        most = min(
-            sizes[k, 1] * largest[first : first + count].sum(),
-            np.sqrt(sizes[k, 2] * squares[first : first + count].sum()),
-        )
+        of_largest = of_squares = 0.0
+        for i in range(first, first + count):
+            of_largest += largest[i]
+            of_squares += squares[i]
+        most = min(sizes[k, 1] * of_largest, np.sqrt(sizes[k, 2] * of_squares))
         slack += mass_high[k] * (sizes[k, 0] + m + extra + 4.0) * most
     return _EPS * slack
 
@@ -272,8 +274,14 @@ def _slopes(ep, columns, block, r):
     for n in range(block.size):
         _, first, count = _arms_of(ep, block[n])
         for i in range(count):
-            g[n] += np.dot(columns[n, i * n_steps : (i + 1) * n_steps], r[first + i])
+            g[n] += _inner_product(columns[n, i * n_steps : (i + 1) * n_steps], r[first + i])
     return g
+
+
+@_compiled
+def _products(a, b):
+    """The inner products of the rows of a and b."""
+    return np.dot(a, b.T)
 
 
 @_compiled
@@ -284,19 +292,22 @@ def _curvature(ep, columns, block, p, r):
     size = block.size
     m, n_steps = p.shape
     if ep.shared:
-        relative = columns.copy()
-        for t in range(n_steps):
-            y = ep.choices[t]
-            if y >= 0:
-                for n in range(size):
-                    chosen = columns[n, y * n_steps + t]
-                    for i in range(m):
-                        relative[n, i * n_steps + t] -= chosen
-        weighted = relative * np.ascontiguousarray(p).reshape(m * n_steps)
-        mean = weighted[:, :n_steps].copy()
-        for i in range(1, m):
-            mean += weighted[:, i * n_steps : (i + 1) * n_steps]
-        curvature = np.dot(weighted, relative.T) - np.dot(mean, mean.T)
+        relative, weighted = np.empty_like(columns), np.empty_like(columns)
+        mean = np.zeros((size, n_steps))
+        for n in range(size):
+            for i in range(m):
+                for t in range(n_steps):
+                    y = ep.choices[t]
+                    chosen = columns[n, y * n_steps + t] if y >= 0 else 0.0
+                    there = columns[n, i * n_steps + t] - chosen
+                    relative[n, i * n_steps + t] = there
+                    weighted[n, i * n_steps + t] = there * p[i, t]
+                    mean[n, t] += there * p[i, t]
+        curvature = _products(weighted, relative)
+        less = _products(mean, mean)
+        for n in range(size):
+            for o in range(size):
+                curvature[n, o] -= less[n, o]
     else:
         weighted = np.empty_like(columns)
         spread = np.empty_like(columns)
@@ -305,27 +316,14 @@ def _curvature(ep, columns, block, p, r):
             for t in range(n_steps):
                 weighted[n, t] = columns[n, t] * p[i, t]
                 spread[n, t] = weighted[n, t] * (-r[i, t] if ep.choices[t] == i else 1.0 - p[i, t])
-        curvature = -np.dot(weighted, weighted.T)
-        same = np.dot(spread, columns.T)
+        curvature = _products(weighted, weighted)
+        same = _products(spread, columns)
         for n in range(size):
             for o in range(size):
-                if block[n] % m == block[o] % m:
-                    curvature[n, o] = same[n, o]
+                curvature[n, o] = same[n, o] if block[n] % m == block[o] % m else -curvature[n, o]
     for n in range(size):
         curvature[n, n] = curvature[n, n] * (1.0 + _RIDGE) + 1e-12
     return curvature
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# phi(a) = sum_j c[j] a (1 - a)^j as a polynomial sum_j e[j] q^j in q = 1 - a, and its least value over an interval.
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The published relaxation: step kernels.
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The hull relaxation: geometric kernels, a measure over their rates per block.
 
 
 @_compiled
@@ -335,7 +333,3 @@ def _geometric_columns(ep, block, a):
     for n in range(a.size):
         _geometric_column(ep, block[n], a[n], columns[n], slopes[n])
     return columns, slopes
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# From measures to parameters.

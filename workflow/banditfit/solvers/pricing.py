@@ -12,13 +12,12 @@ _CELLS = 500
 
 
 @_compiled
-def _polynomial(c):
-    e = np.empty(c.size + 1)
+def _polynomial(c, e):
+    """Fills e (lags + 1,) with the coefficients of phi."""
     e[0] = c[0]
     for j in range(1, c.size):
         e[j] = c[j] - c[j - 1]
     e[c.size] = -c[c.size - 1]
-    return e
 
 
 @_compiled
@@ -146,12 +145,16 @@ def _least(e, a_low, a_high, tolerance, start):
 @_compiled
 def _scan(e, grid):
     """A rate at which phi is about least over the grid (ascending), polished within its neighbours by Newton's method."""
-    q = 1.0 - grid
-    phi = np.zeros(grid.size)
+    q, phi = np.empty(grid.size), np.zeros(grid.size)
+    for n in range(grid.size):
+        q[n] = 1.0 - grid[n]
     for j in range(e.size - 1, -1, -1):
         for n in range(grid.size):
             phi[n] = phi[n] * q[n] + e[j]
-    best = int(np.argmin(phi))
+    best = 0
+    for n in range(1, grid.size):
+        if phi[n] < phi[best]:
+            best = n
     low = grid[max(best - 1, 0)]
     high = grid[min(best + 1, grid.size - 1)]
     a = grid[best]
@@ -169,8 +172,10 @@ def _scan(e, grid):
 
 
 @_compiled
-def _grid(ep, a_low, a_high):
+def _fill_grid(ep, a_low, a_high, grid):
+    """Fills a grid of rates, ascending, equally far apart where phi varies on the scale of a itself."""
     offset = 1.0 / ep.lags
-    n = np.arange(_SCAN) / (_SCAN - 1.0)
-    grid = (a_low + offset) * ((a_high + offset) / (a_low + offset)) ** n - offset
-    return np.minimum(np.maximum(grid, a_low), a_high)
+    ratio = (a_high + offset) / (a_low + offset)
+    for n in range(grid.size):
+        a = (a_low + offset) * ratio ** (n / (grid.size - 1.0)) - offset
+        grid[n] = min(max(a, a_low), a_high)

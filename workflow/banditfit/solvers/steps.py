@@ -4,6 +4,7 @@ import numpy as np
 
 from ..numerics import _compiled
 from .active_set import _quadratic_step
+from .arrays import _inner_product, _joined, _longer, _rows, _stepped, _taken, _with_weight
 from .columns import _correlate, _curvature, _inner, _likelihood, _rounding, _sizes, _slopes, _step_column, _values, _width
 
 
@@ -72,24 +73,27 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
                         count += 1
         bound = max(bound, lower - _rounding(ep, sizes, J, magnitude, r, mass_high, ep.lags))
         old = w.size
-        block = np.append(block, new_block[:n_new])
-        length = np.append(length, new_length[:n_new])
-        w = np.append(w, np.zeros(n_new))
-        grown = np.empty((old + n_new, columns.shape[1]))
-        grown[:old] = columns
-        columns = grown
+        block = _joined(block, new_block[:n_new])
+        length = _joined(length, new_length[:n_new])
+        w = _joined(w, np.zeros(n_new))
+        columns = _longer(columns, w.size)
         for n in range(old, w.size):
             _step_column(ep, block[n], length[n], columns[n])
         if w.size == 0:
             break
         g = _slopes(ep, columns, block, r)
         H = _curvature(ep, columns, block, p, r)
-        free = np.full(w.size, np.inf)
-        d = _quadratic_step(H, g, -w, free, np.full(w.size, -1), np.empty(0), np.empty(0))
-        slope = np.dot(g, d)
+        low, free, nowhere = np.empty(w.size), np.empty(w.size), np.empty(w.size, np.int64)
+        for n in range(w.size):
+            low[n], free[n], nowhere[n] = -w[n], np.inf, -1
+        d = _quadratic_step(H, g, low, free, nowhere, np.empty(0), np.empty(0))
+        slope = _inner_product(g, d)
         direction = _values(ep, columns, block, d)
-        drift = np.abs(direction).max()
+        drift = 0.0
         margin = np.inf
+        for i in range(m):
+            for t in range(n_steps):
+                drift = max(drift, abs(direction[i, t]))
         for t in range(n_steps):
             if ep.choices[t] >= 0:
                 for i in range(m):
@@ -101,7 +105,7 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         tau = 1.0
         moved = False
         for _ in range(40):
-            w_trial = np.maximum(w + tau * d, 0.0)
+            w_trial = _stepped(w, tau, d)
             trial = _values(ep, columns, block, w_trial)
             J_trial = _likelihood(ep.choices, trial, p, r)
             n_eval += 1
@@ -112,8 +116,8 @@ def solve_steps(ep, mass_high, tolerance, max_rounds):
         if not moved:
             J = _likelihood(ep.choices, x, p, r)
             break
-        kept = np.flatnonzero(w_trial > 0.0)
-        block, length, w = block[kept], length[kept], w_trial[kept]
-        columns = columns[kept]
+        kept = _with_weight(w_trial)
+        block, length, w = _taken(block, kept), _taken(length, kept), _taken(w_trial, kept)
+        columns = _rows(columns, kept)
         x, J = trial, J_trial
     return block, length, w, J, bound, gap, n_eval, drift, margin
