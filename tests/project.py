@@ -54,7 +54,7 @@ def snakemake(project: Path, *arguments: str, check: bool = True, **how) -> subp
 
 
 # A study of three batches, one episode each, by a method that finishes at once.
-FRAIL_FITS = f"{STUDY}/fits/tiny_2arm/frail"
+FRAIL_FITS = f"{STUDY}/fits/tiny_2arm/forgetting/frail"
 BATCHES = [f"{FRAIL_FITS}/{number:04d}-{number:04d}.parquet" for number in range(3)]
 SCORES = f"{STUDY}/scores/tiny_2arm.parquet"
 FRAIL_CONFIG = """study: test
@@ -88,7 +88,7 @@ class Settings:
 
 def fit(problem, settings, rng, given):
     path = Path("fault")
-    last = len(list(Path("results/test/fits/tiny_2arm/frail").glob("*.parquet"))) == 2
+    last = len(list(Path("results/test/fits/tiny_2arm/forgetting/frail").glob("*.parquet"))) == 2
     try:
         fault = path.rename("fault.taken").read_text() if last or path.read_text() != "kill the last" else ""
     except FileNotFoundError:
@@ -117,4 +117,4 @@ def frail_project(target: Path) -> Path:
 
 def stamps(project: Path) -> dict[Path, int]:
     """The stored fits, and when each was written."""
-    return {path: path.stat().st_mtime_ns for path in project.glob(f"{STUDY}/fits/*/*/*.parquet")}
+    return {path: path.stat().st_mtime_ns for path in project.glob(f"{STUDY}/fits/*/*/*/*.parquet")}

@@ -11,6 +11,7 @@ from banditfit import figures
 from banditfit.models import likelihood
 from banditfit.models.families import get_model
 from banditfit.study import entries
+from banditfit.study.cases import Case, cases_of
 from banditfit.study.catalogue import read_catalogue
 from banditfit.tables import claim_cases, claim_tests, claims, guide, published, summaries
 
@@ -19,11 +20,11 @@ ENTRIES = ["cvx", "cvx_loc", "mc", "d_loc", "d_loc_published", "profile", "gem"]
 N = 40
 COVERAGE = pd.DataFrame(
     [
-        ("forgetting_2arm", run, symbol, share)
+        ("forgetting_2arm", "forgetting", run, symbol, share)
         for run, shares in {"mc": (0.95, 0.94), "gem": (0.95, 0.88)}.items()
         for symbol, share in zip(("alpha", "beta"), shares, strict=True)
     ],
-    columns=["dataset", "run", "parameter", "coverage"],
+    columns=["dataset", "model", "run", "parameter", "coverage"],
 )
 
 
@@ -74,13 +75,13 @@ def evidence(runs):
         fits("profile", rng, t_wall=0.01, t_published=0.01, regret=np.r_[0.1, np.zeros(N - 1)]),
     ]
     scores = pd.concat(scores, ignore_index=True)
-    catalogue = {"forgetting_2arm": read_catalogue(CONFIG / "datasets.tsv")["forgetting_2arm"]}
+    cases = cases_of({"forgetting_2arm": read_catalogue(CONFIG / "datasets.tsv")["forgetting_2arm"]})
     summary = summaries.summarise(scores, runs)
     theirs = published.read_published(CONFIG / "published/published_tables.csv")
-    comparison = published.compare(summary, runs, theirs, catalogue)
+    comparison = published.compare(summary, runs, theirs, cases)
     held = {
         "comparison": comparison,
-        "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
+        "reproduction": published.reproduce(comparison, summary, runs, theirs, cases),
         "attribution": summaries.attribute(scores, runs),
         "guide": guide.table(scores, summaries.compare(scores, runs), runs, COVERAGE),
     }
@@ -184,7 +185,7 @@ def test_the_front_is_what_nothing_beats():
 
 def test_the_guide_names_the_fastest_of_the_nearly_best(evidence):
     table = evidence.tables["guide"]
-    picks = [guide.recommend(table, "forgetting_2arm", need) for need in guide.NEEDS]
+    picks = [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.NEEDS]
     assert picks[0]["run"] == "profile" and picks[1]["run"] == "profile"  # as accurate as mc, and faster
     assert all(pick is None for pick in picks[2:])  # nobody pools, gives intervals or proofs
     assert table.set_index("run")["front_kl"][["profile", "cvx_loc.L-BFGS-B"]].tolist() == [True, False]
@@ -253,7 +254,7 @@ def advice(*scores):
     listed = run_list(*dict.fromkeys(scores["run"]))
     coverage = COVERAGE.assign(run=COVERAGE["run"].replace("gem", "certified"), coverage=0.95)
     table = guide.table(scores, summaries.compare(scores, listed), listed, coverage)
-    return table, [guide.recommend(table, "forgetting_2arm", need) for need in guide.NEEDS]
+    return table, [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.NEEDS]
 
 
 def with_intervals(table):
@@ -268,15 +269,15 @@ def test_an_honest_method_of_that_kind_is_recommended():
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_liar_is_never_recommended_and_proves_nothing(lie):
+def test_a_liar_is_never_recommended_and_proves_nothing(lie, evidence):
     honest = with_intervals(judged("profile", **BEST | {"lower_bound": np.nan, "bound_holds": None, "kl": 9.0, "t_wall": 9.0}))
     liar = with_intervals(judged("certified", **BEST | LIES[lie]))
     pooling = judged("gem", **BEST | LIES[lie])
     table, picks = advice(honest, liar, pooling)
     assert not {"certified", "gem"} & {pick["run"] for pick in picks if pick is not None}
     assert table["proofs"].tolist() == [0.0, 0.0, 0.0] and table["run"].tolist() == ["profile", "certified", "gem"]
-    evidence = claim_cases.Evidence(liar, {}, run_list("certified"), {})
-    proved = next(case for case in claim_tests._branch_and_bound(evidence) if "proved" in case.quantity)
+    told = claim_cases.Evidence(liar, {}, run_list("certified"), evidence.data)
+    proved = next(case for case in claim_tests._branch_and_bound(told) if "proved" in case.quantity)
     assert proved.value == 0.0 and proved.held == "no"
 
 

@@ -31,19 +31,19 @@ def record(path, begin, seconds, peak):
 
 def fits(folder, run, batch, wall, cpu):
     table = pd.DataFrame({"t_wall": wall, "t_cpu": cpu})
-    write_table(table, folder / f"results/test/fits/tiny_2arm/{run}/{batch}.parquet")
+    write_table(table, folder / f"results/test/fits/tiny_2arm/forgetting/{run}/{batch}.parquet")
 
 
 def test_time_memory_and_what_a_million_takes(study, tmp_path):
     logs = tmp_path / "logs/test"
     for number, batch in enumerate(["0000-0001", "0002-0003"]):
         fits(tmp_path, "cvx", batch, WALL, CPU)
-        record(logs / f"fits/tiny_2arm/cvx/{batch}.tsv", 1000 + 20 * number, 6.0, 300 + number)
+        record(logs / f"fits/tiny_2arm/forgetting/cvx/{batch}.tsv", 1000 + 20 * number, 6.0, 300 + number)
     # The time of the fits that it starts from is another job's.
     fits(tmp_path, "cvx_loc.L-BFGS-B", "0000-0001", [1.5, 3.5], [1.0, 2.0])
-    record(logs / "fits/tiny_2arm/cvx_loc.L-BFGS-B/0000-0001.tsv", 1040, 3.0, 310)
+    record(logs / "fits/tiny_2arm/forgetting/cvx_loc.L-BFGS-B/0000-0001.tsv", 1040, 3.0, 310)
     fits(tmp_path, "gem", "0000-0003", [2.0] * 4, [float("nan")] * 4)
-    record(logs / "fits/tiny_2arm/gem/0000-0003.tsv", 1043, 9.0, "NA")
+    record(logs / "fits/tiny_2arm/forgetting/gem/0000-0003.tsv", 1043, 9.0, "NA")
     record(logs / "scores/tiny_2arm.tsv", 1052, 8.0, 400)
     found = cost(study, tmp_path)
 

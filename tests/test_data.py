@@ -9,6 +9,8 @@ import pytest
 
 from banditfit import Dataset, InputError, Truth, read_csv, simulate
 from banditfit.data.stored import data_blocks, load, save
+from banditfit.models.families import get_model
+from banditfit.parameters import Bounds
 from banditfit.study.catalogue import COLUMNS, count_episodes, make, read_catalogue
 
 ROOT = Path(__file__).parents[1]
@@ -259,6 +261,15 @@ def test_a_file_in_the_table(tmp_path):
     assert (data.bounds.alpha, data.bounds.beta) == ((0.0, 0.5), ((1.0, 9.0),))
 
 
+def test_a_box_holds_for_the_parameters_of_that_name_in_any_model():
+    data = Dataset("mine", [[0, 1]], [[0, 10]], 2, bounds=Bounds((0.0, 0.5), ((0.0, 3.0),), {"kappa": (-1.0, 1.0)}))
+    box = lambda name: data.bounds_of(get_model(name)).named()  # noqa: E731
+    assert box("forgetting") == {"alpha": ((0.0, 0.5),), "beta": ((0.0, 3.0),)}
+    assert box("rw_perseveration") == box("forgetting") | {"kappa": ((-1.0, 1.0),)}
+    assert box("dual_rates") == {"alpha_pos": ((0.0, 1.0),), "alpha_neg": ((0.0, 1.0),), "beta": ((0.0, 3.0),)}
+    assert box("subrewards")["beta"] == ((0.0, 3.0), (0.0, 20.0))  # the first signal's; the second keeps its default
+
+
 def test_a_file_in_the_table_is_read_by_its_settings(tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own/a b.tsv").write_text("subject\tblock\tchoice\treward\nx\t1\t1\t0,5\nx\t2\t2\t1\nx\t2\t0\t0\n")
@@ -332,7 +343,10 @@ def test_a_source_stays_below_the_projects_root(tmp_path):
         (PUBLISHED, "bandit", "3arm", "one of 2arm, 10arm"),
         (PUBLISHED, "seed", "1", "-, as it has no use where source is published"),
         (FILE, "episodes", "1", "-, as it has no use where source is trials.csv"),
-        (FILE, "alpha", "0 1", None),
+        (FILE, "alpha", "0 2", None),
+        (FILE, "beta", "0 5; 0 5", "lower and upper bound, as in 0 1"),
+        (FILE, "model", "rw", "one of -, forgetting, per_arm"),
+        (changed(FILE, "model", "dual_rates"), "alpha", "0 1", "-, as model dual_rates has no parameter of that name"),
     ],
 )
 def test_read_catalogue_refuses(tmp_path, row, column, cell, expected):

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import banditfit as bf
 from banditfit.data import stored
 from banditfit.study.store import read_csv, read_table
 from project import ROOT, STUDY, copy_project, snakemake, stamps, timeless
@@ -25,10 +26,12 @@ UNREWARDED = IDS[4]
 LABEL = r"gain in $, 50% < a_b & {c} $\frac"
 TITLE = 'Own data: "$" & <i>'
 RUNS = ["cvx_fast", "d_loc.L-BFGS-B", "gem", "profile"]
+MODELS = {"forgetting": RUNS, "rescorla_wagner": RUNS[1:], "rw_perseveration": RUNS[1:]}  # and what serves each
 CONFIG = f"""study: test
 title: {json.dumps(TITLE)}
 datasets: [mine, tiny_2arm]
 episodes: 6
+models: [forgetting, rescorla_wagner, rw_perseveration]
 methods: [cvx_fast, d_loc, gem, profile]
 local_solvers: [L-BFGS-B]
 batch: 4
@@ -36,6 +39,7 @@ seed: 1
 criteria: {{mine: config/my traits.csv, tiny_2arm: config/tiny traits.csv}}
 populations:
   held_out: {{datasets: [mine], episodes: 6, runs: [profile, gem], share: 0.5, folds: 2}}
+  parameters: {{datasets: [mine], runs: [gem], bootstrap: {{}}}}
 """
 
 
@@ -74,7 +78,7 @@ def project(tmp_path_factory) -> Path:
         write(project / f"config/{name} traits.csv", [["episode", "criterion"], *([id_, rng.normal()] for id_ in ids)])
     table = project / "config/datasets.tsv"
     header, *rows = table.read_text().splitlines()
-    mine = {"dataset": "mine", "label": LABEL, "model": "forgetting", "source": "config/my data.csv", "n_arms": "2"}
+    mine = {"dataset": "mine", "label": LABEL, "source": "config/my data.csv", "n_arms": "2"}
     table.write_text("\n".join([header, *rows, "\t".join(mine.get(column, "-") for column in header.split("\t"))]) + "\n")
     (project / "config/test.yaml").write_text(CONFIG)
     me = ["-c", "user.name=me", "-c", "user.email=me@home"]
@@ -96,7 +100,13 @@ def test_the_study_ends_in_its_report_and_manifest(project):
     assert (manifest["data"]["mine"]["episodes"], manifest["data"]["mine"]["steps"]) == (len(IDS), 40)
     # How the file was read, in what units, and in which box it was fitted.
     read = f"{html.escape(LABEL, quote=False)} was read from "
-    assert read in page and "Its largest reward is 100; it is fitted with α in [0, 1], β in [0, 0.2], the default for" in page
+    box = "α in [0, 1], β in [0, 0.2]"
+    boxes = f"{box} (forgetting Q-learning); with {box} (Rescorla-Wagner); with {box}, κ in [-5, 5] (Rescorla-Wagner, "
+    boxes += "perseveration)"
+    assert read in page and f"Its largest reward is 100; it is fitted with {boxes}, the default for" in page
+    assert "CVX (fast) does not serve “Rescorla-Wagner” and “Rescorla-Wagner, perseveration”: it needs values that are" in page
+    label = html.escape(LABEL, quote=False)
+    assert all(f"{label}: {bf.get_model(model).label}</h3>" in page for model in MODELS) and "<td>κ[0,0]</td>" in page
 
 
 def test_everybody_has_a_row_of_every_run(project):
@@ -104,12 +114,30 @@ def test_everybody_has_a_row_of_every_run(project):
     assert held.ids.tolist() == IDS and held.rewards.max() == 100 and (held.choices == -1).any()
     assert held.starts.sum(axis=1).tolist() == [2] * len(IDS)
     scores = read_table(project / STUDY / "scores/mine.parquet")
-    assert sorted(zip(scores["run"], scores["id"], strict=True)) == sorted((run, id_) for run in RUNS for id_ in IDS[:6])
+    keys = zip(scores["model"], scores["run"], scores["id"], strict=True)
+    assert sorted(keys) == sorted((model, run, id_) for model, runs in MODELS.items() for run in runs for id_ in IDS[:6])
     fitted = scores[scores["run"] != "cvx_fast"].set_index("id")
     unknown = fitted.loc[UNREWARDED, "not_identified"]
-    assert len(unknown) == 3 and unknown.str.contains("alpha").all() and unknown.str.contains("beta").all()
+    assert len(unknown) == 9 and unknown.str.contains("alpha").all() and unknown.str.contains("beta").all()
+    best = fitted[fitted["run"] == "profile"].pivot(columns="model", values="nll")
+    assert (best["rw_perseveration"] <= best["rescorla_wagner"] + 1e-6).all()  # which it holds within
+    kappa = fitted.loc[fitted["model"] == "rw_perseveration", "parameters"]
+    assert all(set(held) == {"alpha", "beta", "kappa"} for held in kappa)
     validity = read_csv(project / STUDY / "tables/validity.csv")
     assert set(validity["dataset"]) == {"mine", "tiny_2arm"} and "truth" not in set(validity["run"])
+    of_kappa = validity[validity["parameter"] == "kappa[0,0]"]
+    assert set(validity["model"]) == set(MODELS) and set(of_kappa["model"]) == {"rw_perseveration"}
+
+
+def test_errors_against_the_truth_are_those_of_the_model_that_made_the_data(project):
+    scores = read_table(project / STUDY / "scores/tiny_2arm.parquet")
+    scores = scores[scores["run"] == "profile"]
+    assert set(scores.loc[scores["alpha_error"].notna(), "model"]) == {"forgetting"} and scores["kl"].notna().all()
+    assert set(read_csv(project / STUDY / "tables/coverage.csv")["model"]) == {"forgetting"}
+    summary = read_csv(project / STUDY / "tables/summary.csv")
+    assert set(map(tuple, summary[["dataset", "model"]].to_numpy())) == {(d, m) for d in ("mine", "tiny_2arm") for m in MODELS}
+    population = read_csv(project / STUDY / "tables/population.csv")
+    assert population.loc[population["model"] == "rw_perseveration", "parameter"].tolist() == ["alpha", "beta", "kappa"]
 
 
 def test_a_users_mistake_in_a_job_is_said_in_its_sentence(project):
@@ -128,7 +156,7 @@ def test_a_users_mistake_in_a_job_is_said_in_its_sentence(project):
 
 def test_what_is_deleted_is_made_anew_by_the_same_command(project):
     """Whatever is stored, the default target asks for it; of one table, that is tried."""
-    fits = project / STUDY / "fits/mine/profile/0000-0003.parquet"
+    fits = project / STUDY / "fits/mine/forgetting/profile/0000-0003.parquet"
     before, stored = timeless(fits), stamps(project)
     fits.unlink()
     snakemake(project)

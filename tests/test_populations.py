@@ -11,6 +11,7 @@ from banditfit.figures.population import FIGURES
 from banditfit.models import simulate
 from banditfit.report import population as section
 from banditfit.study import catalogue, entries
+from banditfit.study.cases import cases_of
 from banditfit.study.results import Results
 from banditfit.tables import coverage
 
@@ -35,7 +36,8 @@ def results(runs):
     told, trace = parameters.parameters(data, "forgetting", bootstrap=2)
     for table in (told, trace):
         table.insert(0, "dataset", "mine")
-        table.insert(1, "run", "gem")
+        table.insert(1, "model", "forgetting")
+        table.insert(2, "run", "gem")
     one_type = simulate.POPULATIONS["normal"]
     simulated = simulate.simulate_population("s", one_type, 12, 40, np.random.default_rng(1))
     tables = {
@@ -49,7 +51,7 @@ def results(runs):
         "hierarchical": hierarchical.compare(simulated, "forgetting", 2, 100, 200).assign(steps=40),
     }
     entry = catalogue.Entry("mine", "my bandit", "forgetting", None, "simulate", 2, 12, None)
-    return Results(scores, tables, scores, runs, {"mine": entry}, {"mine": data})
+    return Results(scores, tables, scores, runs, cases_of({"mine": entry}), {"mine": data})
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -62,12 +64,12 @@ def test_every_figure_is_drawn(results, name, tmp_path):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_without_data_says_so(results, name):
-    bare = Results(results.scores, {}, results.examples, results.runs, results.catalogue, results.data)
+    bare = Results(results.scores, {}, results.examples, results.runs, results.cases, results.data)
     assert "Nothing to draw" in figures.draw(name, bare).texts[0].get_text()
 
 
 def test_the_section_says_what_each_part_found(results):
-    found = section.section(results.tables, results.runs, results.catalogue)
+    found = section.section(results.tables, results.runs, results.cases)
     assert "GEM" in found["told"]
     assert "GEM" in found["coverage"]["sentence"]
     assert "my bandit" in found["held_out"]["sentence"]
@@ -81,7 +83,7 @@ def test_the_section_says_what_each_part_found(results):
 
 def test_a_study_without_populations_has_no_section(results):
     empty = {name: table.head(0) for name, table in results.tables.items() if name in ("coverage", "validity")}
-    assert section.section(empty, results.runs, results.catalogue) is None
+    assert section.section(empty, results.runs, results.cases) is None
 
 
 def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
@@ -92,17 +94,17 @@ def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
     theirs = coverage.validity(data, results.scores, path).assign(dataset="theirs")
     assert "truth" not in set(theirs["run"])
     lone = results.tables["validity"].query("run != 'gem'")  # nor has the neighbour every run
-    entry = results.catalogue["mine"]
+    (entry,) = results.cases.values()
     both = Results(
         results.scores,
         {"validity": pd.concat([theirs, lone])},
         results.examples,
         runs,
-        {"theirs": entry, "mine": entry},
+        cases_of({"theirs": entry, "mine": entry}),
         {"theirs": data, "mine": data},
     )
     assert figures.draw("validity", both).axes
-    assert section.section(both.tables, runs, both.catalogue)["validity"]["rows"]
+    assert section.section(both.tables, runs, both.cases)["validity"]["rows"]
 
 
 def test_what_is_not_identified_is_left_out_of_intervals_and_correlations(results, tmp_path):

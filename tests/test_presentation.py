@@ -23,6 +23,7 @@ from banditfit.methods import STATUSES
 from banditfit.models.families import MODELS
 from banditfit.report import wording
 from banditfit.study import catalogue, entries, store
+from banditfit.study.cases import cases_of
 from banditfit.study.results import Results
 from banditfit.tables import guide, published, summaries
 from banditfit.tables.coverage import coverage as coverage_of
@@ -86,7 +87,7 @@ def study(datasets, runs, how):
         },
         examples=pd.concat(fits).query("episode == 0"),
         runs=runs,
-        catalogue=how,
+        cases=how,
         data=held,
     )
     return results, fits
@@ -103,14 +104,14 @@ def small(name, model, arms, **changes):
 def known(runs):
     """Two data sets with truth, one of them under the name of a published one."""
     listed = catalogue.read_catalogue(CONFIG / "datasets.tsv")
-    how = {"forgetting_2arm": listed["forgetting_2arm"], "tiny_3arm": listed["tiny_3arm"]}
+    how = cases_of({name: listed[name] for name in ("forgetting_2arm", "tiny_3arm")})
     return study([small("forgetting_2arm", "forgetting", 2), small("tiny_3arm", "subrewards", 3)], runs, how)
 
 
 @pytest.fixture(scope="module")
 def unknown(runs):
     """One data set of one's own, without truth, with one method that gives no bound."""
-    how = {"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]}
+    how = cases_of({"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]})
     return study([small("tiny_3arm", "subrewards", 3, truth=None)], [run for run in runs if run.id == "d_loc.SLSQP"], how)
 
 
@@ -307,8 +308,8 @@ def test_what_the_published_tables_lack_is_filled(known, runs):
     results, theirs = known[0], published.read_published(CONFIG / "published/published_tables.csv")
     fewer = theirs[~((theirs["method"] == "D-LOC") & (theirs["local_solver"] == "SLSQP") & (theirs["metric"] == "kl"))]
     summary = results.tables["summary"]
-    comparison = published.compare(summary, runs, fewer, results.catalogue)
-    table = published.reproduce(comparison, summary, runs, fewer, results.catalogue)
+    comparison = published.compare(summary, runs, fewer, results.cases)
+    table = published.reproduce(comparison, summary, runs, fewer, results.cases)
     filled = table[table["verdict"] == "not published"]
     assert filled["run"].tolist() == ["d_loc_published.SLSQP"] and filled["published"].isna().all()
     assert (
@@ -322,10 +323,10 @@ def test_a_run_of_few_episodes_is_not_judged(known, runs):
     summary = results.tables["summary"].copy()
     few = summary["run"] == "d_loc_published.SLSQP"
     summary.loc[few, "n"] = 1
-    table = published.compare(summary, runs, theirs, results.catalogue)
+    table = published.compare(summary, runs, theirs, results.cases)
     assert set(table.loc[table["run"] == "d_loc_published.SLSQP", "verdict"]) == {"not comparable"}
     assert set(table.loc[table["run"] == "d_loc_published.L-BFGS-B", "verdict"]) <= {*published.JUDGED, "other machine"}
-    rows = published.reproduce(table, summary, runs, theirs, results.catalogue).query("n == 1")
+    rows = published.reproduce(table, summary, runs, theirs, results.cases).query("n == 1")
     assert set(rows["verdict"]) == {"not comparable"} and set(rows["reason"]) == {"ours is of 1 of 1000 episodes"}
 
 
@@ -397,12 +398,18 @@ def with_posteriors(results):
     found = results.tables | {
         "summary": pd.concat([summary[summary["metric"] != "kl_mean_policy"], kl.assign(metric="kl_mean_policy")]),
         "diagnostics": pd.DataFrame(
-            [{"dataset": "forgetting_2arm", "run": "d_loc.L-BFGS-B", "diagnostic": "r_hat"} | row | chains]
+            [
+                {"dataset": "forgetting_2arm", "model": "forgetting", "run": "d_loc.L-BFGS-B", "diagnostic": "r_hat"}
+                | row
+                | chains
+            ]
         ),
         "agreement": pd.DataFrame(
-            [{"dataset": "forgetting_2arm", "run": "d_loc.L-BFGS-B", "parameter": "beta"} | errors]
+            [{"dataset": "forgetting_2arm", "model": "forgetting", "run": "d_loc.L-BFGS-B", "parameter": "beta"} | errors]
         ).assign(z_mean=0.1, z_sd=2.0, z_largest=-7.5),
-        "draws": draws.assign(dataset="forgetting_2arm", run="d_loc.L-BFGS-B", episode=0, signal="reward", arm="all"),
+        "draws": draws.assign(dataset="forgetting_2arm", model="forgetting", run="d_loc.L-BFGS-B", episode=0).assign(
+            signal="reward", arm="all"
+        ),
         "calibration": ranks,
         "uniformity": calibration.uniformity(ranks),
     }
@@ -418,7 +425,7 @@ def rendered(results, path, scores=None, pictures=None):
         "compared": compared,
         "outcomes": summaries.outcomes(scores, results.runs),
         "attribution": summaries.attribute(scores, results.runs),
-        "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "run", "coverage"])),
+        "guide": guide.table(scores, compared, results.runs, pd.DataFrame(columns=["dataset", "model", "run", "coverage"])),
     }
     found = {**results.tables, **made_anew}
     for name, table in found.items():  # as a workflow hands them over
@@ -441,7 +448,7 @@ def rendered(results, path, scores=None, pictures=None):
         },
         tables={name: store.read_csv(path.with_name(f"{name}.csv")) for name in found},
         runs=results.runs,
-        catalogue=results.catalogue,
+        cases=results.cases,
         figures=dict.fromkeys(pictures or figures.FIGURES, picture),
     )
     return path.read_text()
@@ -529,15 +536,15 @@ ODD = "$5_x^2 \\alpha\\frac{} 100 % <b>&amp; {x} ~ # a_b"
 
 
 def own_label(results, label):
-    how = {name: replace(entry, label=label, source="mine.csv") for name, entry in results.catalogue.items()}
+    how = {name: replace(entry, label=label, source="mine.csv") for name, entry in results.cases.items()}
     runs = [replace(run, entry=replace(run.entry, label=f"_{label}"), label=f"_{label}") for run in results.runs]
     named = {name: t.assign(label=f"_{label}") if "label" in t else t for name, t in results.tables.items()}
-    return replace(results, catalogue=how, runs=runs, tables=named)
+    return replace(results, cases=how, runs=runs, tables=named)
 
 
 def test_a_relaxation_is_not_called_best_where_no_truth_is_known(runs, tmp_path):
     """Its kernels are not those of any parameters, and its nll lies below all of theirs."""
-    how = {"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]}
+    how = cases_of({"tiny_3arm": catalogue.read_catalogue(CONFIG / "datasets.tsv")["tiny_3arm"]})
     data = small("tiny_3arm", "subrewards", 3, truth=None)
     results, fits = study([data], [run for run in runs if run.id in ("cvx", "d_loc.L-BFGS-B")], how)
     scores = results.scores.copy()
@@ -601,8 +608,8 @@ def test_fits_outside_the_box_count_in_no_median(known):
     away = (scores["run"] == "d_loc.SLSQP") & (scores["episode"] == 0)
     scores.loc[away, ["admissible", "outside"]] = [False, True]
     held = summaries.summarise(scores, results.runs).query("run == 'd_loc.SLSQP'").set_index(["dataset", "metric"])["n"]
-    assert all(held[dataset, m] == 2 for dataset in results.catalogue for m in ("kl", "alpha_error", "beta_error", "nll"))
-    assert all(held[dataset, "t_wall"] == 3 for dataset in results.catalogue)
+    assert all(held[case.dataset, m] == 2 for case in results.cases for m in ("kl", "alpha_error", "beta_error", "nll"))
+    assert all(held[case.dataset, "t_wall"] == 3 for case in results.cases)
     assert summaries.outcomes(scores, results.runs).query("run == 'd_loc.SLSQP'")["outside"].tolist() == [1, 1]
 
 

@@ -26,8 +26,12 @@ def study():
     return read_study(config, ROOT, "this test")
 
 
+MODELS = {"tiny_2arm": "forgetting", "tiny_3arm": "subrewards"}
+
+
 def store(folder, dataset, run, batch, seconds):
-    write_table(pd.DataFrame({"episode": range(len(seconds)), "t_wall": seconds}), folder / dataset / run / f"{batch}.parquet")
+    path = folder / dataset / MODELS[dataset] / run / f"{batch}.parquet"
+    write_table(pd.DataFrame({"episode": range(len(seconds)), "t_wall": seconds}), path)
 
 
 def test_nothing_done(study, tmp_path):
@@ -52,8 +56,8 @@ def test_the_rest_goes_on_as_what_is_done(study, tmp_path):
 
 
 def test_a_finished_study_has_no_rest(study, tmp_path):
-    for dataset, run in study.n_episodes:
-        for batch in study.batches(dataset, run):
+    for dataset, model, run in study.n_episodes:
+        for batch in study.batches(dataset, model, run):
             store(tmp_path, dataset, run, batch, [0.1])
     words = describe(progress(study, tmp_path), "test", 2)
     assert "12 of 12 batches of fits are done (100%)" in words and "rest" not in words
@@ -61,7 +65,7 @@ def test_a_finished_study_has_no_rest(study, tmp_path):
 
 def test_a_damaged_batch_is_named(study, tmp_path):
     store(tmp_path, "tiny_2arm", "cvx", "0000-0001", [1.0])
-    path = tmp_path / "tiny_2arm/cvx/0000-0001.parquet"
+    path = tmp_path / "tiny_2arm/forgetting/cvx/0000-0001.parquet"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(InputError, match="found a damaged file of 50 bytes"):
         progress(study, tmp_path)

@@ -22,14 +22,41 @@ def read(**changes):
 
 def test_batches_cover_every_episode_once():
     study = read(batch=2, episodes=3)
-    assert study.batches("tiny_2arm", "cvx") == ["0000-0001", "0002-0002"]
-    assert study.batches("tiny_3arm", "d_loc.Nelder-Mead") == ["0000-0001"]
+    assert study.batches("tiny_2arm", "forgetting", "cvx") == ["0000-0001", "0002-0002"]
+    assert study.batches("tiny_3arm", "subrewards", "d_loc.Nelder-Mead") == ["0000-0001"]
     assert study.given["cvx_loc.L-BFGS-B"] == "cvx"
-    assert read(episodes="all", batch=100, limits={}).batches("tiny_2arm", "cvx") == ["0000-0005"]
+    assert read(episodes="all", batch=100, limits={}).batches("tiny_2arm", "forgetting", "cvx") == ["0000-0005"]
     slow = read(episodes="all", batch=4, batches={"cvx": {"tiny_2arm": 2}}, limits={})
-    assert slow.batches("tiny_2arm", "cvx") == ["0000-0001", "0002-0003", "0004-0005"]
-    assert slow.batches("tiny_3arm", "cvx") == ["0000-0003"]
-    assert slow.batches("tiny_2arm", "d_loc.Nelder-Mead") == ["0000-0003", "0004-0005"]
+    assert slow.batches("tiny_2arm", "forgetting", "cvx") == ["0000-0001", "0002-0003", "0004-0005"]
+    assert slow.batches("tiny_3arm", "subrewards", "cvx") == ["0000-0003"]
+    assert slow.batches("tiny_2arm", "forgetting", "d_loc.Nelder-Mead") == ["0000-0003", "0004-0005"]
+
+
+def test_every_data_set_is_fitted_with_all_models_of_the_study():
+    names = ["forgetting", "rw_perseveration"]
+    study = read(models=names, methods=["cvx", "d_loc"], limits={"d_loc.L-BFGS-B": {"tiny_3arm": 2}}, draws={}, populations={})
+    assert list(study.cases) == [(dataset, model) for dataset in ("tiny_2arm", "tiny_3arm") for model in names]
+    assert study.cases["tiny_2arm", "rw_perseveration"].label == "forgetting, 2 arms, tiny: Rescorla-Wagner, perseveration"
+    # Limits hold for each model, and a method that does not serve one is left out.
+    assert {study.n_episodes["tiny_3arm", model, "d_loc.L-BFGS-B"] for model in names} == {2}
+    assert [keys for keys in study.n_episodes if keys[2] == "cvx"] == [(d, "forgetting", "cvx") for d in study.catalogue]
+    assert [entry.label for entry in read().cases.values()] == ["forgetting, 2 arms, tiny", "subrewards, 3 arms, tiny"]
+
+
+def test_a_data_set_without_a_model_needs_one_of_the_study(tmp_path):
+    project = tmp_path / "project"
+    for folder in ("config", "workflow/schemas"):
+        shutil.copytree(ROOT / folder, project / folder)
+    (project / "config/mine.csv").write_text("episode,choice,reward\n" + "a,0,1\nb,1,0\nc,1,0\n")
+    table = project / "config/datasets.tsv"
+    row = ["mine", "mine", "-", "-", "config/mine.csv", "2", *["-"] * 6, "0 0.5", "-", "-"]
+    table.write_text(table.read_text() + "\t".join(row) + "\n")
+    config = copy.deepcopy(CONFIG) | {"datasets": ["mine"], "limits": {}, "draws": {}, "populations": {}}
+    with pytest.raises(InputError, match="key 'models' is missing, and data set 'mine' has - in the column model of") as caught:
+        read_study(copy.deepcopy(config), project, "test")
+    assert "\n" not in str(caught.value)
+    study = read_study(config | {"models": ["rescorla_wagner", "dual_rates"]}, project, "test")
+    assert list(study.cases) == [("mine", "rescorla_wagner"), ("mine", "dual_rates")]
 
 
 @pytest.mark.parametrize("name", ["config", "paper", "scale", "test"])
@@ -111,6 +138,22 @@ def test_the_configs_of_the_project_are_valid(name):
         (
             {"populations": {"hierarchical": {"participants": 0, "steps": 10}}},
             "populations.hierarchical.participants is 0, expected how many participants it has, an integer of at least 10",
+        ),
+        ({"models": ["rw"]}, "models has 'rw', expected names in config/models.tsv: forgetting, per_arm"),
+        ({"models": []}, r"models is \[\], expected a list of at least one id"),
+        (
+            {"models": ["rw_lapse"], "methods": ["cvx"], "limits": {}, "draws": {}},
+            "methods has none that serves model 'rw_lapse'",
+        ),
+        (
+            {
+                "models": ["rw_lapse"],
+                "methods": ["gem", "gem_shared"],
+                "limits": {},
+                "draws": {},
+                "populations": {"parameters": {"datasets": ["tiny_2arm"], "runs": ["gem_shared"], "bootstrap": {}}},
+            },
+            "populations.parameters: runs has none that serves a model of data set 'tiny_2arm'",
         ),
         ({"example": 3}, "example is 3, expected the number of an episode that every run fits, 0 to 1"),
     ],

@@ -82,7 +82,7 @@ def test_the_fits_are_those_of_one_process(finished, tmp_path):
     """However many jobs ran at once, and in whatever order."""
     study = read_study(yaml.safe_load((finished / "config/test.yaml").read_text()), finished, "test")
     dataset = load(finished / "results/data/tiny_2arm.npz")
-    fits = {path.parent.name: path for path in finished.glob(f"{STUDY}/fits/tiny_2arm/*/*.parquet")}
+    fits = {path.parent.name: path for path in finished.glob(f"{STUDY}/fits/tiny_2arm/forgetting/*/*.parquet")}
     assert len(fits) == 9
     for name, path in fits.items():
         run, stored = study.runs[name], read_table(path)
@@ -125,8 +125,12 @@ METHOD = Method(fit=fit, settings=Settings)
     config = project / "config/test.yaml"
     text = config.read_text().replace("methods: [", "methods: [middle, ")
     config.write_text(text.replace("episodes: 3\n", "episodes: 4\n").replace("batch: 3", "batch: 2"))
-    snakemake(project, f"{STUDY}/fits/tiny_2arm/middle/0000-0001.parquet", f"{STUDY}/fits/tiny_2arm/middle/0002-0003.parquet")
-    rows = pd.concat(read_table(path) for path in sorted(project.glob(f"{STUDY}/fits/tiny_2arm/middle/*")))
+    snakemake(
+        project,
+        f"{STUDY}/fits/tiny_2arm/forgetting/middle/0000-0001.parquet",
+        f"{STUDY}/fits/tiny_2arm/forgetting/middle/0002-0003.parquet",
+    )
+    rows = pd.concat(read_table(path) for path in sorted(project.glob(f"{STUDY}/fits/tiny_2arm/forgetting/middle/*")))
     assert len(rows) == 4 and set(rows["status"]) <= {"converged", "failed"}
     failed = rows[rows["status"] == "failed"]
     assert failed["message"].str.contains("first and last choice are the same").all()

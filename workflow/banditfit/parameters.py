@@ -108,6 +108,13 @@ class Bounds:
         alpha, beta = self.alpha or other.alpha, self.beta or other.beta
         return Bounds(alpha, beta, {**other.others, **self.others} or None)
 
+    def meant_for(self, other: "Bounds") -> "Bounds":
+        """Of these bounds, those of the parameters that `other`, the whole box of another model, has. Pairs of beta go to its
+        signals in their order; a signal that these have no pair for keeps that of `other`."""
+        beta = self.beta and other.beta and (self.beta + other.beta[len(self.beta) :])[: len(other.beta)]
+        others = {name: pair for name, pair in self.others.items() if name in other.others}
+        return Bounds(self.alpha if other.alpha else None, beta, others or None)
+
     def text(self) -> str:
         """The bounds as JSON, as a table of fits holds them; `read` reads it."""
         numbers = lambda pair: list(map(float, pair))  # noqa: E731

@@ -41,19 +41,19 @@ def given_fits(wildcards):
     first, last = map(int, wildcards.batch.split("-"))
     overlapping = [
         batch
-        for batch in STUDY.batches(wildcards.dataset, source)
+        for batch in STUDY.batches(wildcards.dataset, wildcards.model, source)
         if int(batch.split("-")[0]) <= last and int(batch.split("-")[1]) >= first
     ]
-    return expand("results/{{study}}/fits/{{dataset}}/{run}/{batch}.parquet", run=source, batch=overlapping)
+    return expand("results/{{study}}/fits/{{dataset}}/{{model}}/{run}/{batch}.parquet", run=source, batch=overlapping)
 
 
 def all_fits(wildcards):
-    """Every batch of every run over a data set."""
+    """Every batch of every run over a data set, with all its models."""
     return [
-        f"results/{wildcards.study}/fits/{wildcards.dataset}/{run}/{batch}.parquet"
-        for dataset, run in STUDY.n_episodes
+        f"results/{wildcards.study}/fits/{dataset}/{model}/{run}/{batch}.parquet"
+        for dataset, model, run in STUDY.n_episodes
         if dataset == wildcards.dataset
-        for batch in STUDY.batches(dataset, run)
+        for batch in STUDY.batches(dataset, model, run)
     ]
 
 
@@ -113,9 +113,9 @@ def everything_stored():
     parts = [f"results/{{study}}/population/{part}.csv" for part in POPULATION_PARTS]
     of_data = [f"results/{{study}}/{kind}/{{dataset}}.parquet" for kind in ("scores", "examples")]
     fits = [
-        f"results/{{study}}/fits/{dataset}/{run}/{batch}.parquet"
-        for dataset, run in STUDY.n_episodes
-        for batch in STUDY.batches(dataset, run)
+        f"results/{{study}}/fits/{'/'.join(keys)}/{batch}.parquet"
+        for keys in STUDY.n_episodes
+        for batch in STUDY.batches(*keys)
     ]
     named = [rules.report, rules.manifest, rules.figures, rules.summarise, rules.claims, rules.coverage]
     outputs = [path for rule in named for path in rule.output]

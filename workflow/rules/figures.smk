@@ -29,6 +29,6 @@ rule figures:
         "../../envs/environment.yaml"
     params:
         runs=list(STUDY.runs.values()),
-        catalogue=STUDY.catalogue,
+        cases=STUDY.cases,
     script:
         "../scripts/figures.py"

@@ -7,15 +7,14 @@ rule fit:
         given=given_fits,
         library=lambda wildcards: sources("fit", f"methods.{method_of(wildcards)}"),
     output:
-        "results/{study}/fits/{dataset}/{run}/{batch}.parquet",
+        "results/{study}/fits/{dataset}/{model}/{run}/{batch}.parquet",
     log:
-        "logs/{study}/fits/{dataset}/{run}/{batch}.log",
+        "logs/{study}/fits/{dataset}/{model}/{run}/{batch}.log",
     benchmark:
-        "logs/{study}/fits/{dataset}/{run}/{batch}.tsv"
+        "logs/{study}/fits/{dataset}/{model}/{run}/{batch}.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
-        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
         method=method_of,
         settings=lambda wildcards: STUDY.runs[wildcards.run].settings,
         seed=STUDY.config["seed"],

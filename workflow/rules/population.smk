@@ -37,8 +37,7 @@ rule held_out:
     conda:
         "../../envs/environment.yaml"
     params:
-        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
-        runs=lambda wildcards: STUDY.methods_of("held_out", STUDY.catalogue[wildcards.dataset].model),
+        runs=lambda wildcards: STUDY.methods_by_model("held_out", wildcards.dataset),
         part=STUDY.populations.get("held_out"),
         seed=STUDY.config["seed"],
     script:
@@ -59,9 +58,8 @@ rule parameters:
     conda:
         "../../envs/environment.yaml"
     params:
-        model=lambda wildcards: STUDY.catalogue[wildcards.dataset].model,
-        runs=STUDY.methods_of("parameters"),
-        episodes=lambda wildcards: {run: STUDY.n_episodes[wildcards.dataset, run] for run in STUDY.methods_of("parameters")},
+        runs=lambda wildcards: STUDY.methods_by_model("parameters", wildcards.dataset),
+        episodes=lambda wildcards: {keys[1:]: n for keys, n in STUDY.n_episodes.items() if keys[0] == wildcards.dataset},
         part=STUDY.populations.get("parameters"),
         seed=STUDY.config["seed"],
     script:
@@ -140,5 +138,7 @@ if POPULATION_PARTS:
             "logs/{study}/populations.tsv"
         conda:
             "../../envs/environment.yaml"
+        params:
+            cases=STUDY.cases,
         script:
             "../scripts/populations.py"

@@ -22,13 +22,16 @@ rule draws:
     input:
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
         fits=[
-            f"results/{{study}}/fits/{dataset}/{run}/{STUDY.batch_of(dataset, run, episode)}.parquet"
-            for dataset, run, episode in STUDY.kept_draws
+            f"results/{{study}}/fits/{dataset}/{model}/{run}/{STUDY.batch_of(dataset, model, run, episode)}.parquet"
+            for dataset, model, run, episode in STUDY.kept_draws
         ],
         library=sources("draws"),
     output:
         table="results/{study}/tables/draws.csv",
-        draws=[f"results/{{study}}/draws/{dataset}/{run}/{episode:04d}.nc" for dataset, run, episode in STUDY.kept_draws],
+        draws=[
+            f"results/{{study}}/draws/{dataset}/{model}/{run}/{episode:04d}.nc"
+            for dataset, model, run, episode in STUDY.kept_draws
+        ],
     log:
         "logs/{study}/draws.log",
     benchmark:

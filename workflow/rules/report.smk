@@ -16,6 +16,7 @@ rule manifest:
         "../../envs/environment.yaml"
     params:
         config=STUDY.config,
+        models={dataset: STUDY.models_of(dataset) for dataset in STUDY.catalogue},
     script:
         "../scripts/manifest.py"
 
@@ -39,6 +40,6 @@ rule report:
     params:
         title=STUDY.config["title"],
         runs=list(STUDY.runs.values()),
-        catalogue=STUDY.catalogue,
+        cases=STUDY.cases,
     script:
         "../scripts/report.py"

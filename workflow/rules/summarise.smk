@@ -20,7 +20,7 @@ rule summarise:
         "../../envs/environment.yaml"
     params:
         runs=list(STUDY.runs.values()),
-        catalogue=STUDY.catalogue,
+        cases=STUDY.cases,
     script:
         "../scripts/summarise.py"
 

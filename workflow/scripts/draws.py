@@ -8,23 +8,26 @@ from arviz import InferenceData
 from banditfit.data import stored
 from banditfit.experiments.draws import DRAWS, SHOWN_DRAWS, draw_table, draws
 from banditfit.files import intact, replacing
+from banditfit.models.families import get_model
+from banditfit.study.cases import KEYS
 from banditfit.study.programs import log_to
 from banditfit.study.store import read_table, write_csv
 
 log_to(snakemake.log[0])
 
 datasets = {Path(path).stem: intact(stored.load, path) for path in snakemake.input.data}
-head = ["dataset", "run", "episode"]
+head = [*KEYS, "run", "episode"]
 tables = [pd.DataFrame(columns=[*head, *DRAWS])]
 for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemake.output.draws, strict=True):
-    dataset, _, episode = key
+    dataset, *_, episode = key
     row = intact(read_table, fits).set_index("episode", drop=False).loc[episode]
     failed = row["status"] == "failed"
     # Of a failed fit there are no draws; the file then holds why.
     inference = InferenceData(attrs={"failed": row["message"]}) if failed else draws(datasets[dataset], row)
     with replacing(file) as path:
         inference.to_netcdf(path)
-    if failed:
+    # Of models other than the published families no picture is drawn of a rate against its sensitivity.
+    if failed or not get_model(row["model"]).kernels:
         continue
     thinned = draw_table(inference, SHOWN_DRAWS)
     one_arm = thinned[thinned["arm"] == thinned["arm"].iloc[0]].round({"alpha": 5, "beta": 5})  # no dot moves

@@ -9,17 +9,17 @@ from banditfit import figures
 from banditfit.data import stored
 from banditfit.files import intact
 from banditfit.study.programs import log_to
-from banditfit.study.results import Results
-from banditfit.study.store import read_csv, read_table
+from banditfit.study.results import Results, read_tables
+from banditfit.study.store import read_table
 
 log_to(snakemake.log[0])
 
 results = Results(
     scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
-    tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
+    tables=read_tables(snakemake.input.tables, snakemake.params.cases),
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,
-    catalogue=snakemake.params.catalogue,
+    cases=snakemake.params.cases,
     data={dataset.name: dataset for dataset in (intact(stored.load, path) for path in snakemake.input.data)},
 )
 folder, empty = Path(snakemake.output.empty).parent, []

@@ -19,7 +19,7 @@ first, last = map(int, snakemake.wildcards.batch.split("-"))
 given = [intact(read_table, path) for path in snakemake.input.given]
 fits = fit(
     dataset,
-    model=snakemake.params.model,
+    model=snakemake.wildcards.model,
     method=snakemake.params.method,
     settings=snakemake.params.settings,
     seed=snakemake.params.seed,

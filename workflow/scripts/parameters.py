@@ -12,15 +12,13 @@ log_to(snakemake.log[0])
 
 held = intact(stored.load, snakemake.input.data)
 tables, traces = [], []
-for run, (method, settings) in snakemake.params.runs.items():
-    episodes = held.select(slice(snakemake.params.episodes[run]))
-    bootstrap = snakemake.params.part["bootstrap"].get(held.name, 0)
-    pair = parameters.parameters(
-        episodes, snakemake.params.model, method, settings, bootstrap=bootstrap, seed=snakemake.params.seed
-    )
-    for table, kept in zip(pair, (tables, traces), strict=True):
-        table.insert(0, "dataset", held.name)
-        table.insert(1, "run", run)
-        kept.append(table)
+bootstrap, seed = snakemake.params.part["bootstrap"].get(held.name, 0), snakemake.params.seed
+for model, runs in snakemake.params.runs.items():
+    for run, (method, settings) in runs.items():
+        episodes = held.select(slice(snakemake.params.episodes[model, run]))
+        pair = parameters.parameters(episodes, model, method, settings, bootstrap=bootstrap, seed=seed)
+        for table, kept in zip(pair, (tables, traces), strict=True):
+            table[["dataset", "model", "run"]] = held.name, model, run
+            kept.append(table[["dataset", "model", "run", *table.columns[:-3]]])
 write_csv(pd.concat(tables), snakemake.output.population)
 write_csv(pd.concat(traces), snakemake.output.objective)

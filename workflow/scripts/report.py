@@ -7,7 +7,7 @@ from banditfit.files import intact
 from banditfit.report import render
 from banditfit.study.programs import log_to
 from banditfit.study.provenance import read_manifest
-from banditfit.study.store import read_csv
+from banditfit.study.results import read_tables
 
 log_to(snakemake.log[0])
 
@@ -16,8 +16,8 @@ render(
     snakemake.output[0],
     title=snakemake.params.title,
     manifest=intact(read_manifest, snakemake.input.manifest),
-    tables={Path(path).stem: intact(read_csv, path) for path in snakemake.input.tables},
+    tables=read_tables(snakemake.input.tables, snakemake.params.cases),
     runs=snakemake.params.runs,
-    catalogue=snakemake.params.catalogue,
+    cases=snakemake.params.cases,
     figures={Path(path).stem: path for path in snakemake.input.figures if Path(path).stem not in empty},
 )

@@ -12,18 +12,18 @@ from banditfit.tables.summaries import attribute, compare, outcomes, summarise
 
 log_to(snakemake.log[0])
 
-runs, catalogue = snakemake.params.runs, snakemake.params.catalogue
+runs, cases = snakemake.params.runs, snakemake.params.cases
 scores = pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True)
 summary = summarise(scores, runs)
 compared = compare(scores, runs)
 theirs = published.read_published(snakemake.input.published)
-comparison = published.compare(summary, runs, theirs, catalogue)
+comparison = published.compare(summary, runs, theirs, cases)
 tables = {
     "summary": summary,
     "compared": compared,
     "outcomes": outcomes(scores, runs),
     "comparison": comparison,
-    "reproduction": published.reproduce(comparison, summary, runs, theirs, catalogue),
+    "reproduction": published.reproduce(comparison, summary, runs, theirs, cases),
     "attribution": attribute(scores, runs),
     "guide": guide.table(scores, compared, runs, read_csv(snakemake.input.coverage)),
 }

@@ -234,10 +234,13 @@ class Dataset:
         return len(self.choices)
 
     def bounds_of(self, model: "Model", given: Bounds | None = None) -> Bounds:
-        """The bounds within which `model` is fitted: those given, where they say nothing the data's own if this model made
-        them, and else the model's for rewards of this scale."""
+        """The bounds within which `model` is fitted: those given; where they say nothing the data's own, which hold for the
+        parameters of that name in any model; and else the model's for rewards of this scale."""
         box = model.default_box(self.reward_scale)
-        for bounds in (self.bounds if self.model == model.name else None, given):
+        own = self.bounds
+        if own is not None and self.model != model.name:
+            own = own.meant_for(box)
+        for bounds in (own, given):
             box = bounds.over(box) if bounds is not None else box
         return box
 

@@ -24,12 +24,13 @@ from ..names import called
 from ..parameters import Bounds
 from ..solvers.em import estimate
 from ..solvers.population import expect
+from ..study.cases import KEYS, each
 from .populations import POPULATION_METHODS, Runs, _Participants, learn
 
 BOOTSTRAP = 2000  # draws of participants
 
 HeldOut = Annotated[
-    pd.DataFrame, Table("a table as held_out.held_out returns it", ("dataset", "episode", "run", "nll"), empty=True)
+    pd.DataFrame, Table("a table as held_out.held_out returns it", (*KEYS, "episode", "run", "nll"), empty=True)
 ]
 
 
@@ -58,7 +59,7 @@ def held_out(
     of the trials, and these, frozen, predict the rest (traces run on, only the predictions of the rest are scored).
     Methods without parameters predict by their kernels. Rows `chance` and, where the data know it, `truth` bound the scale.
 
-    Returns one row per participant and run: dataset, episode, fold, run, n_scored (trials) and nll (nats per trial; NaN
+    Returns one row per participant and run: dataset, model, episode, fold, run, n_scored (trials) and nll (nats per trial; NaN
     where the fit failed). Raises InputError for a share outside (0, 1) or folds without participants.
     """
     bounds = data.bounds_of(get_model(model), bounds)
@@ -94,8 +95,8 @@ def held_out(
         for run, x in values.items():
             nll = -log_policy(x[row][late])[np.arange(len(late)), data.choices[row, late]]
             mean = nll.mean() if len(late) else np.nan
-            rows.append((data.name, data.episodes[row], fold[row], run, len(late), mean))
-    return pd.DataFrame(rows, columns=["dataset", "episode", "fold", "run", "n_scored", "nll"])
+            rows.append((data.name, model, data.episodes[row], fold[row], run, len(late), mean))
+    return pd.DataFrame(rows, columns=[*KEYS, "episode", "fold", "run", "n_scored", "nll"])
 
 
 def _values(one: Problem, early: Problem, row) -> np.ndarray:
@@ -111,18 +112,18 @@ def _values(one: Problem, early: Problem, row) -> np.ndarray:
 
 @checked
 def summarise_held_out(table: HeldOut, seed: Seed = 0) -> pd.DataFrame:
-    """Per dataset and run: n participants with a prediction, their mean `nll` in nats per trial with `low` and `high`
+    """Per dataset, model and run: n participants with a prediction, their mean `nll` in nats per trial with `low` and `high`
     (95 % bootstrap over participants), and `gain`, `gain_low`, `gain_high`: the same of chance less the run, paired."""
     rng = np.random.default_rng(seed)
     rows = []
-    for dataset, part in table.groupby("dataset", sort=False):
+    for case, part in each(table):
         wide = part.pivot(index="episode", columns="run", values="nll")
         for run in part["run"].unique():
             both = wide[["chance", run]].dropna().to_numpy()
             draws = rng.integers(len(both), size=(BOOTSTRAP, len(both))) if len(both) else np.empty((1, 0), dtype=int)
-            row = [dataset, run, len(both)]
+            row = [*case, run, len(both)]
             for number in (both[:, -1], both[:, 0] - both[:, -1]):
                 means = number[draws].mean(axis=1) if len(both) else [np.nan]
                 row += [number.mean() if len(both) else np.nan, *np.percentile(means, (2.5, 97.5))]
             rows.append(row)
-    return pd.DataFrame(rows, columns=["dataset", "run", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])
+    return pd.DataFrame(rows, columns=[*KEYS, "run", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])

@@ -59,8 +59,7 @@ class _Participants(Sequence):
         self.data, self.model = data, get_model(model)
         self.bounds = data.bounds_of(self.model, bounds)
         self.unit = self.model.units(data.reward_scale)
-        shape = self.model.shape(data.n_arms)
-        self.scale = np.concatenate([np.ones(np.prod(shape)), np.repeat(self.unit, shape[1])])
+        self.scale = self.model.scale(data.n_arms, self.unit)
 
     def __len__(self) -> int:
         return len(self.data)

@@ -1,8 +1,8 @@
 """What the figures share: one style, one grid of panels, one way to draw a distribution.
 
 A method has the label, colour and order of its row in methods.tsv, and a marker that follows from that order, so that whoever
-cannot tell two colours apart can tell the methods apart; a data set has a panel, in the catalogue's order, two to a row; a
-hollow diamond is a published median. A figure without data says what it lacks, and the report leaves it out.
+cannot tell two colours apart can tell the methods apart; a case (a data set with a model) has a panel, in the study's order,
+two to a row; a hollow diamond is a published median. A figure without data says what it lacks, and the report leaves it out.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..study.cases import Case, among, of, present
 from ..study.entries import Entry, Run, main_runs
 from ..study.results import Results
 
@@ -80,8 +81,8 @@ class Nothing(Figure):
         self.text(0.01, 0.5, f"Nothing to draw: {reason}.", va="center", color=FAINT, style="italic")
 
 
-def label_of(results: Results, dataset: str) -> str:
-    return broken(results.catalogue[dataset].label)
+def label_of(results: Results, case: Case) -> str:
+    return broken(results.cases[case].label)
 
 
 def broken(label: str, width: int = LABEL) -> str:
@@ -104,23 +105,22 @@ def marker_of(entry: Entry) -> str:
     return MARKERS[(entry.order - 1) % len(MARKERS)]
 
 
-def datasets_of(results: Results, scores: pd.DataFrame) -> list[str]:
-    present = set(scores["dataset"])
-    return [name for name in results.catalogue if name in present]
+def cases_in(results: Results, scores: pd.DataFrame) -> list[Case]:
+    return present(results.cases, scores)
 
 
 def runs_of(runs: list[Run], scores: pd.DataFrame) -> list[Run]:
-    present = set(scores["run"])
-    return [run for run in runs if run.id in present]
+    held = set(scores["run"])
+    return [run for run in runs if run.id in held]
 
 
-def panel_rows(datasets: list[str]) -> list[list[str]]:
-    return [datasets[k : k + 2] for k in range(0, len(datasets), 2)]
+def panel_rows(cases: list[Case]) -> list[list[Case]]:
+    return [cases[k : k + 2] for k in range(0, len(cases), 2)]
 
 
-def grid(results: Results, datasets: list[str], heights: list[float], **share) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with a panel per data set, two to a row; `heights` in inches per row of panels."""
-    rows = panel_rows(datasets)
+def grid(results: Results, cases: list[Case], heights: list[float], **share) -> tuple[Figure, dict[Case, Axes]]:
+    """A figure with a panel per case, two to a row; `heights` in inches per row of panels."""
+    rows = panel_rows(cases)
     columns = len(rows[0])
     width = WIDTH if columns > 1 else 0.62 * WIDTH
     figure = Figure(figsize=(width, sum(heights) + 0.45 * len(rows) + 0.6), layout="constrained")
@@ -138,28 +138,33 @@ def grid(results: Results, datasets: list[str], heights: list[float], **share) -
     return figure, panels
 
 
-def method_panels(results: Results, scores: pd.DataFrame) -> tuple[Figure, dict[str, Axes], dict[str, list[Run]]]:
+def method_panels(results: Results, scores: pd.DataFrame) -> tuple[Figure, dict[Case, Axes], dict[Case, list[Run]]]:
     """A grid whose panels have a line per main run, first at the top; the lines of a row of panels are the same."""
-    datasets = datasets_of(results, scores)
-    rows = panel_rows(datasets)
-    runs = {d: runs_of(main_runs(results.runs), scores[scores["dataset"].isin(row)]) for row in rows for d in row}
-    figure, panels = grid(results, datasets, [ROW * len(runs[row[0]]) for row in rows], sharey="row")
-    for dataset, ax in panels.items():
-        ax.set_yticks(range(len(runs[dataset])), [name_of(run) for run in runs[dataset]])
-        ax.set_ylim(len(runs[dataset]) - 0.4, -0.6)
+    cases = cases_in(results, scores)
+    rows = panel_rows(cases)
+    runs = {case: runs_of(main_runs(results.runs), among(scores, row)) for row in rows for case in row}
+    figure, panels = grid(results, cases, [ROW * len(runs[row[0]]) for row in rows], sharey="row")
+    for case, ax in panels.items():
+        ax.set_yticks(range(len(runs[case])), [name_of(run) for run in runs[case]])
+        ax.set_ylim(len(runs[case]) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
     return figure, panels, runs
 
 
-def values_of(scores: pd.DataFrame, dataset: str, run: Run, column: str) -> np.ndarray:
-    values = scores.loc[(scores["dataset"] == dataset) & (scores["run"] == run.id), column].to_numpy(dtype=float)
+def fits_of(scores: pd.DataFrame, case: Case, run: Run) -> pd.DataFrame:
+    part = of(scores, case)
+    return part[part["run"] == run.id]
+
+
+def values_of(scores: pd.DataFrame, case: Case, run: Run, column: str) -> np.ndarray:
+    values = fits_of(scores, case, run)[column].to_numpy(dtype=float)
     return values[np.isfinite(values)]
 
 
-def published_median(results: Results, dataset: str, run: Run, metric: str) -> float | None:
-    table = results.tables["comparison"]
-    found = table[(table["dataset"] == dataset) & (table["run"] == run.id) & (table["metric"] == metric)]
+def published_median(results: Results, case: Case, run: Run, metric: str) -> float | None:
+    found = fits_of(results.tables["comparison"], case, run)
+    found = found[found["metric"] == metric]
     found = found[~found["corrected"].astype(bool)]  # where theirs is flawed, it belongs to the run that reproduces it
     return float(found["published"].iloc[0]) if len(found) else None
 
@@ -201,7 +206,7 @@ def _log_label(x: float, _) -> str:
     return f"10{power}" if f"{x:e}"[0] == "1" else ""
 
 
-def x_label(panels: dict[str, Axes], text: str) -> None:
+def x_label(panels: dict[Case, Axes], text: str) -> None:
     """Labels the lowest panel of each column."""
     for ax in list(panels.values())[-2:]:
         ax.set_xlabel(text)

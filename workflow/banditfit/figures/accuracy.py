@@ -20,7 +20,8 @@ from ._style import (
     Nothing,
     box,
     broken,
-    datasets_of,
+    cases_in,
+    fits_of,
     legend,
     log_axis,
     method_panels,
@@ -41,14 +42,14 @@ def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
             return Nothing("no fit of this study has a known truth to be measured against")
         figure, panels, runs = method_panels(results, scores)
         any_published = False
-        for dataset, ax in panels.items():
-            for y, run in enumerate(runs[dataset]):
-                box(ax, y, values_of(scores, dataset, run, metric), run.entry.colour)
-                published = published_median(results, dataset, run, metric)
+        for case, ax in panels.items():
+            for y, run in enumerate(runs[case]):
+                box(ax, y, values_of(scores, case, run, metric), run.entry.colour)
+                published = published_median(results, case, run, metric)
                 if published is not None:
                     any_published = True
                     ax.plot(published, y, linestyle="", zorder=4, **PUBLISHED_MARK)
-            note_n(ax, [len(values_of(scores, dataset, run, metric)) for run in runs[dataset]])
+            note_n(ax, [len(values_of(scores, case, run, metric)) for run in runs[case]])
             if log:
                 log_axis(ax.xaxis)
             else:
@@ -69,25 +70,25 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
         scores = results.scores[np.isfinite(results.scores[f"{parameter}_error"])]
         if scores.empty:
             return Nothing("no data set of this study has true parameters of the fitted family")
-        datasets, runs = datasets_of(results, scores), runs_of(main_runs(results.runs), scores)
+        cases, runs = cases_in(results, scores), runs_of(main_runs(results.runs), scores)
         side = (WIDTH - 1.0) / max(len(runs), 5)
-        figure = Figure(figsize=(0.9 + side * len(runs), 0.6 + side * 1.08 * len(datasets)), layout="constrained")
+        figure = Figure(figsize=(0.9 + side * len(runs), 0.6 + side * 1.08 * len(cases)), layout="constrained")
         figure.get_layout_engine().set(hspace=0.03, wspace=0.03, h_pad=0.02, w_pad=0.02)
-        axes = figure.subplots(len(datasets), len(runs), squeeze=False)
-        for row, dataset in enumerate(datasets):
-            data = results.data[dataset]
+        axes = figure.subplots(len(cases), len(runs), squeeze=False)
+        for row, case in enumerate(cases):
+            data = results.data[case.dataset]
             truth = dict(zip(data.episodes, getattr(data.truth, parameter), strict=True))
             bounds = data.bounds_of(get_model(data.model))
             pairs = [bounds.alpha] if parameter == "alpha" else bounds.beta
             low, high = min(lower for lower, _ in pairs), max(upper for _, upper in pairs)
             margin = 0.03 * (high - low)
             for ax, run in zip(axes[row], runs, strict=True):
-                fits = scores[(scores["dataset"] == dataset) & (scores["run"] == run.id)]
+                fits = fits_of(scores, case, run)
                 ax.set_xlim(low - margin, high + margin)
                 ax.set_ylim(low - margin, high + margin)
                 ax.set_box_aspect(1)
                 ends = [f"{low:g}", f"{high:g}"]
-                ax.set_xticks([low, high], ends if row == len(datasets) - 1 else [], fontsize=6.5)
+                ax.set_xticks([low, high], ends if row == len(cases) - 1 else [], fontsize=6.5)
                 ax.set_yticks([low, high], ends if ax is axes[row, 0] else [], fontsize=6.5)
                 if row == 0:
                     ax.set_title(broken(run.entry.label, 12), loc="center", fontsize=6.5, fontweight="normal")
@@ -105,7 +106,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                     ax.set_xlabel(f"r = {r:.2f}", fontsize=6.5, labelpad=1.0)
             # The label stands left of the whole row, whichever methods ran.
             first = axes[row, 0]
-            label = first.text(-0.45, 0.5, broken(results.catalogue[dataset].label, 16), transform=first.transAxes)
+            label = first.text(-0.45, 0.5, broken(results.cases[case].label, 16), transform=first.transAxes)
             label.set(ha="right", va="center", fontsize=7.0)
         return figure
 

@@ -7,6 +7,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from ..solvers.local import SOLVERS
+from ..study.cases import KEYS
 from ..study.results import Results
 from ..tables.summaries import METRICS, start_table
 from ._style import (
@@ -15,7 +16,8 @@ from ._style import (
     WIDTH,
     FigureSpec,
     Nothing,
-    datasets_of,
+    cases_in,
+    fits_of,
     grid,
     label_of,
     legend,
@@ -36,21 +38,21 @@ def _times(results: Results) -> Figure:
     scores = results.scores
     figure, panels, runs = method_panels(results, scores)
     parts = {"t_setup": ("<", "set-up"), "t_solve": ("o", "solve")}
-    for dataset, ax in panels.items():
-        for y, run in enumerate(runs[dataset]):
+    for case, ax in panels.items():
+        for y, run in enumerate(runs[case]):
             colour = run.entry.colour
-            wall = 1000 * values_of(scores, dataset, run, "t_wall")
+            wall = 1000 * values_of(scores, case, run, "t_wall")
             if len(wall):
                 q25, median, q75 = np.percentile(wall, (25, 50, 75))
                 ax.barh(y, q75 - q25, left=q25, height=0.62, color=colour, alpha=0.38, linewidth=0)
                 ax.vlines(median, y - 0.36, y + 0.36, color=colour, linewidth=2.0)
             for column, (marker, _) in parts.items():
-                values = 1000 * values_of(scores, dataset, run, column)
+                values = 1000 * values_of(scores, case, run, column)
                 if len(values) and np.median(values) > 0:
                     ax.plot(
                         np.median(values), y, marker, color=colour, markersize=4.5, markeredgecolor="white", markeredgewidth=0.4
                     )
-            published = published_median(results, dataset, run, "time_ms")
+            published = published_median(results, case, run, "time_ms")
             if published is not None:
                 ax.plot(published, y, linestyle="", zorder=4, **PUBLISHED_MARK)
         log_axis(ax.xaxis)
@@ -73,19 +75,20 @@ def _solvers(results: Results) -> Figure:
         columns.remove("nll")
     if len(solvers) < 2:
         return Nothing("this study runs its local methods with one solver only")
-    datasets, most = datasets_of(results, table), table.groupby("dataset")["n"].max()
-    figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(datasets) * 1.25), layout="constrained")
-    axes = figure.subplots(len(datasets), len(columns), squeeze=False, sharey=True)
+    cases, most = cases_in(results, table), table.groupby(KEYS)["n"].max()
+    figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(cases) * 1.25), layout="constrained")
+    axes = figure.subplots(len(cases), len(columns), squeeze=False, sharey=True)
     entries = list({run.entry.id: run.entry for run in crossed}.values())
-    for row, dataset in enumerate(datasets):
+    for row, case in enumerate(cases):
         for ax, metric in zip(axes[row], columns, strict=True):
             for run in crossed:
                 y = solvers.index(run.local_solver) + 0.16 * (entries.index(run.entry) - (len(entries) - 1) / 2)
-                found = table[(table["dataset"] == dataset) & (table["run"] == run.id) & (table["metric"] == metric)]
+                found = fits_of(table, case, run)
+                found = found[found["metric"] == metric]
                 if len(found) == 0 or found["n"].iloc[0] == 0:
                     continue
                 ax.hlines(y, found["q25"], found["q75"], color=run.entry.colour, linewidth=1.0, alpha=0.7)
-                few = found["n"].iloc[0] < most[dataset]
+                few = found["n"].iloc[0] < most[case]
                 look = {
                     "color": run.entry.colour,
                     "markersize": 4.2,
@@ -98,9 +101,9 @@ def _solvers(results: Results) -> Figure:
             ax.set_yticks(range(len(solvers)), solvers)
             ax.set_ylim(len(solvers) - 0.45, -0.55)
             ax.tick_params(axis="y", length=0)
-            if row == len(datasets) - 1:
+            if row == len(cases) - 1:
                 ax.set_xlabel(f"{METRICS[metric].label} ({METRICS[metric].unit})")
-        axes[row, 0].set_title(label_of(results, dataset))
+        axes[row, 0].set_title(label_of(results, case))
     legend(figure, [method_dot(entry) for entry in entries])
     return figure
 
@@ -115,11 +118,11 @@ def _starts(results: Results) -> Figure:
         "within 1 nat": (1.0, "#A9CCE3"),
         "further off": (np.inf, "#D9D9D9"),
     }
-    datasets, shown = datasets_of(results, starts), runs_of(results.runs, starts)
-    figure, panels = grid(results, datasets, [0.19 * len(shown)] * len(panel_rows(datasets)), sharey=True)
-    for dataset, ax in panels.items():
+    cases, shown = cases_in(results, starts), runs_of(results.runs, starts)
+    figure, panels = grid(results, cases, [0.19 * len(shown)] * len(panel_rows(cases)), sharey=True)
+    for case, ax in panels.items():
         for y, run in enumerate(shown):
-            excess = starts.loc[(starts["dataset"] == dataset) & (starts["run"] == run.id), "excess"].to_numpy()
+            excess = fits_of(starts, case, run)["excess"].to_numpy()
             left = 0.0
             for limit, colour in levels.values():
                 share = np.mean(excess <= limit) if len(excess) else 0.0

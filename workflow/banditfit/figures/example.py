@@ -8,19 +8,20 @@ from ..identification import complete
 from ..models import likelihood
 from ..models.families import get_model
 from ..models.likelihood import log_policy
+from ..study.cases import of, own
 from ..study.entries import main_runs
 from ..study.results import Results
-from ._style import INK, WIDTH, FigureSpec, Nothing, datasets_of, label_of, legend, line_of, run_handles, widths
+from ._style import INK, WIDTH, FigureSpec, Nothing, cases_in, label_of, legend, line_of, run_handles, widths
 
 
 def _example(results: Results) -> Figure:
-    datasets = [d for d in datasets_of(results, results.examples) if results.data[d].truth is not None]
-    if not datasets:
+    cases = [case for case in cases_in(results, results.examples) if results.data[case.dataset].truth is not None]
+    if not cases:
         return Nothing("no data set of this study has a known truth")
-    dataset = min(datasets, key=lambda d: results.data[d].n_arms)
-    fits = results.examples[results.examples["dataset"] == dataset]
-    data = results.data[dataset].select([int(fits["episode"].iloc[0])])
-    model = get_model(fits["model"].iloc[0])
+    case = min(cases, key=lambda case: (results.data[case.dataset].n_arms, not own(case, results.cases[case])))
+    fits = of(results.examples, case)
+    data = results.data[case.dataset].select([int(fits["episode"].iloc[0])])
+    model = get_model(case.model)
     problem = likelihood.problem(data, 0, model, data.bounds_of(model))
     arms, steps = data.n_arms, np.arange(problem.n_steps)
     arm = int(np.bincount(problem.choices[problem.choices >= 0], minlength=arms).argmax())
@@ -29,14 +30,14 @@ def _example(results: Results) -> Figure:
 
     figure = Figure(figsize=(WIDTH, 4.6 + 0.08 * arms), layout="constrained")
     acts, levels, errors = figure.subplots(3, 1, sharex=True, height_ratios=[0.5 + 0.12 * arms, 1.5, 1.5])
-    rewarded = problem.signals[0] > 0
+    rewarded = np.where(problem.choices >= 0, data.rewards[0, : problem.n_steps], 0.0) > 0
     acts.vlines(steps[rewarded], problem.choices[rewarded] - 0.36, problem.choices[rewarded] + 0.36, color=INK, linewidth=1.4)
     missed = (problem.choices >= 0) & ~rewarded
     acts.vlines(steps[missed], problem.choices[missed] - 0.2, problem.choices[missed] + 0.2, color="#B5B5B5", linewidth=1.2)
     acts.set_yticks(range(arms), [str(i) for i in range(arms)])
     acts.set_ylim(arms - 0.4, -0.6)
     acts.set_ylabel("arm")
-    acts.set_title(f"{label_of(results, dataset)}, episode {data.ids[0]}")
+    acts.set_title(f"{label_of(results, case)}, episode {data.ids[0]}")
     levels.plot(steps, true, color="#C8C8C8", linewidth=4.5, zorder=1)
     errors.axhline(0, color=INK, linewidth=0.8)
     drawn, candidates = [], main_runs(results.runs)

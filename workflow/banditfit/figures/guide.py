@@ -5,6 +5,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..study.cases import of
 from ..study.entries import main_runs
 from ..study.results import Results
 from ..tables.summaries import METRICS
@@ -13,7 +14,7 @@ from ._style import (
     FigureSpec,
     Nothing,
     broken,
-    datasets_of,
+    cases_in,
     grid,
     legend,
     log_axis,
@@ -33,14 +34,14 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
         table = table[table[["t_wall", metric]].notna().all(axis=1)]
         if table.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
-        datasets = datasets_of(results, table)
-        figure, panels = grid(results, datasets, [2.5] * len(panel_rows(datasets)))
+        cases = cases_in(results, table)
+        figure, panels = grid(results, cases, [2.5] * len(panel_rows(cases)))
         runs = [run for run in main_runs(results.runs) if run.id in set(table["run"])]
         colours = {run.id: run.entry.colour for run in runs}
         markers = {run.id: marker_of(run.entry) for run in runs}
         any_published = False
-        for dataset, ax in panels.items():
-            rows = table[table["dataset"] == dataset]
+        for case, ax in panels.items():
+            rows = of(table, case)
             best = rows[rows[f"front_{metric}"].astype(bool)].sort_values("t_wall")
             ax.step(best["t_wall"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
             for row in rows.itertuples():
@@ -53,7 +54,7 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
                     broken(row.label), place, xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colours[row.run]
                 )
             for run in runs:
-                theirs = published_median(results, dataset, run, "time_ms"), published_median(results, dataset, run, metric)
+                theirs = published_median(results, case, run, "time_ms"), published_median(results, case, run, metric)
                 if None not in theirs:
                     any_published = True
                     ax.plot(*theirs, markers[run.id], color=run.entry.colour, markersize=4.5, markerfacecolor="none", zorder=3)
@@ -62,7 +63,7 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
             ax.grid()
         x_label(panels, "wall time per episode (ms)")
         unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
-        for row in panel_rows(datasets):
+        for row in panel_rows(cases):
             panels[row[0]].set_ylabel(f"{METRICS[metric].label}{unit}")
         handles = [method_dot(run.entry) for run in runs]
         if any_published:

@@ -14,7 +14,8 @@ from ._style import (
     INK,
     FigureSpec,
     Nothing,
-    datasets_of,
+    cases_in,
+    fits_of,
     grid,
     legend,
     line_of,
@@ -36,9 +37,9 @@ def _bound_gaps(results: Results) -> Figure:
     scores["bound_gap"] = scores["best_nll"] - scores["lower_bound"]
     figure, panels, runs = method_panels(results, scores)
     edges = 10.0 ** np.arange(np.log10(FLOOR), 2.01, 0.25)
-    for dataset, ax in panels.items():
-        for y, run in enumerate(runs[dataset]):
-            gaps = values_of(scores, dataset, run, "bound_gap")
+    for case, ax in panels.items():
+        for y, run in enumerate(runs[case]):
+            gaps = values_of(scores, case, run, "bound_gap")
             if len(gaps) == 0:
                 continue
             counts, _ = np.histogram(np.clip(gaps, edges[0] * 1.001, edges[-1] * 0.999), bins=edges)
@@ -62,12 +63,12 @@ def _regrets(results: Results) -> Figure:
     scores = results.scores[np.isfinite(results.scores["regret"]) & whole(results.scores)]
     if scores.empty:
         return Nothing("no fit of this study has admissible parameters")
-    datasets = datasets_of(results, scores)
-    figure, panels = grid(results, datasets, [1.7] * len(panel_rows(datasets)), sharey=True)
+    cases = cases_in(results, scores)
+    figure, panels = grid(results, cases, [1.7] * len(panel_rows(cases)), sharey=True)
     shown = runs_of(main_runs(results.runs), scores)
-    for dataset, ax in panels.items():
+    for case, ax in panels.items():
         for place, (run, width) in enumerate(zip(shown, widths(shown), strict=True)):
-            regret = np.sort(np.maximum(values_of(scores, dataset, run, "regret"), FLOOR))
+            regret = np.sort(np.maximum(values_of(scores, case, run, "regret"), FLOOR))
             if len(regret):
                 share = np.arange(1, len(regret) + 1) / len(regret)
                 seen = np.append(np.diff(np.floor(np.log10(regret) / STEP)) > 0, True)
@@ -80,7 +81,7 @@ def _regrets(results: Results) -> Figure:
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         ax.grid()
     x_label(panels, "nll above the best fit of the episode (nats)")
-    for row in panel_rows(datasets):
+    for row in panel_rows(cases):
         panels[row[0]].set_ylabel("share of episodes")
     legend(figure, run_handles(shown))
     return figure
@@ -96,9 +97,9 @@ def _attribution(results: Results) -> Figure:
         "undecided": ("#BBBBBB", "not yet decided"),
         "loose": ("#5B8FD0", "loose bound"),
     }
-    for dataset, ax in panels.items():
-        for y, run in enumerate(runs[dataset]):
-            found = parts[(parts["dataset"] == dataset) & (parts["run"] == run.id)]
+    for case, ax in panels.items():
+        for y, run in enumerate(runs[case]):
+            found = fits_of(parts, case, run)
             left = 0.0
             for column, (colour, _) in pieces.items() if len(found) else ():
                 width = float(found[column].iloc[0])

@@ -1,5 +1,8 @@
 """Populations: who wins when, what held-out trials say, what intervals and criteria are worth, and how GEM converges."""
 
+from collections.abc import Iterable, Mapping
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,6 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..experiments.who_wins import METRICS
+from ..models.families import get_model
+from ..study.cases import Case, among, of
 from ..study.results import Results
 from ..tables.coverage import HOLD, NOISE
 from ._style import (
@@ -17,7 +22,8 @@ from ._style import (
     WIDTH,
     FigureSpec,
     Nothing,
-    datasets_of,
+    cases_in,
+    fits_of,
     grid,
     legend,
     log_axis,
@@ -30,6 +36,7 @@ from ._style import (
 )
 
 PARAMETERS = {"alpha": ("o", "α"), "beta": ("s", "β")}
+OTHER_MARKERS = "^vDP*X<>"  # of further parameters, as they come
 NOMINAL = 0.95
 
 
@@ -44,20 +51,20 @@ def _interval(ax: Axes, y: float, row, colour: str, marker: str = "o") -> None:
     ax.plot(value, y, marker, color=colour, markersize=4.0)
 
 
-def _lines(results: Results, table: pd.DataFrame, extra: tuple[str, ...] = ()) -> tuple[Figure, dict[str, Axes], dict]:
+def _lines(results: Results, table: pd.DataFrame, extra: tuple[str, ...] = ()) -> tuple[Figure, dict[Case, Axes], dict]:
     """A grid with a line per run (and per name in `extra`, which are no runs), the same in a row of panels."""
-    datasets = datasets_of(results, table)
-    rows = panel_rows(datasets)
+    cases = cases_in(results, table)
+    rows = panel_rows(cases)
     names = {}
     for row in rows:
-        present = table[table["dataset"].isin(row)]
-        more = [name for name in extra if name in set(present["run"])]
-        shown = [*((run.id, name_of(run), run.entry.colour) for run in runs_of(results.runs, present))]
-        names |= {d: [*shown, *((name, name, INK) for name in more)] for d in row}
-    figure, panels = grid(results, datasets, [ROW * len(names[row[0]]) + 0.2 for row in rows], sharey="row")
-    for dataset, ax in panels.items():
-        ax.set_yticks(range(len(names[dataset])), [label for _, label, _ in names[dataset]])
-        ax.set_ylim(len(names[dataset]) - 0.4, -0.6)
+        held = among(table, row)
+        more = [name for name in extra if name in set(held["run"])]
+        shown = [*((run.id, name_of(run), run.entry.colour) for run in runs_of(results.runs, held))]
+        names |= {case: [*shown, *((name, name, INK) for name in more)] for case in row}
+    figure, panels = grid(results, cases, [ROW * len(names[row[0]]) + 0.2 for row in rows], sharey="row")
+    for case, ax in panels.items():
+        ax.set_yticks(range(len(names[case])), [label for _, label, _ in names[case]])
+        ax.set_ylim(len(names[case]) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
     return figure, panels, names
@@ -68,24 +75,32 @@ def _coverage(results: Results) -> Figure:
     if table.empty:
         return Nothing("no fit of this study has intervals and a known truth")
     figure, panels, names = _lines(results, table)
-    for dataset, ax in panels.items():
+    for case, ax in panels.items():
         ax.axvspan(*HOLD, color="#F1F1F1", linewidth=0, zorder=0)
         ax.axvline(NOMINAL, color=FAINT, linewidth=0.8)
-        found = table[table["dataset"] == dataset].set_index(["run", "parameter"])
-        for y, (run, _, colour) in enumerate(names[dataset]):
+        found = of(table, case).set_index(["run", "parameter"])
+        for y, (run, _, colour) in enumerate(names[case]):
             for shift, (parameter, (marker, _)) in zip((-0.16, 0.16), PARAMETERS.items(), strict=True):
                 if (run, parameter) in found.index:
                     _interval(ax, y + shift, found.loc[(run, parameter), ["coverage", "low", "high"]], colour, marker)
     x_label(panels, "share of 95 % intervals that hold the truth")
-    legend(figure, _parameter_handles())
+    legend(figure, _parameter_handles(PARAMETERS))
     return figure
 
 
-def _parameter_handles() -> list[Line2D]:
+def _parameter_handles(parameters: Mapping[str, tuple[str, str]]) -> list[Line2D]:
     return [
         Line2D([], [], linestyle="", marker=marker, color=INK, markersize=4.0, label=label)
-        for marker, label in PARAMETERS.values()
+        for marker, label in parameters.values()
     ]
+
+
+def _markers(cases: Iterable[Case], table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """By its name, the marker and the symbol of every parameter of these cases that a table has rows of."""
+    symbols = {name: symbol for case in cases for name, symbol in get_model(case.model).symbols.items()}
+    held = {name.split("[")[0] for name in table["parameter"]}
+    others = [name for name in symbols if name in held and name not in PARAMETERS]
+    return PARAMETERS | {name: (marker, symbols[name]) for name, marker in zip(others, cycle(OTHER_MARKERS), strict=False)}
 
 
 def _validity(results: Results) -> Figure:
@@ -94,18 +109,19 @@ def _validity(results: Results) -> Figure:
     if table.empty:
         return Nothing("no data set of this study has a criterion or a truth to make one of, for four participants or more")
     figure, panels, names = _lines(results, table, ("truth",))
-    for dataset, ax in panels.items():
-        found = table[table["dataset"] == dataset]
+    markers = _markers(panels, table)
+    for case, ax in panels.items():
+        found = of(table, case)
         if "truth" in set(found["run"]):
             ax.axvline(1.0 / np.sqrt(1.0 + NOISE**2), color=FAINT, linewidth=0.8)
-        for y, (run, _, colour) in enumerate(names[dataset]):
+        for y, (run, _, colour) in enumerate(names[case]):
             # A panel has the lines of its whole row: a run, or the truth, may be that of a neighbour alone.
             rows = found[(found["run"] == run) & found["r"].notna()]
             shifts = np.linspace(-0.16, 0.16, len(rows)) if len(rows) > 1 else np.zeros(len(rows))
             for shift, row in zip(shifts, rows.itertuples(), strict=True):
-                _interval(ax, y + shift, (row.r, row.low, row.high), colour, PARAMETERS[row.parameter.split("[")[0]][0])
+                _interval(ax, y + shift, (row.r, row.low, row.high), colour, markers[row.parameter.split("[")[0]][0])
     x_label(panels, "Pearson correlation with the criterion")
-    legend(figure, _parameter_handles())
+    legend(figure, _parameter_handles(markers))
     return figure
 
 
@@ -115,13 +131,13 @@ def _held_out(results: Results) -> Figure:
         return Nothing("this study predicts no held-out trials")
     table = table[table["run"] != "chance"]
     figure, panels, names = _lines(results, table, ("truth",))
-    for dataset, ax in panels.items():
-        found = table[table["dataset"] == dataset].set_index("run")
+    for case, ax in panels.items():
+        found = of(table, case).set_index("run")
         ax.axvline(0.0, color=FAINT, linewidth=0.8)
         best = found["gain_high"].max()
         least = max(found["gain_low"].min(), -best)  # a separable kernel may be wrong without bound
         ax.set_xlim(least - 0.04 * (best - least), best + 0.04 * (best - least))
-        for y, (run, _, colour) in enumerate(names[dataset]):
+        for y, (run, _, colour) in enumerate(names[case]):
             if run in found.index:
                 row = found.loc[run, ["gain", "gain_low", "gain_high"]]
                 _interval(ax, y, row, colour)
@@ -170,11 +186,11 @@ def _objective(results: Results) -> Figure:
     if table.empty:
         return Nothing("this study describes no populations")
     runs = runs_of(results.runs, table)
-    datasets = datasets_of(results, table)
-    figure, panels = grid(results, datasets, [1.5] * len(panel_rows(datasets)))
-    for dataset, ax in panels.items():
+    cases = cases_in(results, table)
+    figure, panels = grid(results, cases, [1.5] * len(panel_rows(cases)))
+    for case, ax in panels.items():
         for run in runs:
-            part = table[(table["dataset"] == dataset) & (table["run"] == run.id)]
+            part = fits_of(table, case, run)
             if part.empty:
                 continue
             look = {"color": run.entry.colour, "marker": marker_of(run.entry), "markersize": 4.0, "linewidth": 1.2}
@@ -185,7 +201,7 @@ def _objective(results: Results) -> Figure:
         ax.ticklabel_format(axis="y", useOffset=False)
         ax.grid()
     x_label(panels, "round")
-    for row in panel_rows(datasets):
+    for row in panel_rows(cases):
         panels[row[0]].set_ylabel("objective (nats)")
     legend(figure, [*run_handles(runs), _kept_handle()])
     return figure

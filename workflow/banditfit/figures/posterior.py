@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from ..parameters import SYMBOLS
+from ..study.cases import KEYS, key, of
 from ..study.entries import main_runs
 from ..study.results import Results
 from ..tables import posterior
@@ -14,7 +15,7 @@ from ._style import (
     INK,
     FigureSpec,
     Nothing,
-    datasets_of,
+    cases_in,
     dot,
     grid,
     label_of,
@@ -33,10 +34,10 @@ def _mean_policy(results: Results) -> Figure:
     runs = runs_of(main_runs(results.runs), scores)
     if not runs:
         return Nothing("no fit of this study has a mean policy and a known truth")
-    datasets = datasets_of(results, scores)
-    figure, panels = grid(results, datasets, [2.6] * len(panel_rows(datasets)))
-    for dataset, ax in panels.items():
-        found = scores[scores["dataset"] == dataset]
+    cases = cases_in(results, scores)
+    figure, panels = grid(results, cases, [2.6] * len(panel_rows(cases)))
+    for case, ax in panels.items():
+        found = of(scores, case)
         both = found[["kl", "kl_mean_policy"]].to_numpy()
         ends = [both.min() / 1.3, both.max() * 1.3]
         ax.plot(ends, ends, color=FAINT, linewidth=0.8, zorder=0)
@@ -51,7 +52,7 @@ def _mean_policy(results: Results) -> Figure:
         log_axis(ax.yaxis)
         ax.grid()
     x_label(panels, "KL of the policy of the mean parameters (nats)")
-    for row in panel_rows(datasets):
+    for row in panel_rows(cases):
         panels[row[0]].set_ylabel("KL of the mean policy")
     legend(figure, [method_dot(run.entry) for run in runs])
     return figure
@@ -61,14 +62,15 @@ def _errors(results: Results) -> Figure:
     errors = posterior.errors(results.scores)
     if errors.empty:
         return Nothing("this study has no episode fitted both by Monte Carlo and by quadrature")
-    datasets = datasets_of(results, errors)
-    figure, panels = grid(results, datasets, [2.0] * len(panel_rows(datasets)))
+    cases = cases_in(results, errors)
+    figure, panels = grid(results, cases, [2.0] * len(panel_rows(cases)))
     fine = np.linspace(-4.5, 4.5, 200)
     edges = np.linspace(-4.5, 4.5, 31)
     colours = {"alpha": "#0072B2", "beta": "#D55E00"}
-    for dataset, ax in panels.items():
+    for case, ax in panels.items():
         for parameter, colour in colours.items():
-            found = errors[(errors["dataset"] == dataset) & (errors["parameter"] == parameter)]
+            found = of(errors, case)
+            found = found[found["parameter"] == parameter]
             z = np.clip(found["z"], edges[0], edges[-1])  # what lies outside stands in the last bar
             ax.hist(z, bins=edges, density=True, histtype="step", color=colour, linewidth=1.4)
         ax.plot(fine, stats.norm.pdf(fine), color=INK, linewidth=0.9)
@@ -76,7 +78,7 @@ def _errors(results: Results) -> Figure:
             for side in (-limit, limit):
                 ax.axvline(side, color=FAINT, linewidth=0.6, linestyle=(0, (3, 2)))
         ax.set_yticks([])
-        ax.set_title(f"n = {errors[errors['dataset'] == dataset]['episode'].nunique()}", loc="right", fontsize=7.0, color=FAINT)
+        ax.set_title(f"n = {of(errors, case)['episode'].nunique()}", loc="right", fontsize=7.0, color=FAINT)
     x_label(panels, "(Monte Carlo mean − exact mean) / standard error")
     legend(figure, [dot(colour, SYMBOLS[name]) for name, colour in colours.items()])
     return figure
@@ -92,10 +94,10 @@ def _draws(results: Results) -> Figure:
     table = results.tables.get("draws")
     if table is None or table.empty:
         return Nothing("this study keeps no draws; key 'draws' of its configuration asks for some")
-    first = table.groupby("dataset", sort=False)[["run", "episode"]].transform("first")
+    first = table.groupby(KEYS, sort=False)[["run", "episode"]].transform("first")
     shown = table[(table["run"] == first["run"]) & (table["episode"] == first["episode"])]
-    names = shown["dataset"].map(lambda dataset: label_of(results, dataset))
-    return chains.plot_draws(shown.assign(fit=names + ", episode " + shown["episode"].astype(str)))
+    names = [f"{label_of(results, key(row))}, episode {row.episode}" for row in shown[[*KEYS, "episode"]].itertuples()]
+    return chains.plot_draws(shown.assign(fit=names))
 
 
 FIGURES = {

@@ -12,7 +12,8 @@ from ._style import (
     WIDTH,
     FigureSpec,
     Nothing,
-    datasets_of,
+    cases_in,
+    fits_of,
     label_of,
     legend,
     log_axis,
@@ -60,26 +61,26 @@ def _correction(results: Results) -> Figure:
     table = table[table["run"].isin([run.id for run in runs])]
     if not {"d_loc", "d_loc_published"} <= {run.entry.method for run in runs} or table.empty:
         return Nothing("this study does not run D-LOC both ways on a published data set")
-    datasets = datasets_of(results, table)
-    figure = Figure(figsize=(0.8 * WIDTH, 0.9 + 0.46 * len(datasets)), layout="constrained")
+    cases = cases_in(results, table)
+    figure = Figure(figsize=(0.8 * WIDTH, 0.9 + 0.46 * len(cases)), layout="constrained")
     ax = figure.subplots()
-    for y, dataset in enumerate(datasets):
+    for y, case in enumerate(cases):
         for k, run in enumerate(runs):
-            found = table[(table["dataset"] == dataset) & (table["run"] == run.id)]
+            found = fits_of(table, case, run)
             if len(found) == 0:
                 continue
             place = y + 0.22 * (k - (len(runs) - 1) / 2)
             ax.hlines(place, found["ours_low"], found["ours_high"], color=run.entry.colour, linewidth=3.5, alpha=0.35)
             ax.plot(found["ours"], [place], marker_of(run.entry), color=run.entry.colour, markersize=5.0)
-            published = published_median(results, dataset, run, "kl")
+            published = published_median(results, case, run, "kl")
             if published is not None:
                 ax.plot(published, place, linestyle="", **(PUBLISHED_MARK | {"markeredgecolor": run.entry.colour}))
         if y:
             ax.axhline(y - 0.5, color="#E4E4E4", linewidth=0.6)
     log_axis(ax.xaxis)
     ax.grid(axis="x")
-    ax.set_yticks(range(len(datasets)), [label_of(results, d) for d in datasets])
-    ax.set_ylim(len(datasets) - 0.5, -0.5)
+    ax.set_yticks(range(len(cases)), [label_of(results, case) for case in cases])
+    ax.set_ylim(len(cases) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("median policy KL (nats), 95 % interval")
     legend(figure, [*run_handles(runs), PUBLISHED_HANDLE])

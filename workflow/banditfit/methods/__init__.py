@@ -68,16 +68,18 @@ class Method:
 
     def refusal(self, name: str, model: Model) -> str:
         """Why the method of this name does not serve a model, in a sentence that names those that do; empty if it does."""
-        for requirement in self.requires:
-            words, has = REQUIREMENTS[requirement]
-            if not has(model):
-                others = [other for other in method_names() if get_method(other).serves(model)]
-                return f"method '{name}' needs {words}; model '{model.name}' is fitted by {', '.join(others)}"
+        if words := self.lacks(model):
+            others = [other for other in method_names() if get_method(other).serves(model)]
+            return f"method '{name}' needs {words}; model '{model.name}' is fitted by {', '.join(others)}"
         return ""
+
+    def lacks(self, model: Model) -> str:
+        """What the method needs and the model does not have, in words; empty if it serves the model."""
+        return next((words for words, has in map(REQUIREMENTS.get, self.requires) if not has(model)), "")
 
     def serves(self, model: Model) -> bool:
         """Whether the model has all that the method needs."""
-        return all(REQUIREMENTS[requirement][1](model) for requirement in self.requires)
+        return not self.lacks(model)
 
 
 def method_names() -> list[str]:

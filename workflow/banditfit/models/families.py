@@ -81,6 +81,11 @@ class Model:
             for parameter, where in zip(self.parameters, self.slices(n_arms).values(), strict=True)
         }
 
+    @property
+    def symbols(self) -> dict[str, str]:
+        """How people write the parameters, by name."""
+        return {parameter.name: parameter.symbol for parameter in self.parameters}
+
     def roles(self, n_arms: int) -> np.ndarray:
         """The role of every parameter in theta."""
         return np.array([parameter.role for parameter in self.parameters for _ in parameter.names(n_arms)])

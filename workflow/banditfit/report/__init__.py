@@ -1,6 +1,6 @@
 """The report: one self-contained page, every number and sentence of which is computed from the study's tables.
 
-A module here that has a `section(tables, runs, catalogue)` gives the context of the template of its name, which page.html.j2
+A module here that has a `section(tables, runs, cases)` gives the context of the template of its name, which page.html.j2
 includes where the section stands; it returns None where the study has nothing for it.
 """
 
@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ..figures import FIGURES
 from ..files import replacing
 from ..methods import STATUSES
+from ..study.cases import Cases
 from ..study.entries import Run
 from ..tables.published import CORRECTED, VERDICTS
 from ..tables.summaries import CERTIFIED
@@ -40,20 +41,20 @@ def render(
     manifest: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     runs: Iterable[Run],
-    catalogue: Mapping[str, Any],
+    cases: Cases,
     figures: Mapping[str, str | Path],
 ) -> None:
     """Writes the page. `manifest` as of provenance.manifest; `tables` all tables of the study by name, of which summary,
     compared, outcomes, comparison, attribution and guide must be there; `figures` the SVG files by name in FIGURES of those
     that have something to show."""
     runs = list(runs)
-    page = Page(dict(tables), runs, catalogue)
+    page = Page(dict(tables), runs, cases)
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     templates = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters.update(sig=sig, count=count, percent=percent)
-    sections = {name: module.section(tables, runs, catalogue) for name, module in SECTIONS.items()}
+    sections = {name: module.section(tables, runs, cases) for name, module in SECTIONS.items()}
     absent = {name for name, found in sections.items() if found is None} | (set() if page.corrected() else {"corrections"})
     shown = {name: file for name, file in figures.items() if FIGURES[name].section not in absent}
     html = templates.get_template("page.html.j2").render(
@@ -61,7 +62,7 @@ def render(
         result=page.result(),
         glance=page.glance(),
         glance_sentence=page.glance_sentence(),
-        glance_head="most accurate" if any(map(page.has_truth, page.datasets)) else "best likelihood",
+        glance_head="most accurate" if any(map(page.has_truth, page.cases)) else "best likelihood",
         manifest=manifest,
         config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
         reading=page.how_read(manifest),

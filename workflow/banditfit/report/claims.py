@@ -1,16 +1,17 @@
 """The ledger of claims, with the figures of every test."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
+from ..study.cases import Cases, own
+from ..study.cases import published as is_published
 from ..study.entries import Run
 from ..tables.claims import VERDICTS
 from .wording import count, counted, listed
 
 
-def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """Every claim with its verdict, and the cases of its test; None where none was tested."""
     ledger, figures = tables.get("claims"), tables.get("claim_figures")
     if ledger is None or not ledger["cases"].any():
@@ -21,12 +22,12 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
     words = lambda verdict: said[verdict] if found[verdict] > 1 else verdict.replace("not decided", "is not decided")  # noqa: E731
     parts = [f"{count(found[verdict])} {words(verdict)}" for verdict in VERDICTS if verdict in said and verdict in found]
     # Most are about the published data: where a study has none of them, what it cannot test is nobody's question.
-    published = any(entry.source == "published" for entry in catalogue.values())
+    published = any(is_published(case, entry) for case, entry in cases.items())
     shown = ledger if published else ledger[ledger["cases"] > 0]
     return {
         "sentence": f"Of {counted(len(ledger), 'claim')}, {count(tested)} are tested here: {listed(parts)}.",
         "verdicts": {name: VERDICTS[name] for name in VERDICTS if name in set(shown["verdict"])},
-        "labels": {"": "all", **{name: entry.label for name, entry in catalogue.items()}},
+        "labels": {"": "all", **{case.dataset: entry.label for case, entry in cases.items() if own(case, entry)}},
         "rows": [
             {"claim": row, "figures": list(figures[figures["claim"] == row.claim].itertuples())} for row in shown.itertuples()
         ],

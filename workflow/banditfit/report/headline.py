@@ -3,15 +3,14 @@
 `python -m banditfit headline [CONFIG]`, in the project's folder, of a finished study; CONFIG is config/paper.yaml if not given.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from ..errors import InputError
 from ..experiments.who_wins import winners
 from ..files import intact
+from ..study.cases import KEYS, Cases, with_models
 from ..study.config import Study
 from ..study.store import read_csv, read_table
 from ..tables.guide import NEEDS, Need, recommend
@@ -29,7 +28,8 @@ def headline(study: Study, folder: Path) -> list[str]:
     population_study) and scores/, of which the guide is made anew, so that it follows the rules of this version."""
     tables = folder / "tables"
     names = ("summary", "comparison", "reproduction", "outcomes", "coverage")
-    summary, comparison, reproduction, outcomes, coverage = (_read(tables / f"{name}.csv") for name in names)
+    held = (with_models(_read(tables / f"{name}.csv"), study.cases) for name in names)
+    summary, comparison, reproduction, outcomes, coverage = held
     runs = list(study.runs.values())
     paths = [folder / "scores" / f"{name}.parquet" for name in study.catalogue]
     scores = pd.concat([intact(read_table, path) for path in paths], ignore_index=True)
@@ -45,20 +45,20 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
-    ours = summary.set_index(["metric", "dataset", "run"])
-    theirs = comparison[~comparison["corrected"].astype(bool)].set_index(["metric", "dataset", "run"])["published"]
-    datasets = list(study.catalogue)
+    ours = summary.set_index(["metric", *KEYS, "run"]).sort_index()
+    theirs = comparison[~comparison["corrected"].astype(bool)].set_index(["metric", *KEYS, "run"])["published"]
+    labels = [entry.label for entry in study.cases.values()]
     lines = [
-        f"| policy KL, median (published) | {' | '.join(study.catalogue[name].label for name in datasets)} | processor ms |",
-        "|---" * (len(datasets) + 2) + "|",
+        f"| policy KL, median (published) | {' | '.join(labels)} | processor ms |",
+        "|---" * (len(labels) + 2) + "|",
     ]
     for entry in SHOWN:
         run = next((run for run in study.runs.values() if run.entry.id == entry), None)
         if run is None:
             continue
         cells: list[str] = []
-        for dataset in datasets:
-            key = ("kl", dataset, run.id)
+        for case in study.cases:
+            key = ("kl", *case, run.id)
             cells.append("–" if key not in ours.index else sig(ours.loc[key, "median"]))
             if key in theirs.index:
                 cells[-1] += f" ({sig(theirs[key])})"
@@ -98,13 +98,13 @@ def _sentences(
         "* **What to use**, by what you want, of the methods whose fits ended well by the judge's count in nine of ten, with"
         " the name that `bf.fit` knows it by; the report says on which data, and at which cost:"
     )
-    lines += [f"  * {need.words}: {_picks(guide, study.catalogue, need)}" for need in NEEDS]
+    lines += [f"  * {need.words}: {_picks(guide, study.cases, need)}" for need in NEEDS]
     return lines
 
 
-def _picks(guide: pd.DataFrame, catalogue: Mapping[str, Any], need: Need) -> str:
+def _picks(guide: pd.DataFrame, cases: Cases, need: Need) -> str:
     """The methods that serve a need best on one of the data sets or more, and the data sets where none does."""
-    picks = {entry.label: recommend(guide, dataset, need) for dataset, entry in catalogue.items()}
+    picks = {entry.label: recommend(guide, case, need) for case, entry in cases.items()}
     named = [f"{pick['label']} (`{pick['run'].split('.')[0]}`)" for pick in picks.values() if pick is not None]
     labels = list(dict.fromkeys(named))
     lacking = [label for label, pick in picks.items() if pick is None]

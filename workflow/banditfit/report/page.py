@@ -1,12 +1,18 @@
 """What the sections of the report say, every number and sentence computed from the study's tables."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from ..methods import get_method
+from ..models.families import get_model
 from ..models.simulate import PUBLISHED
+from ..parameters import Bounds
+from ..study.cases import KEYS, Case, Cases, key, of, present
+from ..study.cases import published as is_published
 from ..study.catalogue import NEEDED
 from ..study.entries import Run, main_runs
 from ..tables.published import CORRECTED, JUDGED
@@ -20,33 +26,49 @@ def _by(short: pd.DataFrame, names: Mapping[str, str]) -> list[tuple[str, pd.Dat
     return list(short.groupby(short["run"].map(names), sort=False))
 
 
-def _shortened(part: tuple[str, pd.DataFrame], label: Callable[[str], str]) -> str:
+def _shortened(part: tuple[str, pd.DataFrame], label: Callable[[Case], str]) -> str:
     """A run, or all runs with a local solver, and how many episodes of how many they fit."""
     name, rows = part
     if len(rows) == 1:
-        return f"{name} {count(rows['n'].iloc[0])} of {count(rows['whole'].iloc[0])} of {label(rows['dataset'].iloc[0])}"
+        return f"{name} {count(rows['n'].iloc[0])} of {count(rows['whole'].iloc[0])} of {label(key(rows.iloc[0]))}"
     fitted, whole = (" to ".join(dict.fromkeys((count(rows[c].min()), count(rows[c].max())))) for c in ("n", "whole"))
     return f"{name} {fitted} of {whole}"
+
+
+def _box(model: str, box: Mapping[str, Any]) -> str:
+    """The bounds of a model's parameters, as people write them."""
+    symbols = get_model(model).symbols
+    named = Bounds.read(json.dumps(box)).named()
+    return ", ".join(f"{symbols[name]} in [{low:g}, {high:g}]" for name in symbols for low, high in named[name])
 
 
 class Page:
     """What the sections say, from the tables of one study."""
 
-    def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]):
+    def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], cases: Cases):
         self.summary, self.counts = tables["summary"], tables["outcomes"]
         self.comparison, self.parts = tables["comparison"], tables["attribution"]
         self.guide = tables["guide"]
         self.runs, self.main = runs, main_runs(runs)
-        self.catalogue = catalogue
-        present = set(self.summary["dataset"])
-        self.datasets = [name for name in catalogue if name in present]
-        self.cells = {(row.dataset, row.run, row.metric): row for row in self.summary.itertuples() if row.n}
+        self.entries = cases
+        self.cases = present(cases, self.summary)
+        self.cells = {(key(row), row.run, row.metric): row for row in self.summary.itertuples() if row.n}
         compared = tables["compared"]
-        self.compared = dict(list(compared.groupby(["dataset", "metric"], sort=False)))
-        self.theirs = {(row.dataset, row.run, row.metric): row for row in self.comparison.itertuples()}
+        self.compared = dict(list(compared.groupby([*KEYS, "metric"], sort=False)))
+        self.theirs = {(key(row), row.run, row.metric): row for row in self.comparison.itertuples()}
 
-    def label(self, dataset: str) -> str:
-        return self.catalogue[dataset].label
+    def label(self, case: Case) -> str:
+        return self.entries[case].label
+
+    def _data_label(self, dataset: str) -> str:
+        """The label of a data set, whatever it is fitted with."""
+        cases = [case for case in self.entries if case.dataset == dataset]
+        return self.label(cases[0]).removesuffix(f": {get_model(cases[0].model).label}" if len(cases) > 1 else "")
+
+    def anchor(self, case: Case) -> str:
+        """The name of a case's part of the page."""
+        alone = sum(other.dataset == case.dataset for other in self.cases) == 1
+        return case.dataset if alone else f"{case.dataset}-{case.model}"
 
     def run_of(self, method: str) -> Run | None:
         return next((run for run in self.main if run.entry.method == method), None)
@@ -57,9 +79,11 @@ class Page:
         """The paragraph at the top."""
         counts = self.counts
         entries = {run.entry.id for run in self.runs}
+        datasets, models = {case.dataset for case in self.cases}, {case.model for case in self.cases}
+        several = f" and {counted(len(models), 'model')}" if len(datasets) < len(self.cases) else ""
         said = [
             f"{counted(len(entries), 'method')}, in {counted(len(self.runs), 'run')} over"
-            f" {counted(len(self.datasets), 'data set')}, made {counted(int(counts['n'].sum()), 'fit')},"
+            f" {counted(len(datasets), 'data set')}{several}, made {counted(int(counts['n'].sum()), 'fit')},"
             f" {percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
         ]
         judged = self.comparison[self.comparison["verdict"].isin(JUDGED)]
@@ -79,27 +103,28 @@ class Page:
             said.append(f"Of {counted(given, 'lower bound')} on the likelihood, {were_beaten(beaten)}.")
         return said
 
-    def has_truth(self, dataset: str) -> bool:
-        return any((dataset, run.id, "kl") in self.cells for run in self.runs)
+    def has_truth(self, case: Case) -> bool:
+        return any((case, run.id, "kl") in self.cells for run in self.runs)
 
     def glance(self) -> list[dict]:
         """Per data set: who comes closest to the truth or, where none is known, most often to the best likelihood; and who,
         of those whose fits end well, has the lowest wall time. Over the same episodes, or not compared."""
         rows = []
-        for dataset in self.datasets:
+        for case in self.cases:
             metric = "kl"
-            published = self.comparison[(self.comparison["dataset"] == dataset) & (self.comparison["metric"] == metric)]
+            published = of(self.comparison, case)
+            published = published[published["metric"] == metric]
             lowest = published.loc[published["published"].idxmin()] if len(published) else None
-            found = self._lowest(dataset, metric) if self.has_truth(dataset) else None
+            found = self._lowest(case, metric) if self.has_truth(case) else None
             rows.append(
                 {
-                    "dataset": dataset,
-                    "label": self.label(dataset),
-                    "truth": self.has_truth(dataset),
+                    "anchor": self.anchor(case),
+                    "label": self.label(case),
+                    "truth": self.has_truth(case),
                     "metric": METRICS[metric].label,
                     "accurate": found,
-                    "maxima": None if self.has_truth(dataset) else self._maxima(dataset),
-                    "fast": self._lowest(dataset, "t_wall", self._sound(dataset)),
+                    "maxima": None if self.has_truth(case) else self._maxima(case),
+                    "fast": self._lowest(case, "t_wall", self._sound(case)),
                     "published": lowest if lowest is None else (lowest["published"], lowest["label"]),
                 }
             )
@@ -107,7 +132,7 @@ class Page:
 
     def glance_sentence(self) -> str:
         """How to read it."""
-        truth = [self.has_truth(dataset) for dataset in self.datasets]
+        truth = [self.has_truth(case) for case in self.cases]
         likelihood = f"who most often ends within {CERTIFIED:g} nats of the best likelihood known"
         closest = "the lowest median policy KL" if any(truth) else likelihood
         where = f" (where no truth is known, {likelihood})" if any(truth) and not all(truth) else ""
@@ -117,15 +142,15 @@ class Page:
             f" episode of those whose fits end well{published}."
         )
 
-    def _sound(self, dataset: str) -> set[str]:
+    def _sound(self, case: Case) -> set[str]:
         """The runs whose fits usually end well."""
-        rows = self.guide[(self.guide["dataset"] == dataset) & (self.guide["ended_well"] >= USUAL)]
-        return set(rows["run"])
+        rows = of(self.guide, case)
+        return set(rows.loc[rows["ended_well"] >= USUAL, "run"])
 
-    def _lowest(self, dataset: str, metric: str, among: set[str] | None = None) -> tuple[float, str] | None:
+    def _lowest(self, case: Case, metric: str, among: set[str] | None = None) -> tuple[float, str] | None:
         """The lowest of the medians that are compared, and whose it is. Methods that end at the same optimum differ in the
         last digits only, so all that agree to three digits are named."""
-        compared = self.compared.get((dataset, metric))
+        compared = self.compared.get((*case, metric))
         medians = {} if compared is None else dict(zip(compared["run"], compared["median"], strict=True))
         medians = {
             run.entry.label: medians[run.id] for run in self.main if run.id in medians and (among is None or run.id in among)
@@ -135,10 +160,11 @@ class Page:
         lowest = min(medians.values())
         return lowest, listed(label for label, median in medians.items() if sig(median) == sig(lowest))
 
-    def _maxima(self, dataset: str) -> tuple[str, str] | None:
+    def _maxima(self, case: Case) -> tuple[str, str] | None:
         """In which share of episodes the best likelihood known is found, by whom it is found most often; None where nobody
         whom the guide compares gives parameters."""
-        rows = self.guide[(self.guide["dataset"] == dataset) & self.guide["t_wall"].notna() & (self.guide["maxima"] > 0)]
+        rows = of(self.guide, case)
+        rows = rows[rows["t_wall"].notna() & (rows["maxima"] > 0)]
         if rows.empty:
             return None
         most = rows["maxima"].max()
@@ -149,16 +175,37 @@ class Page:
         versions do not say."""
         said = []
         for name, held in manifest["data"].items():
-            if name not in self.catalogue or self.catalogue[name].source in NEEDED or "notes" not in held:
+            cases = {case: entry for case, entry in self.entries.items() if case.dataset == name}
+            if not cases or (entry := next(iter(cases.values()))).source in NEEDED or "notes" not in held:
                 continue
-            pairs = [("α", held["bounds"]["alpha"]), *(("β", pair) for pair in held["bounds"]["beta"])]
-            boxes = [f"{symbol} in [{low:g}, {high:g}]" for symbol, (low, high) in pairs]
-            whose = "as config/datasets.tsv says" if self.catalogue[name].bounds else "the default for rewards of this size"
+            # Manifests of earlier versions have the box of the one model.
+            boxes = held.get("models") or {case.model: held["bounds"] for case in cases}
+            words = {case: _box(case.model, boxes[case.model]) for case in cases}
+            fitted = [f"{box} ({get_model(case.model).label})" if len(cases) > 1 else box for case, box in words.items()]
+            whose = "as config/datasets.tsv says" if entry.bounds else "the default for rewards of this size"
+            if entry.bounds and any(set(entry.bounds.named()) < set(get_model(case.model).symbols) for case in cases):
+                whose += ", and the default for rewards of this size of what it does not name"
             said.append(
-                f"{self.label(name)} was read from {self.catalogue[name].source}: {'; '.join(held['notes'])}. Its largest"
-                f" reward is {sig(held['reward_scale'])}; it is fitted with {', '.join(boxes)}, {whose}."
+                f"{self._data_label(name)} was read from {entry.source}: {'; '.join(held['notes'])}. Its largest"
+                f" reward is {sig(held['reward_scale'])}; it is fitted with {'; with '.join(fitted)}, {whose}."
             )
         return said
+
+    def not_served(self) -> list[str]:
+        """Which methods of the study do not serve which of its models, and what of a model they need."""
+        lacking: dict[tuple[str, str], list[str]] = {}
+        for run in self.main:
+            for model in dict.fromkeys(case.model for case in self.cases):
+                if words := get_method(run.entry.method).lacks(get_model(model)):
+                    lacking.setdefault((model, words), []).append(run.entry.label)
+        models: dict[tuple[tuple[str, ...], str], list[str]] = {}
+        for (model, words), labels in lacking.items():
+            models.setdefault((tuple(labels), words), []).append(f"“{get_model(model).label}”")
+        return [
+            f"{listed(labels)} {'does' if len(labels) == 1 else 'do'} not serve {listed(names)}:"
+            f" {'it needs' if len(labels) == 1 else 'they need'} {words}."
+            for (labels, words), names in models.items()
+        ]
 
     def known_limitations(self, manifest: Mapping[str, Any]) -> list[str]:
         """What a reader must know of this run before its figures."""
@@ -170,7 +217,7 @@ class Page:
                 f" {count(PUBLISHED['n_episodes'])}: intervals are wide, and a published median lies inside one easily."
             )
         labels = {run.id: run.label for run in self.runs}
-        whole = self.counts["dataset"].map(self.counts.groupby("dataset")["n"].max())
+        whole = self.counts.groupby(KEYS)["n"].transform("max")
         short = self.counts.assign(whole=whole)[self.counts["n"] < whole]
         if len(short):
             solvers = {run.id: run.local_solver or run.label for run in self.runs}
@@ -179,16 +226,17 @@ class Page:
                 f" {listed(_shortened(part, self.label) for part in _by(short, solvers))}. They are compared with no other run"
                 f"{', and held against no published figure if they are fewer than half' if len(self.comparison) else ''}."
             )
+        said += self.not_served()
         lost = self.counts.groupby("run", sort=False)["failed"].sum()
         lost = lost[lost > 0]
         if len(lost):
             names = ", ".join(f"{labels[run]} ({count(n)})" for run, n in lost.items())
             said.append(f"{counted(int(lost.sum()), 'fit')} ended without parameters and count in no median: {names}.")
-        unknown = [self.label(d) for d in self.datasets if not self.has_truth(d)]
+        unknown = [self.label(case) for case in self.cases if not self.has_truth(case)]
         if unknown:
             said.append(f"No truth is known for {listed(unknown)}: there, only likelihoods are compared.")
-        said += [sentence for dataset in self.datasets if (sentence := self.bounds_sentence(dataset))]
-        elsewhere = [self.label(d) for d in self.datasets if self.catalogue[d].source != "published"]
+        said += [sentence for case in self.cases if (sentence := self.bounds_sentence(case))]
+        elsewhere = [self.label(case) for case in self.cases if not is_published(case, self.entries[case])]
         if elsewhere and len(self.comparison):
             said.append(f"No published figures exist for {listed(elsewhere)}.")
         alike = ("fits", "commit")
@@ -204,10 +252,10 @@ class Page:
 
     # Results
 
-    def bounds_sentence(self, dataset: str) -> str:
+    def bounds_sentence(self, case: Case) -> str:
         """How many fits ended with a parameter at a bound of the box, by the method in which most did, and what to do."""
-        counts = self.counts[(self.counts["dataset"] == dataset) & self.counts["run"].isin([run.id for run in self.main])]
-        counts = counts[counts["at_bound"] >= MANY * counts["n"]]
+        counts = of(self.counts, case)
+        counts = counts[counts["run"].isin([run.id for run in self.main]) & (counts["at_bound"] >= MANY * counts["n"])]
         if counts.empty:
             return ""
         worst = counts.loc[(counts["at_bound"] / counts["n"]).idxmax()]
@@ -216,40 +264,40 @@ class Page:
         where = f": {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}" if names != [""] else ""
         others = len(counts) - 1
         also = f"; so did {percent(MANY)} or more of those of {counted(others, 'other method')}" if others else ""
-        own = self.catalogue[dataset].source not in ("published", "simulate")
+        own = self.entries[case].source not in ("published", "simulate")
         advice = (
             " Such an estimate says where the box ends, not what the choices say. For β, look at the units of the rewards (β is"
             " per unit of reward) and set the box (columns alpha and beta of config/datasets.tsv) to what is plausible; or use"
             " a method with a prior."
         )
         return (
-            f"{self.label(dataset)}: {count(worst['at_bound'])} of {counted(int(worst['n']), 'fit')} of {labels[worst['run']]}"
+            f"{self.label(case)}: {count(worst['at_bound'])} of {counted(int(worst['n']), 'fit')} of {labels[worst['run']]}"
             f" ended with a parameter at a bound of the box{where}{also}.{advice if own else ''}"
         )
 
     def experiments(self) -> list[dict]:
         """Per data set: the columns it has, the rows of the main runs, and those of all runs where there are more."""
         sections = []
-        for dataset in self.datasets:
-            has = [m for m in METRICS if any((dataset, run.id, m) in self.cells for run in self.runs)]
-            counts = self.counts[self.counts["dataset"] == dataset]
+        for case in self.cases:
+            has = [m for m in METRICS if any((case, run.id, m) in self.cells for run in self.runs)]
+            counts = of(self.counts, case)
             errors = ["alpha_error", "beta_error"]
             if counts["unidentified"].any():
                 errors += [f"{name}_identified" for name in errors]
             accuracy = ("kl", "kl_mean_policy", *errors) if "kl" in has else ("nll",)
             wanted = (*accuracy, "regret", "gap")
             metrics = [m for m in wanted if m in has]
-            main = self._rows(dataset, self.main, metrics)
-            every = self._rows(dataset, self.runs, metrics)
-            n = max((self.compared[dataset, m]["n"].iloc[0] for m in metrics if (dataset, m) in self.compared), default=0)
+            main = self._rows(case, self.main, metrics)
+            every = self._rows(case, self.runs, metrics)
+            n = max((self.compared[*case, m]["n"].iloc[0] for m in metrics if (*case, m) in self.compared), default=0)
             sections.append(
                 {
-                    "id": dataset,
-                    "label": self.label(dataset),
+                    "id": self.anchor(case),
+                    "label": self.label(case),
                     "metrics": [METRICS[m] for m in metrics],
                     "rows": main,
                     "every": every if len(every) > len(main) else [],
-                    "sentences": [*self._verdict_sentence(dataset), *self._endings_sentences(counts)],
+                    "sentences": [*self._verdict_sentence(case), *self._endings_sentences(counts)],
                     "compared": n,
                     "endings": self._endings(counts),
                     "free": "nll" in metrics and any(not row["admissible"] for row in main),
@@ -257,22 +305,22 @@ class Page:
             )
         return sections
 
-    def _rows(self, dataset: str, runs: list[Run], metrics: list[str]) -> list[dict]:
+    def _rows(self, case: Case, runs: list[Run], metrics: list[str]) -> list[dict]:
         rows = []
-        estimates = self.counts[self.counts["dataset"] == dataset].set_index("run")["estimates"]
+        estimates = of(self.counts, case).set_index("run")["estimates"]
         for run in runs:
-            cells = [self.cells.get((dataset, run.id, metric)) for metric in metrics]
+            cells = [self.cells.get((case, run.id, metric)) for metric in metrics]
             if any(cells):
-                theirs = [self.theirs.get((dataset, run.id, metric)) for metric in metrics]
-                best = [self._is_best(dataset, run, metric) for metric in metrics]
+                theirs = [self.theirs.get((case, run.id, metric)) for metric in metrics]
+                best = [self._is_best(case, run, metric) for metric in metrics]
                 n = max(cell.n for cell in cells if cell)
                 rows.append(
                     {"run": run, "cells": cells, "theirs": theirs, "best": best, "n": n, "admissible": estimates[run.id] > 0}
                 )
         return rows
 
-    def _is_best(self, dataset: str, run: Run, metric: str) -> bool:
-        compared = self.compared.get((dataset, metric))
+    def _is_best(self, case: Case, run: Run, metric: str) -> bool:
+        compared = self.compared.get((*case, metric))
         if compared is None or len(compared) < 2:
             return False
         own = compared.loc[compared["run"] == run.id, "median"]
@@ -319,9 +367,9 @@ class Page:
             )
         return said
 
-    def _verdict_sentence(self, dataset: str) -> list[str]:
-        rows = self.comparison[(self.comparison["dataset"] == dataset) & self.comparison["verdict"].isin(JUDGED)]
-        rows = rows[~rows["corrected"].astype(bool)]
+    def _verdict_sentence(self, case: Case) -> list[str]:
+        rows = of(self.comparison, case)
+        rows = rows[rows["verdict"].isin(JUDGED) & ~rows["corrected"].astype(bool)]
         if rows.empty:
             return ["These data have no published counterpart."] if len(self.comparison) else []
         found = rows["verdict"].value_counts()
@@ -341,19 +389,19 @@ class Page:
         names = [m for m in METRICS if METRICS[m].unit == "ms"]
         return [
             {
-                "label": self.label(dataset),
-                "published": any((dataset, run.id, "time_ms") in self.theirs for run in self.main),
+                "label": self.label(case),
+                "published": any((case, run.id, "time_ms") in self.theirs for run in self.main),
                 "rows": [
                     {
                         "run": run,
-                        "cells": [self.cells.get((dataset, run.id, m)) for m in names],
-                        "theirs": self.theirs.get((dataset, run.id, "time_ms")),
+                        "cells": [self.cells.get((case, run.id, m)) for m in names],
+                        "theirs": self.theirs.get((case, run.id, "time_ms")),
                     }
                     for run in self.main
-                    if (dataset, run.id, "t_wall") in self.cells
+                    if (case, run.id, "t_wall") in self.cells
                 ],
             }
-            for dataset in self.datasets
+            for case in self.cases
         ]
 
     # What happened
@@ -365,10 +413,10 @@ class Page:
             found = self.counts[self.counts["run"] == run.id]
             if len(found):
                 names = "; ".join(
-                    f"{self.label(row.dataset)}: {row.fallback_names}" for row in found.itertuples() if row.fallbacks
+                    f"{self.label(key(row))}: {row.fallback_names}" for row in found.itertuples() if row.fallbacks
                 )
-                total = found.drop(columns=["dataset", "run", "fallback_names", "at_bound_names"]).sum()
-                where = [self.label(row.dataset) for row in found.itertuples() if row.bounds_beaten]
+                total = found.drop(columns=[*KEYS, "run", "fallback_names", "at_bound_names"]).sum()
+                where = [self.label(key(row)) for row in found.itertuples() if row.bounds_beaten]
                 rows.append({"run": run, "fallback_names": names, "beaten_where": ", ".join(where), **total.astype(int)})
         return rows
 
@@ -395,7 +443,7 @@ class Page:
         """The split of the gap to the bound of CVX for the methods of the published study, and a sentence on it."""
         main = {run.id: run for run in self.main if run.entry.published}
         rows = [
-            {"label": self.label(part.dataset), "run": main[part.run], "part": part}
+            {"label": self.label(key(part)), "run": main[part.run], "part": part}
             for part in self.parts.itertuples()
             if part.run in main
         ]
@@ -424,22 +472,21 @@ class Page:
             return None
         convex = self.run_of("cvx_loc")
         rows = []
-        for dataset in self.datasets:
+        for case in self.cases:
             for metric in ("kl", "alpha_error", "beta_error"):
-                theirs = self.theirs.get((dataset, lagged.id, metric))
-                ours = self.theirs.get((dataset, right.id, metric))
+                theirs = self.theirs.get((case, lagged.id, metric))
+                ours = self.theirs.get((case, right.id, metric))
                 if theirs is None or ours is None:
                     continue
                 rows.append(
                     {
-                        "dataset": dataset,
-                        "label": self.label(dataset),
+                        "label": self.label(case),
                         "metric": metric,
                         "metric_label": METRICS[metric].label,
                         "published": theirs.published,
                         "lagged": theirs,
                         "aligned": ours,
-                        "convex": self.theirs.get((dataset, convex.id, metric)) if convex else None,
+                        "convex": self.theirs.get((case, convex.id, metric)) if convex else None,
                         "gain": theirs.ours / ours.ours,
                     }
                 )
@@ -475,11 +522,11 @@ class Page:
         """CVX-LOC-T's policy KL with and without the cut, beside the published medians."""
         right, cut = self.run_of("cvx_loc_t"), self.run_of(CORRECTED["cvx_loc_t"].by)
         said = []
-        for dataset in self.datasets if right and cut else ():
-            theirs, ours = self.theirs.get((dataset, cut.id, "kl")), self.theirs.get((dataset, right.id, "kl"))
+        for case in self.cases if right and cut else ():
+            theirs, ours = self.theirs.get((case, cut.id, "kl")), self.theirs.get((case, right.id, "kl"))
             if theirs is not None and ours is not None:
                 said.append(
-                    f"{self.label(dataset)}: published {sig(theirs.published)}, ours cut off {sig(theirs.ours)}, and of the"
+                    f"{self.label(case)}: published {sig(theirs.published)}, ours cut off {sig(theirs.ours)}, and of the"
                     f" parameters {sig(ours.ours)}"
                 )
         return f"Median policy KL on {'; on '.join(said)}." if said else ""

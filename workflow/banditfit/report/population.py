@@ -1,14 +1,16 @@
 """Populations in the report: coverage, criteria, held-out trials, populations' own parameters, and simulated populations."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
 from ..experiments.who_wins import METRICS, winners
 from ..methods import mc
+from ..models.families import get_model
 from ..models.simulate import PUBLISHED_BANDITS
 from ..parameters import SYMBOLS
+from ..study.cases import KEYS, Cases, key, of
+from ..study.cases import published as is_published
 from ..study.entries import Run, main_runs
 from .wording import count, counted, listed, sig, span
 
@@ -16,21 +18,21 @@ AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical 
 TARGET = 0.15  # by how much a population's variance may miss the truth
 
 
-def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """None for a study with neither intervals, criteria nor populations."""
     runs = {run.id: run for run in main_runs(runs)}
     parts = {
-        "coverage": _coverage(tables.get("coverage"), runs, catalogue),
-        "held_out": _held_out(tables.get("held_out"), runs, catalogue),
-        "validity": _validity(tables.get("validity"), runs, catalogue),
+        "coverage": _coverage(tables.get("coverage"), runs, cases),
+        "held_out": _held_out(tables.get("held_out"), runs, cases),
+        "validity": _validity(tables.get("validity"), runs, cases),
         "who_wins": _who_wins(tables.get("population_study"), runs),
         "recovery": _recovery(tables.get("recovery"), runs),
-        "parameters": _parameters(tables.get("population"), tables.get("objective"), runs, catalogue),
+        "parameters": _parameters(tables.get("population"), tables.get("objective"), runs, cases),
         "hierarchical": _hierarchical(tables.get("hierarchical")),
     }
     if not any(parts.values()):
         return None
-    return parts | {"told": _told(runs, any(entry.source == "published" for entry in catalogue.values()))}
+    return parts | {"told": _told(runs, any(is_published(case, entry) for case, entry in cases.items()))}
 
 
 def _told(runs: Mapping[str, Run], published: bool) -> str:
@@ -56,22 +58,22 @@ def _filled(table: pd.DataFrame | None) -> bool:
     return table is not None and len(table) > 0
 
 
-def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases) -> dict | None:
     if not _filled(table):
         return None
-    cells = {(row.dataset, row.run, row.parameter): row for row in table.itertuples()}
+    cells = {(key(row), row.run, row.parameter): row for row in table.itertuples()}
     shown = [run for run in runs.values() if run.id in set(table["run"])]
     rows = [
         {
-            "label": catalogue[dataset].label,
+            "label": entry.label,
             "run": run,
-            **{p: cells.get((dataset, run.id, p)) for p in SYMBOLS},
+            **{p: cells.get((case, run.id, p)) for p in SYMBOLS},
             "ms": held[0].ms,
             "n": sum(cell.n for cell in held),
         }
-        for dataset in catalogue
+        for case, entry in cases.items()
         for run in shown
-        if (held := [cells[dataset, run.id, p] for p in SYMBOLS if (dataset, run.id, p) in cells])
+        if (held := [cells[case, run.id, p] for p in SYMBOLS if (case, run.id, p) in cells])
     ]
     said = []
     for run in shown:
@@ -81,47 +83,53 @@ def _coverage(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Ma
     return {"rows": rows, "sentence": f"Of 95 % intervals, these shares hold the truth over all data sets: {listed(said)}."}
 
 
-def _held_out(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+def _held_out(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases) -> dict | None:
     if not _filled(table):
         return None
     order = [*runs, "truth", "chance"]
     rows, said = [], []
-    for dataset in catalogue:
-        part = table[table["dataset"] == dataset].set_index("run")
+    for case, entry in cases.items():
+        part = of(table, case).set_index("run")
         if part.empty:
             continue
         for name in (name for name in order if name in part.index):
-            rows.append({"label": catalogue[dataset].label, "run": runs.get(name), "name": name, "cell": part.loc[name]})
+            rows.append({"label": entry.label, "run": runs.get(name), "name": name, "cell": part.loc[name]})
         fitted = part[part.index.isin(list(runs))]
         best = fitted["gain"].idxmax()
         ceiling = (
             f", {fitted['gain'].max() / part.loc['truth', 'gain']:.0%} of the true parameters'" if "truth" in part.index else ""
         )
-        said.append(f"{runs[best].entry.label} on {catalogue[dataset].label} ({sig(fitted['gain'].max())}{ceiling})")
+        said.append(f"{runs[best].entry.label} on {entry.label} ({sig(fitted['gain'].max())}{ceiling})")
     return {"rows": rows, "sentence": f"The greatest gain over chance, in nats per held-out trial: {listed(said)}."}
 
 
-def _validity(table: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]) -> dict | None:
+def _validity(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases) -> dict | None:
     if not _filled(table):
         return None
-    keys = ["dataset", "run", "parameter"]
-    wide = {key: part.set_index("coefficient") for key, part in table.groupby(keys, sort=False)}
+    keys = [*KEYS, "run", "parameter"]
+    wide = {names: part.set_index("coefficient") for names, part in table.groupby(keys, sort=False)}
     order = {name: place for place, name in enumerate([*runs, "truth"])}
     rows = [
         {
-            "label": catalogue[dataset].label,
+            "label": cases[dataset, model].label,
             "run": runs.get(run),
-            "parameter": SYMBOLS[parameter.split("[")[0]] + parameter[len(parameter.split("[")[0]) :],
+            "parameter": _symbol(model, parameter),
             "n": part["n"].iloc[0],
             "pearson": part.loc["pearson"],
             "spearman": part.loc["spearman"],
         }
-        for (dataset, run, parameter), part in sorted(
-            wide.items(), key=lambda item: (list(catalogue).index(item[0][0]), item[0][2], order.get(item[0][1], -1))
+        for (dataset, model, run, parameter), part in sorted(
+            wide.items(), key=lambda item: (list(cases).index(item[0][:2]), item[0][3], order.get(item[0][2], -1))
         )
         if run in order
     ]
     return {"rows": rows}
+
+
+def _symbol(model: str, parameter: str) -> str:
+    """A parameter as people write it, such as β[0,1]."""
+    name, *where = parameter.partition("[")
+    return get_model(model).symbols[name] + "".join(where)
 
 
 def _who_wins(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | None:
@@ -180,24 +188,22 @@ def _recovery(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | Non
     return {"rows": rows, "sentence": f"Mean variances found in simulated populations: {'; '.join(said)}."}
 
 
-def _parameters(
-    table: pd.DataFrame | None, trace: pd.DataFrame | None, runs: Mapping[str, Run], catalogue: Mapping[str, Any]
-) -> dict | None:
+def _parameters(table: pd.DataFrame | None, trace: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases) -> dict | None:
     if not _filled(table):
         return None
-    ends = {key: part.iloc[-1] for key, part in trace.groupby(["dataset", "run"], sort=False)}
+    ends = {key: part.iloc[-1] for key, part in trace.groupby([*KEYS, "run"], sort=False)}
     groups = [
         {
-            "label": catalogue[dataset].label,
+            "label": cases[dataset, model].label,
             "run": runs[run],
             "rows": list(part.itertuples()),
             "participants": int(part["participants"].iloc[0]),
-            "rounds": int(ends[dataset, run]["round"]),
-            "converged": bool(ends[dataset, run]["converged"]),
-            "reason": ends[dataset, run]["reason"],
+            "rounds": int(ends[dataset, model, run]["round"]),
+            "converged": bool(ends[dataset, model, run]["converged"]),
+            "reason": ends[dataset, model, run]["reason"],
             "bootstrapped": part["mean_boot"].notna().any(),
         }
-        for (dataset, run), part in table.groupby(["dataset", "run"], sort=False)
+        for (dataset, model, run), part in table.groupby([*KEYS, "run"], sort=False)
         if run in runs
     ]
     converged = sum(group["converged"] for group in groups)

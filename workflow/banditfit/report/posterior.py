@@ -1,11 +1,11 @@
 """Posteriors in the report: the mean policy, the chains' diagnostics, Monte Carlo against quadrature, calibration."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
 from ..parameters import SYMBOLS
+from ..study.cases import KEYS, Cases, key
 from ..study.entries import Run, main_runs
 from ..tables.published import VERDICTS, verdict
 from .wording import count, counted, listed, percent, sig, span
@@ -21,34 +21,34 @@ NAMES = {
 SUSPICIOUS = 0.01  # tests that chance explains less often than this, all of a table together, are pointed out
 
 
-def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """None for a study without posteriors: none by Monte Carlo, no mean policy, and no calibration."""
-    policies = _policies(tables, main_runs(runs), catalogue)
-    chains = _chains(tables.get("diagnostics"), runs, catalogue)
+    policies = _policies(tables, main_runs(runs), cases)
+    chains = _chains(tables.get("diagnostics"), runs, cases)
     if not (policies["rows"] or chains["groups"] or "uniformity" in tables):
         return None
     return {
         "policies": policies,
         "chains": chains,
-        "agreement": _agreement(tables.get("agreement"), catalogue),
+        "agreement": _agreement(tables.get("agreement"), cases),
         "calibration": _calibration(tables.get("uniformity")),
     }
 
 
-def _policies(tables: Mapping[str, pd.DataFrame], runs: list[Run], catalogue: Mapping[str, Any]) -> dict:
+def _policies(tables: Mapping[str, pd.DataFrame], runs: list[Run], cases: Cases) -> dict:
     """Medians of both policies and the published one, which is of the plug-in policy."""
-    cells = {(row.dataset, row.run, row.metric): row for row in tables["summary"].itertuples() if row.n}
-    theirs = tables["comparison"][tables["comparison"]["metric"] == "kl"].set_index(["dataset", "run"])["published"]
+    cells = {(key(row), row.run, row.metric): row for row in tables["summary"].itertuples() if row.n}
+    theirs = tables["comparison"][tables["comparison"]["metric"] == "kl"].set_index([*KEYS, "run"])["published"]
     rows = []
-    for dataset in catalogue:
+    for case, entry in cases.items():
         for run in runs:
-            plug_in, mean = (cells.get((dataset, run.id, metric)) for metric in ("kl", "kl_mean_policy"))
+            plug_in, mean = (cells.get((case, run.id, metric)) for metric in ("kl", "kl_mean_policy"))
             if mean is None:
                 continue
-            published = theirs.get((dataset, run.id))
+            published = theirs.get((*case, run.id))
             rows.append(
                 {
-                    "label": catalogue[dataset].label,
+                    "label": entry.label,
                     "run": run,
                     "plug_in": plug_in,
                     "mean": mean,
@@ -73,14 +73,14 @@ def _policies(tables: Mapping[str, pd.DataFrame], runs: list[Run], catalogue: Ma
     return {"rows": rows, "sentence": said}
 
 
-def _chains(table: pd.DataFrame | None, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict:
+def _chains(table: pd.DataFrame | None, runs: Iterable[Run], cases: Cases) -> dict:
     """Per data set and run: a row per diagnostic; and a sentence over all."""
     if table is None or table.empty:
         return {"groups": [], "sentence": ""}
     labels = {run.id: run for run in runs}
     groups = [
         {
-            "label": catalogue[dataset].label,
+            "label": cases[dataset, model].label,
             "run": labels[run],
             "n": int(rows["n"].iloc[0]),
             "sampled_again": int(rows["sampled_again"].iloc[0]),
@@ -98,7 +98,7 @@ def _chains(table: pd.DataFrame | None, runs: Iterable[Run], catalogue: Mapping[
                 for row in rows.itertuples()
             ],
         }
-        for (dataset, run), rows in table.groupby(["dataset", "run"], sort=False)
+        for (dataset, model, run), rows in table.groupby([*KEYS, "run"], sort=False)
     ]
     total, again, still = (sum(group[key] for group in groups) for key in ("n", "sampled_again", "not_converged"))
     said = (
@@ -108,14 +108,14 @@ def _chains(table: pd.DataFrame | None, runs: Iterable[Run], catalogue: Mapping[
     return {"groups": groups, "sentence": said}
 
 
-def _agreement(table: pd.DataFrame | None, catalogue: Mapping[str, Any]) -> dict:
+def _agreement(table: pd.DataFrame | None, cases: Cases) -> dict:
     """Rows of errors beyond each limit; and a sentence on the least likely."""
     if table is None or table.empty:
         return {"rows": [], "sentence": ""}
     unlikely = SUSPICIOUS / len(table)
     rows = [
         {
-            "label": catalogue[row.dataset].label,
+            "label": cases[key(row)].label,
             "parameter": SYMBOLS[row.parameter],
             "cell": row,
             "odd": row.p_value < unlikely,
@@ -123,14 +123,14 @@ def _agreement(table: pd.DataFrame | None, catalogue: Mapping[str, Any]) -> dict
         for row in table.itertuples()
     ]
     least = table.loc[table["p_value"].idxmin()]
-    fits = int(table.groupby(["dataset", "run"])["n"].max().sum())
+    fits = int(table.groupby([*KEYS, "run"])["n"].max().sum())
     beyond = "; ".join(
         f"{count(part['beyond'].sum())} of {count(part['n'].sum())} means are off by more than {limit:g} standard errors"
         f" ({percent(part['beyond'].sum() / part['n'].sum())}, where chance allows {percent(part['chance'].iloc[0])})"
         for limit, part in table.groupby("limit")
     )
     judged = (
-        f"more than chance explains for {SYMBOLS[least['parameter']]} on {catalogue[least['dataset']].label}"
+        f"more than chance explains for {SYMBOLS[least['parameter']]} on {cases[key(least)].label}"
         if least["p_value"] < unlikely
         else "no more than chance explains"
     )

@@ -1,10 +1,10 @@
 """Every published figure beside ours."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pandas as pd
 
+from ..study.cases import Cases, own
 from ..study.entries import Run
 from ..tables.published import JUDGED, UNPUBLISHED, VERDICTS
 from ..tables.published import METRICS as PUBLISHED_METRICS
@@ -14,7 +14,7 @@ from .wording import count, counted, listed, percent
 LABELS = {metric: METRICS[ours].label for metric, ours in PUBLISHED_METRICS.items()} | {"time_ms": "time, counted as published"}
 
 
-def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: Mapping[str, Any]) -> dict | None:
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """The counts of verdicts by method and metric, and all rows by experiment; None where nothing can be compared."""
     table = tables.get("reproduction")
     if table is None or not table["n"].any():
@@ -24,7 +24,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], catalogue: 
         {"method": method, "cells": [_verdicts(rows[rows["metric"] == metric]) for metric in PUBLISHED_METRICS]}
         for method, rows in table.groupby("method", sort=False)
     ]
-    labels = {(entry.model, entry.bandit): entry.label for entry in catalogue.values()}
+    labels = {(case.model, entry.bandit): entry.label for case, entry in cases.items() if own(case, entry)}
     experiments = [
         {
             "label": labels.get(key, ", ".join(key)),

@@ -29,7 +29,8 @@ ENDINGS = ("csv", "tsv", "txt")  # of files, packed (.gz) or not
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the table. `model` is the family that the data are fitted with, within `bounds` (None: the family's own).
+    """A row of the table. `model` is the one that made the data, or that a user's own are fitted with unless a study names
+    others (None: a study must); `bounds` are those of the parameters of that name in any model (None: the models' own).
 
     `bandit` is that of the published study, or None; `source` is "published", "simulate" or the path of a file below the
     project's root; `n_episodes` is None where only that file knows; `arguments` are those of `simulate`, or the settings of
@@ -38,7 +39,7 @@ class Entry:
 
     name: str
     label: str
-    model: str
+    model: str | None
     bandit: str | None
     source: str
     n_arms: int
@@ -121,9 +122,9 @@ class _Row:
     def entry(self) -> Entry:
         name = self.held("dataset", r"[a-z][a-z0-9_]*", "small letters, digits and underscores")  # it names files
         label = self.held("label", r"\S(.*\S)?", "text without blanks at its ends")
-        model = self.one_of("model", PUBLISHED_MODELS)
         source = self.cells["source"]
         kind = source if source in NEEDED else "file"
+        model = self.one_of("model", PUBLISHED_MODELS) if kind != "file" else self.one_of("model", ("-", *MODELS))
         if kind == "file" and not _may_be_source(source):
             known = ", ".join(f".{ending}" for ending in ENDINGS)
             raise self.error(
@@ -140,10 +141,10 @@ class _Row:
             return Entry(name, label, model, bandit, source, n_arms, PUBLISHED["n_episodes"], bounds)
 
         n_arms = int(self.held("n_arms", r"[2-9]|[1-9]\d+", "an integer of at least 2"))
-        unbounded = kind == "file" and self.cells["alpha"] == self.cells["beta"] == "-"
-        bounds = None if unbounded else self.bounds(model)
         if kind == "file":
+            bounds, model = self.box_of_file(model), None if model == "-" else model
             return Entry(name, label, model, None, source, n_arms, None, bounds, self.reading(n_arms))
+        bounds = self.bounds(self.pairs("alpha", 1), self.pairs("beta", MODELS[model].n_signals))
         p_reward = tuple(self.number("p_reward", Probability, text) for text in self.cells["p_reward"].split(" "))
         if len(p_reward) != n_arms:
             raise self.error("p_reward", f"{n_arms} probabilities separated by a space, one for each arm")
@@ -185,19 +186,33 @@ class _Row:
         except ValueError:
             raise self.error(column, expected(kind)) from None
 
-    def pairs(self, column: str, n: int) -> tuple[tuple[float, float], ...]:
-        """The n bounds in a cell such as "0 1", or "0 5; 0 2" for two signals."""
+    def pairs(self, column: str, n: int | None) -> tuple[tuple[float, float], ...]:
+        """The n bounds (None: any number of them) in a cell such as "0 1", or "0 5; 0 2" for two signals."""
         try:
             pairs = tuple((float(lower), float(upper)) for lower, upper in map(str.split, self.cells[column].split(";")))
         except ValueError:
             pairs = ()
-        if len(pairs) != n:
-            raise self.error(column, "lower and upper bound, as in 0 1" + "; 0 1" * (n - 1))
+        if not pairs or len(pairs) != (n or len(pairs)):
+            raise self.error(column, "lower and upper bound, as in 0 1" + "; 0 1" * ((n or 1) - 1))
         return pairs
 
-    def bounds(self, model: str) -> Bounds:
-        (alpha,), beta = self.pairs("alpha", 1), self.pairs("beta", MODELS[model].n_signals)
+    def bounds(self, alpha: tuple | None, beta: tuple | None) -> Bounds:
         try:
-            return Bounds(alpha, beta)
+            return Bounds(alpha and alpha[0], beta)
         except InputError as error:
             raise InputError(f"{self.where}, {error}") from None
+
+    def box_of_file(self, model: str) -> Bounds | None:
+        """The bounds of a user's own data: of what is named, alpha, beta or both; None where neither is."""
+        found: dict[str, tuple | None] = {"alpha": None, "beta": None}
+        for column in found:
+            if self.cells[column] == "-":
+                continue
+            n = 1 if column == "alpha" else None
+            if model != "-":
+                known = {parameter.name: parameter for parameter in MODELS[model].parameters}
+                if column not in known:
+                    raise self.error(column, f"-, as model {model} has no parameter of that name")
+                n = n or max(len(known[column].signals), 1)
+            found[column] = self.pairs(column, n)
+        return self.bounds(**found) if any(found.values()) else None

@@ -23,14 +23,14 @@ METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
 LEAST = 1e-9
 WHOLE = ("lower_bound", "best_nll", "best_bound")
 # What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
-LEFT_OUT = ["seed", "message", "starts", "nll_claimed", "parameters"]
+LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
 POSTERIOR = ("_sd", "_lower", "_upper")
 
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
     alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
-    not arms.
+    not arms. `parameters` is None where the columns alpha and beta are all of them.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
@@ -43,6 +43,8 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
         table[column] = rounded(table[column].to_numpy(), bits)
     main = table["run"].isin([run.id for run in main_runs(runs)])
     for column, shorten in _SHORTER.items():
+        if column not in table:
+            continue
         held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
         short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
         table[column] = pd.Series(short, index=table.index, dtype=object)
@@ -57,6 +59,10 @@ def rounded(values: np.ndarray, bits: int) -> np.ndarray:
 
 def _parameters(value: np.ndarray) -> np.ndarray:
     return rounded(value, PARAMETER)
+
+
+def _named(value: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
+    return None if set(value) == {"alpha", "beta"} else {name: rounded(array, PARAMETER) for name, array in value.items()}
 
 
 def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -74,6 +80,7 @@ def _excess(value: np.ndarray) -> np.ndarray:
 _SHORTER: dict[str, Callable[[Any], Any]] = {
     "alpha": _parameters,
     "beta": _parameters,
+    "parameters": _named,
     "posterior": _posterior,
     "diagnostics": _diagnostics,
     "start_excess": _excess,

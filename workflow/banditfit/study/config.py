@@ -12,7 +12,8 @@ import yaml
 from ..errors import InputError
 from ..files import is_below, read_text
 from ..methods import get_method
-from ..models.families import get_model
+from ..models.families import MODELS, get_model
+from .cases import Case, cases_of
 from .catalogue import Entry as Data
 from .catalogue import count_episodes, read_catalogue
 from .entries import Run, expand, read_entries
@@ -33,20 +34,25 @@ _Validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_
 
 @dataclass(frozen=True)
 class Study:
-    """A study: `catalogue` holds its data sets by name, `runs` its methods by run id, `given` the run from which a run
-    starts (for those that start from another), and `n_episodes` how many episodes of a data set a run fits (a pair is
-    absent where the method does not fit the data set's model)."""
+    """A study: `catalogue` holds its data sets by name, `cases` these with the models they are fitted with, `runs` its
+    methods by run id, `given` the run from which a run starts (for those that start from another), and `n_episodes` how many
+    episodes of a data set a run fits with a model (absent where the method does not serve it)."""
 
     config: dict[str, Any]
     catalogue: dict[str, Data]
+    cases: dict[Case, Data]
     runs: dict[str, Run]
     given: dict[str, str]
-    n_episodes: dict[tuple[str, str], int]
+    n_episodes: dict[tuple[str, str, str], int]  # by dataset, model and run
 
-    def batches(self, dataset: str, run: str) -> list[str]:
-        """The batches of a run over a data set, each named by its first and last episode, such as "0025-0049"; one batch
-        for a method that fits all episodes at once."""
-        total = self.n_episodes[dataset, run]
+    def models_of(self, dataset: str) -> list[str]:
+        """The models that a data set is fitted with."""
+        return [case.model for case in self.cases if case.dataset == dataset]
+
+    def batches(self, dataset: str, model: str, run: str) -> list[str]:
+        """The batches of a run over a data set with a model, each named by its first and last episode, such as "0025-0049";
+        one batch for a method that fits all episodes at once."""
+        total = self.n_episodes[dataset, model, run]
         return _batches(total, self.batch_size(dataset, run) or total)
 
     def batch_size(self, dataset: str, run: str) -> int | None:
@@ -55,9 +61,9 @@ class Study:
             return None
         return self.config["batches"].get(run, {}).get(dataset, self.config["batch"])
 
-    def batch_of(self, dataset: str, run: str, episode: int) -> str:
+    def batch_of(self, dataset: str, model: str, run: str, episode: int) -> str:
         """The batch in which an episode is fitted."""
-        return next(batch for batch in self.batches(dataset, run) if int(batch.split("-")[1]) >= episode)
+        return next(batch for batch in self.batches(dataset, model, run) if int(batch.split("-")[1]) >= episode)
 
     def calibration_batches(self) -> list[str]:
         """The batches of each model that is calibrated, named likewise."""
@@ -74,12 +80,15 @@ class Study:
         fitting = [run for run in runs if model is None or _fits(run, model)]
         return {run.id: (run.entry.method, run.settings) for run in fitting}
 
+    def methods_by_model(self, part: str, dataset: str) -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
+        """`methods_of` the part by each model of a data set that any of them serves."""
+        found = {model: self.methods_of(part, model) for model in self.models_of(dataset)}
+        return {model: methods for model, methods in found.items() if methods}
+
     @property
-    def kept_draws(self) -> list[tuple[str, str, int]]:
-        """Every dataset, run and episode whose draws are kept."""
-        return [
-            (dataset, run, e) for run, episodes in self.config["draws"].items() for dataset in self.catalogue for e in episodes
-        ]
+    def kept_draws(self) -> list[tuple[str, str, str, int]]:
+        """Every dataset, model, run and episode whose draws are kept."""
+        return [(*case, run, e) for run, episodes in self.config["draws"].items() for case in self.cases for e in episodes]
 
 
 def _fits(run: Run, model: str) -> bool:
@@ -127,22 +136,26 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     for run in config["batches"]:
         if get_method(runs[run].entry.method).population:
             raise InputError(f"{where}: batches has run {run!r}, which fits all episodes in one; expected another run")
+    chosen = {name: catalogue[name] for name in config["datasets"]}
+    _check_models(config, chosen, runs, where)
+    cases = cases_of(chosen, config["models"])
+    held = {dataset: count_episodes(entry, root) for dataset, entry in chosen.items()}
     n_episodes = {}
-    for dataset in config["datasets"]:
-        held = count_episodes(catalogue[dataset], root)
-        wanted = held if config["episodes"] == "all" else config["episodes"]
-        if wanted > held:
+    for dataset, model in cases:
+        wanted = held[dataset] if config["episodes"] == "all" else config["episodes"]
+        if wanted > held[dataset]:
             raise InputError(
-                f"{where}: episodes is {wanted}, but data set {dataset!r} holds {held}; expected at most {held} or all"
+                f"{where}: episodes is {wanted}, but data set {dataset!r} holds {held[dataset]}; expected at most"
+                f" {held[dataset]} or all"
             )
         for run in runs.values():
-            if _fits(run, catalogue[dataset].model):
-                n_episodes[dataset, run.id] = min(wanted, config["limits"].get(run.id, {}).get(dataset, wanted))
+            if _fits(run, model):
+                n_episodes[dataset, model, run.id] = min(wanted, config["limits"].get(run.id, {}).get(dataset, wanted))
     for run, source in given.items():
-        for dataset in config["datasets"]:
-            if n_episodes.get((dataset, run), 0) > n_episodes[dataset, source]:
+        for case in cases:
+            if n_episodes.get((*case, run), 0) > n_episodes.get((*case, source), 0):
                 raise InputError(
-                    f"{where}: limits of {source} leave {run} without its start on {dataset}; give {run} the same limit"
+                    f"{where}: limits of {source} leave {run} without its start on {case.dataset}; give {run} the same limit"
                 )
     if config["example"] >= min(n_episodes.values()):
         raise InputError(
@@ -153,7 +166,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
         if run not in runs or runs[run].entry.method != "mc":
             sampled = ", ".join(other.id for other in runs.values() if other.entry.method == "mc")
             raise InputError(f"{where}: draws has run {run!r}, expected one of method mc: {sampled or 'none is listed'}")
-        fitted = min(n_episodes[dataset, run] for dataset in config["datasets"])
+        fitted = min(n_episodes[*case, run] for case in cases)
         if max(episodes, default=0) >= fitted:
             raise InputError(
                 f"{where}: draws of {run} has episode {max(episodes)}, expected numbers that it fits on every data set,"
@@ -165,8 +178,25 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
             raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
         if not (is_below(root, path) and (root / path).is_file()):
             raise InputError(f"{where}: criteria of {dataset} is {path!r}, expected a file below the project's folder")
-    chosen = {name: catalogue[name] for name in config["datasets"]}
-    return Study(config, chosen, runs, given, n_episodes)
+    return Study(config, chosen, cases, runs, given, n_episodes)
+
+
+def _check_models(config: dict[str, Any], chosen: dict[str, Data], runs: dict[str, Run], where: str) -> None:
+    """Raises InputError for an unknown model, a data set without one, and a model that no method of the study serves."""
+    for model in config["models"] or ():
+        if model not in MODELS:
+            raise InputError(f"{where}: models has {model!r}, expected names in config/models.tsv: {', '.join(MODELS)}")
+    for dataset, entry in chosen.items():
+        if config["models"] is None and entry.model is None:
+            raise InputError(
+                f"{where}: key 'models' is missing, and data set {dataset!r} has - in the column model of config/datasets.tsv;"
+                " expected a model in one of the two"
+            )
+        for model in config["models"] or [entry.model]:
+            if not any(_fits(run, model) for run in runs.values()):
+                raise InputError(
+                    f"{where}: methods has none that serves model {model!r}, expected one for data set {dataset!r}"
+                )
 
 
 def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes: dict, where: str) -> None:
@@ -181,8 +211,10 @@ def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes:
         for dataset in [*(asked or {}).get("datasets", []), *(asked or {}).get("bootstrap", {})]:
             if dataset not in config["datasets"]:
                 raise InputError(f"{place} has data set {dataset!r}, expected one listed under datasets")
+            if not any(d == dataset and run in asked["runs"] for d, _, run in n_episodes):
+                raise InputError(f"{place}: runs has none that serves a model of data set {dataset!r}")
             for run in asked["runs"]:
-                fitted = n_episodes.get((dataset, run))
+                fitted = max((n for (d, _, r), n in n_episodes.items() if (d, r) == (dataset, run)), default=None)
                 if part == "held_out" and fitted is not None and not asked["folds"] <= asked["episodes"] <= fitted:
                     raise InputError(
                         f"{place}: episodes is {asked['episodes']}, expected from {asked['folds']}, the folds, to the"

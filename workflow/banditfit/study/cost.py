@@ -31,10 +31,11 @@ ASIDE = ("posterior", "draws", "calibration", "population")
 
 @dataclass(frozen=True)
 class Fits:
-    """A run over a data set: its `episodes` and `jobs`; `each`, processor seconds of a fit; `beside`, seconds that a job
-    takes beside its fits; `peak`, MB of the job that held most; `size`, bytes an episode of its stored fits."""
+    """A run over a data set with a model: its `episodes` and `jobs`; `each`, processor seconds of a fit; `beside`, seconds that
+    a job takes beside its fits; `peak`, MB of the job that held most; `size`, bytes an episode of its stored fits."""
 
     dataset: str
+    model: str
     run: str
     episodes: int
     jobs: int
@@ -89,32 +90,32 @@ def cost(study: Study, folder: Path) -> Cost:
         spans.append((path.stat().st_mtime - found[0], path.stat().st_mtime))
         return found
 
-    # Per data set and run: jobs as (episodes, processor seconds and seconds of the fits, seconds and MB of the job, bytes).
-    jobs: dict[tuple[str, str], np.ndarray] = {}
-    for dataset, run in study.n_episodes:
+    # Per data set, model and run: (episodes, processor seconds and seconds of the fits, seconds and MB of the job, bytes).
+    jobs: dict[tuple[str, str, str], np.ndarray] = {}
+    for dataset, model, run in study.n_episodes:
         rows = []
-        for batch in study.batches(dataset, run):
-            path = results / name / "fits" / dataset / run / f"{batch}.parquet"
-            found = record(folder / f"logs/{name}/fits/{dataset}/{run}/{batch}.tsv") if path.exists() else None
+        for batch in study.batches(dataset, model, run):
+            path = results / name / "fits" / dataset / model / run / f"{batch}.parquet"
+            found = record(folder / f"logs/{name}/fits/{dataset}/{model}/{run}/{batch}.tsv") if path.exists() else None
             if found is not None:
                 rows.append((*intact(_times, path), *found, path.stat().st_size))
-        jobs[dataset, run] = np.array(rows, dtype=float).reshape(-1, 6)
+        jobs[dataset, model, run] = np.array(rows, dtype=float).reshape(-1, 6)
     fits = []
-    for (dataset, run), rows in jobs.items():
+    for (dataset, model, run), rows in jobs.items():
         if not len(rows):
             continue
         n, cpu, wall, seconds, _, size = rows.sum(axis=0)
         # A fit counts the time of the fit it starts from, which another job has spent.
-        earlier = jobs.get((dataset, study.given.get(run)))
+        earlier = jobs.get((dataset, model, study.given.get(run)))
         if earlier is not None and len(earlier):
             before = earlier.sum(axis=0)
             cpu, wall = (own - before[k] / before[0] * n for own, k in ((cpu, 1), (wall, 2)))
         # Where other work slowed the machine down, it did so to all that a job does.
         beside = max(seconds - wall, 0.0) * min(cpu / wall, 1.0) / len(rows)
-        fits.append(Fits(dataset, run, int(n), len(rows), cpu / n, beside, rows[:, 4].max(), size / n))
+        fits.append(Fits(dataset, model, run, int(n), len(rows), cpu / n, beside, rows[:, 4].max(), size / n))
 
     others = []
-    held = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
+    held = {dataset: max(n for (d, _, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
     of_data = [
         (f"{rule} {d}", place.format(study=name, dataset=d), n) for rule, place in OF_DATA.items() for d, n in held.items()
     ]
@@ -175,14 +176,15 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     ]
     if cost.absent:
         lines.append(f"{cost.absent} jobs have left no record (not run yet, or made elsewhere) and are not counted.")
-    most = {dataset: max(n for (d, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
+    most = {dataset: max(n for (d, _, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
     # What is too slow for all episodes of this study is not taken to fit more of them.
-    whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.run] == most[f.dataset]]
+    whole = [f for f in cost.fits if study.n_episodes[f.dataset, f.model, f.run] == most[f.dataset]]
     ahead = {f: f.seconds(episodes, study.batch_size(f.dataset, f.run)) for f in whole}
     lines += ["", f"{'fits':<44}{'ms each':>9}{'job, s':>8}{'MB':>6}{'bytes':>7}{f'{episodes:.0e} episodes':>20}"]
     for f in cost.fits:
         then = words(ahead[f]) if f in ahead else "-"
-        lines.append(f"{f.dataset:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{then:>20}")
+        what = f.dataset if len(study.models_of(f.dataset)) == 1 else f"{f.dataset} {f.model}"
+        lines.append(f"{what:<18}{f.run:<26}{1e3 * f.each:>9.2f}{f.beside:>8.1f}{f.peak:>6.0f}{f.size:>7.0f}{then:>20}")
     more = {o: o.ahead(episodes * (len(study.catalogue) if o.name in OF_STUDY else 1)) for o in cost.others}
     lines += ["", f"{'other jobs':<44}{'s':>9}{'':>8}{'MB':>6}"]
     for o, seconds in more.items():

@@ -18,10 +18,11 @@ JOB = 4.0  # seconds that a job takes beside its fits: to start Python, import, 
 
 @dataclass(frozen=True)
 class Part:
-    """A run over a data set: its batches in all and those `done`, the seconds that the done ones took, and the seconds that
-    the others are expected to take on one core (NaN where nothing like them is done)."""
+    """A run over a data set with a model: its batches in all and those `done`, the seconds that the done ones took, and the
+    seconds that the others are expected to take on one core (NaN where nothing like them is done)."""
 
     dataset: str
+    model: str
     run: str
     batches: int
     done: int
@@ -35,28 +36,30 @@ def progress(study: Study, folder: Path) -> list[Part]:
     An unfinished part is expected to go on as its finished batches went; one that has none, as its run goes on the other data
     sets, or else as the average of all. Raises InputError for a damaged table of fits.
     """
-    found: dict[tuple[str, str], tuple[int, int, float]] = {}  # batches, episodes, seconds
-    for dataset, run in study.n_episodes:
-        paths = [folder / dataset / run / f"{batch}.parquet" for batch in study.batches(dataset, run)]
+    found: dict[tuple[str, str, str], tuple[int, int, float]] = {}  # batches, episodes, seconds
+    for keys in study.n_episodes:
+        paths = [folder.joinpath(*keys, f"{batch}.parquet") for batch in study.batches(*keys)]
         held = [intact(_seconds, path) for path in paths if path.exists()]
-        found[dataset, run] = (len(held), sum(n for n, _ in held), sum(seconds for _, seconds in held))
+        found[keys] = (len(held), sum(n for n, _ in held), sum(seconds for _, seconds in held))
     own = {}
-    for (dataset, run), (batches, episodes, seconds) in found.items():
+    for (dataset, model, run), (batches, episodes, seconds) in found.items():
         # A fit counts the time of the fit it starts from, which another job has spent.
-        earlier = found.get((dataset, study.given.get(run)), (0, 0, 0.0))
+        earlier = found.get((dataset, model, study.given.get(run)), (0, 0, 0.0))
         before = earlier[2] / earlier[1] * episodes if earlier[1] else 0.0
-        own[dataset, run] = (episodes, max(seconds - before, 0.0), batches)
+        own[dataset, model, run] = (episodes, max(seconds - before, 0.0), batches)
 
     parts = []
-    for (dataset, run), (episodes, seconds, done) in own.items():
-        like = [own[dataset, run]]
+    for keys, (episodes, seconds, done) in own.items():
+        like = [own[keys]]
         if not episodes:
-            like = [other for (_, r), other in own.items() if r == run and other[0]] or [o for o in own.values() if o[0]]
+            like = [other for (*_, run), other in own.items() if run == keys[-1] and other[0]] or [
+                o for o in own.values() if o[0]
+            ]
         known = sum(other[0] for other in like)
         each = sum(other[1] for other in like) / known if known else float("nan")
-        total = study.batches(dataset, run)
-        left = each * (study.n_episodes[dataset, run] - episodes) + JOB * (len(total) - done) if done < len(total) else 0.0
-        parts.append(Part(dataset, run, len(total), done, seconds + JOB * done, left))
+        total = study.batches(*keys)
+        left = each * (study.n_episodes[keys] - episodes) + JOB * (len(total) - done) if done < len(total) else 0.0
+        parts.append(Part(*keys, len(total), done, seconds + JOB * done, left))
     return parts
 
 
@@ -79,8 +82,13 @@ def describe(parts: list[Part], name: str, cores: int) -> str:
     lines.append(f"The rest takes about {words(left)} of one core{on}. Of that the most:")
     for part in sorted(parts, key=lambda part: -part.left)[:8]:
         if part.left > 0:
-            lines.append(f"  {part.dataset:<18} {part.run:<30} {part.done:>4} of {part.batches:<4} {words(part.left):>10}")
+            what = part.dataset if len(_models(parts, part.dataset)) == 1 else f"{part.dataset} {part.model}"
+            lines.append(f"  {what:<18} {part.run:<30} {part.done:>4} of {part.batches:<4} {words(part.left):>10}")
     return "\n".join(lines)
+
+
+def _models(parts: list[Part], dataset: str) -> set[str]:
+    return {part.model for part in parts if part.dataset == dataset}
 
 
 def words(seconds: float) -> str:

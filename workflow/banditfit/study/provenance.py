@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -148,10 +148,12 @@ def checksums(data: Dataset) -> dict[str, str]:
     }
 
 
-def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[pd.DataFrame]) -> dict[str, Any]:
+def manifest(
+    config: dict[str, Any], datasets: Iterable[Dataset], models: Mapping[str, Iterable[str]], scores: list[pd.DataFrame]
+) -> dict[str, Any]:
     """The identity of a study: date, commit, configuration and its hash; the data with their checksums, how they were read,
-    their largest reward and the box they are fitted in; and each machine that fitted, with the number of its fits. `scores`
-    need only the column `machine`."""
+    their largest reward, and the box in which each of their `models` is fitted; and each machine that fitted, with the number
+    of its fits. `scores` need only the column `machine`."""
     machines = pd.concat(scores)["machine"].value_counts()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -165,7 +167,7 @@ def manifest(config: dict[str, Any], datasets: Iterable[Dataset], scores: list[p
                 "arms": data.n_arms,
                 "notes": list(data.notes),
                 "reward_scale": data.reward_scale,
-                "bounds": json.loads(data.bounds_of(get_model(data.model)).text()),
+                "models": {name: json.loads(data.bounds_of(get_model(name)).text()) for name in models[data.name]},
                 **checksums(data),
             }
             for data in datasets

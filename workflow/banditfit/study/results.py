@@ -1,13 +1,16 @@
 """A judged study, as tables, figures and the report take it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 
 from ..data.dataset import Dataset
+from ..files import intact
+from .cases import Cases, with_models
 from .entries import Run
+from .store import read_csv
 
 
 @dataclass(frozen=True)
@@ -16,13 +19,18 @@ class Results:
 
     `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared,
     outcomes, comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the
-    episode that is drawn as an example; `runs` in their order; `catalogue` the entries of the data sets by name, and `data`
-    the data sets themselves.
+    episode that is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data set and model, and
+    `data` the data sets themselves by name.
     """
 
     scores: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
     examples: pd.DataFrame
     runs: list[Run]
-    catalogue: Mapping[str, Any]
+    cases: Cases
     data: Mapping[str, Dataset]
+
+
+def read_tables(paths: Iterable[str | Path], cases: Cases) -> dict[str, pd.DataFrame]:
+    """The stored tables of a study, by name. Raises InputError for a damaged one."""
+    return {Path(path).stem: with_models(intact(read_csv, path), cases) for path in paths}

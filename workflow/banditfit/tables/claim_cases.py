@@ -36,7 +36,10 @@ class NotTested(Exception):
 
 @dataclass(frozen=True)
 class Evidence:
-    """A judged study: its scores, its tables by name, its runs, and its data sets by name."""
+    """A judged study: its scores, its tables by name, its runs, and its data sets by name.
+
+    Claims are about data sets fitted with the models that made them (of somebody's own data, with that of their row): fits with
+    other models count in none."""
 
     scores: pd.DataFrame
     tables: Mapping[str, pd.DataFrame]
@@ -45,8 +48,13 @@ class Evidence:
 
     @cached_property
     def _fits(self) -> dict[tuple[str, str], pd.DataFrame]:
-        groups = complete(self.scores).groupby(["dataset", "run"], sort=False)
+        groups = complete(self.of_own(self.scores)).groupby(["dataset", "run"], sort=False)
         return {key: fits.set_index("episode") for key, fits in groups}
+
+    def of_own(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table that are of data sets with their own models."""
+        models = {name: data.model for name, data in self.data.items()}
+        return table[table["model"] == table["dataset"].map(models)]
 
     def fits(self, entry: str, model: str | None = None) -> dict[str, pd.DataFrame]:
         """By data set (only those made by `model`, if given), the fits of an entry's main run, indexed by episode."""

@@ -100,7 +100,7 @@ def _ambiguous(evidence: Evidence) -> list[Case]:
             case = _share(dataset, f"episodes whose gap splits into poor fit and loose bound to {CERTIFIED} nats", decided)
             held_here = {"yes": "no", "no": "yes", "unsure": "unsure"}[_side(case.low, case.high, 0.9, below=False)]
             cases.append(Case(**{**vars(case), "held": held_here}))
-    parts = evidence.tables["attribution"].set_index(["dataset", "run"])
+    parts = evidence.of_own(evidence.tables["attribution"]).set_index(["dataset", "run"])
     for run in main_runs(evidence.runs):
         for dataset in evidence.data if run.entry.id in ("cvx_loc", "d_loc") else ():
             if (dataset, run.id) in parts.index:

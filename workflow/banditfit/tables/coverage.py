@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -56,15 +56,16 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
         fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()
-        fitted = [bool(np.isfinite(a).any() or np.isfinite(b).any()) for a, b in zip(part["alpha"], part["beta"], strict=True)]
+        estimates = [_estimates(fit) for fit in part.itertuples()]
+        fitted = [any(np.isfinite(values).any() for values in held.values()) for held in estimates]
         known = wanted[np.isfinite(wanted) & np.array(fitted, dtype=bool)]
         if len(known) < 4 or np.ptp(known) == 0:
             raise InputError(
                 f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
                 " expected at least 4 participants and a criterion that varies"
             )
-        for symbol in ("alpha", "beta"):
-            found = np.stack(part[symbol].to_list())
+        for symbol in estimates[0]:
+            found = np.stack([held[symbol] for held in estimates])
             for s, j in np.ndindex(found.shape[1:]):
                 parameter = f"{symbol}[{s},{j}]"
                 if only not in (None, parameter):
@@ -83,38 +84,56 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
     return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
 
 
+def _estimates(fit: Any) -> dict[str, np.ndarray]:
+    """The parameters in a row of fits or scores by name; stored scores have these two alone where they are all of them."""
+    columns = {"alpha": fit.alpha, "beta": fit.beta}
+    named = getattr(fit, "parameters", None)
+    return columns if named is None else {name: columns.get(name, values) for name, values in named.items()}
+
+
 @checked
 def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, seed: Seed = 0) -> pd.DataFrame:
-    """External validity of every run that gives parameters: of all of them, against the criterion in a file (`read_criterion`);
-    or, where the truth is known, of the first alpha and beta, and of the `truth`, each against a criterion made of that true
-    parameter in units of its sd and normal noise of sd NOISE.
+    """External validity of every model and run that gives parameters: of all of them, against the criterion in a file
+    (`read_criterion`); or, where the truth is known, of the first alpha and beta of the model that made the data, and of the
+    `truth`, each against a criterion made of that true parameter in units of its sd and normal noise of sd NOISE.
 
-    Columns of `external_validity`, with the dataset first. Runs of fewer participants than others are left out, as they would
-    be compared over other people. No rows where there is neither, or for runs with fewer than four
-    participants; raises InputError as `read_criterion` and `external_validity` do."""
+    Columns of `external_validity`, with the dataset and the model first. Runs of fewer participants than others are left out,
+    as they would be compared over other people. No rows where there is neither, or for runs with fewer than four participants;
+    raises InputError as `read_criterion` and `external_validity` do."""
     scores = complete_scores(scores)
     held = scores["has_parameters"] & scores["alpha"].notna() & ~scores["outside"].astype(bool) & whole(scores)
     given = scores[held.astype(bool)]
-    given = given[given.groupby("run")["run"].transform("size") > 3]
+    told = None if criterion is None or given.empty else read_criterion(criterion, data)
+    columns = ["dataset", "model", "run", "parameter", "coefficient", "n", "r", "low", "high"]
+    tables = [pd.DataFrame(columns=columns)]
+    for model, fits in given.groupby("model", sort=False):
+        fits = fits[fits.groupby("run")["run"].transform("size") > 3]
+        if fits.empty:
+            continue
+        if told is not None:
+            found = [external_validity(fits, told)]
+        else:
+            found = _against_truth(data, fits, seed) if data.truth is not None and model == data.model else []
+        tables += [table.assign(dataset=data.name, model=model)[columns] for table in found]
+    return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
+def _against_truth(data: Dataset, fits: pd.DataFrame, seed: int) -> list[pd.DataFrame]:
+    """`external_validity` of fits of the model that made the data, and of the truth, for a criterion made of each of the first
+    true alpha and beta."""
+    kept = data.select(sorted(fits["episode"].unique()))
+    truth = pd.DataFrame({"run": "truth", "id": kept.ids})
+    truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
+    everybody = pd.concat([truth, fits[["run", "id", "alpha", "beta"]]], ignore_index=True)
     tables = []
-    if criterion is not None and len(given):
-        tables.append(external_validity(given, read_criterion(criterion, data)))
-    elif data.truth is not None and set(scores["model"]) == {data.model}:
-        kept = data.select(sorted(given["episode"].unique()))
-        truth = pd.DataFrame({"run": "truth", "id": kept.ids})
-        truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
-        everybody = pd.concat([truth, given[["run", "id", "alpha", "beta"]]], ignore_index=True)
-        for symbol in ("alpha", "beta"):
-            true = getattr(kept.truth, symbol)[:, 0, 0]
-            if len(true) < 4 or np.ptp(true) == 0:
-                continue
-            rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
-            noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
-            tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
-    columns = ["run", "parameter", "coefficient", "n", "r", "low", "high"]
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
-    table.insert(0, "dataset", data.name)
-    return table
+    for symbol in ("alpha", "beta"):
+        true = getattr(kept.truth, symbol)[:, 0, 0]
+        if len(true) < 4 or np.ptp(true) == 0:
+            continue
+        rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
+        noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+        tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
+    return tables
 
 
 @checked
@@ -122,9 +141,10 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
     """How often the 95 % intervals of `fits` hold the truth: per run and parameter (alpha, beta) the number n of intervals,
     `coverage`, Wilson's 95 % interval low, high of it, and `ms`, the median wall time of a fit. Intervals of parameters that
     the choices do not identify (NaN in `fits`) are left out: they say what the prior says. Runs without intervals have no row,
-    and without a truth of that model there is none. The dataset comes first."""
-    columns = ["dataset", "run", "parameter", "n", "coverage", "low", "high", "ms"]
-    if data.truth is None or set(fits["model"]) != {data.model}:
+    and fits of another model than the one that made the data have none either. The dataset and the model come first."""
+    columns = ["dataset", "model", "run", "parameter", "n", "coverage", "low", "high", "ms"]
+    fits = fits[fits["model"] == data.model]
+    if data.truth is None or fits.empty:
         return pd.DataFrame(columns=columns)
     row_of = {int(number): row for row, number in enumerate(data.episodes)}
     rows = []
@@ -139,5 +159,5 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
             n, c = int(np.size(inside)), float(np.mean(inside))
             centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
             half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
-            rows.append((data.name, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
+            rows.append((data.name, data.model, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
     return pd.DataFrame(rows, columns=columns)

@@ -5,7 +5,7 @@ found what it claimed to be so, and it lies inside the box. A bound counts if no
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..methods import get_method
+from ..study.cases import Case, of
 from ..study.entries import Run, main_runs
 from .coverage import HOLD
 from .summaries import CERTIFIED, USUAL, complete, groups
@@ -21,6 +22,7 @@ NEAR = 1.1  # as accurate as the best: a median within 10 % of it
 PROVED = 1e-6  # nats between a fit and its own bound that count as a proof; scores are kept to 1e-9
 COLUMNS = [
     "dataset",
+    "model",
     "run",
     "label",
     "call",
@@ -41,18 +43,18 @@ COLUMNS = [
 
 
 def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], coverage: pd.DataFrame) -> pd.DataFrame:
-    """Per data set and main run: the `call` that runs it in a notebook; its n fits; the medians of the wall time (ms an
+    """Per data set, model and main run: the `call` that runs it in a notebook; its n fits; the medians of the wall time (ms an
     episode), the policy KL and the error of beta over the episodes on which methods are compared (`tables.compare`, whose
     table is `compared`; NaN for a run that is not); the shares of fits that ended well (`ended_well`), and of fits that ended
     well with `estimates`, with the maximum of the likelihood (within 0.01 nats of the best fit known), with intervals, and
     with a proof of optimality; `coverage`, the share of 95 % intervals that hold the truth, of the parameter where it is
     least (from the table of `population.coverage`); `pools`, whether the episodes inform one another; and whether no other
     method is both faster and more accurate, by either error."""
-    medians = compared.set_index(["dataset", "run", "metric"])["median"]
-    least = coverage.groupby(["dataset", "run"])["coverage"].min()
+    medians = compared.set_index(["dataset", "model", "run", "metric"])["median"]
+    least = coverage.groupby(["dataset", "model", "run"])["coverage"].min()
     runs = {run.id: run for run in main_runs(runs)}
     rows = []
-    for dataset, name, fits in groups(complete(scores), runs.values()):
+    for case, name, fits in groups(complete(scores), runs.values()):
         run, how = runs[name], get_method(runs[name].entry.method)
         well = ended_well(fits)
         estimates = well & fits["admissible"].astype(bool)
@@ -60,28 +62,32 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
             "ended_well": well,
             "estimates": estimates,
             "maxima": estimates & (fits["regret"] <= CERTIFIED),
-            "intervals": estimates
-            & fits["posterior"].map(lambda held: held is not None and "alpha_lower" in held).astype(bool),
+            "intervals": estimates & fits["posterior"].map(gives_intervals).astype(bool),
             "proofs": proved(fits),
         }
         rows.append(
             {
-                "dataset": dataset,
+                **case._asdict(),
                 "run": name,
                 "label": run.entry.label,
                 "call": call(run),
                 "n": len(fits),
-                **{metric: medians.get((dataset, name, metric), np.nan) for metric in ("t_wall", "kl", "beta_error")},
+                **{metric: medians.get((*case, name, metric), np.nan) for metric in ("t_wall", "kl", "beta_error")},
                 **{what: float(share.mean()) for what, share in shares.items()},
-                "coverage": least.get((dataset, name), np.nan),
+                "coverage": least.get((*case, name), np.nan),
                 "pools": how.population and how.read_settings(run.entry.method, run.settings).pools,
             }
         )
     found = pd.DataFrame(rows, columns=COLUMNS[:-2])
     for metric in ("kl", "beta_error"):
-        fronts = [front(part["t_wall"], part[metric]) for _, part in found.groupby("dataset", sort=False)]
+        fronts = [front(part["t_wall"], part[metric]) for _, part in found.groupby(["dataset", "model"], sort=False)]
         found[f"front_{metric}"] = np.concatenate(fronts) if fronts else np.array([], dtype=bool)
     return found
+
+
+def gives_intervals(posterior: Mapping[str, Any] | None) -> bool:
+    """Whether the posterior in a row of scores has intervals of parameters."""
+    return posterior is not None and any(name.endswith("_lower") for name in posterior)
 
 
 def ended_well(fits: pd.DataFrame) -> "pd.Series[bool]":
@@ -148,11 +154,12 @@ NEEDS = [
 ]
 
 
-def recommend(guide: pd.DataFrame, dataset: str, need: Need) -> pd.Series | None:
-    """Of the rows of a data set that serve a need, the fastest whose median policy KL is within 10 % of the lowest among them;
+def recommend(guide: pd.DataFrame, case: Case, need: Need) -> pd.Series | None:
+    """Of the rows of a case that serve a need, the fastest whose median policy KL is within 10 % of the lowest among them;
     where no truth is known, the fastest. None where none serves, or where the need is one that only a truth can tell of.
     Runs that are not compared (of fewer episodes than others) are not recommended."""
-    rows = guide[(guide["dataset"] == dataset) & guide["t_wall"].notna()]
+    rows = of(guide, case)
+    rows = rows[rows["t_wall"].notna()]
     known = rows["kl"].notna()
     rows = rows[known] if known.any() else rows.iloc[: 0 if need.truth else None]
     rows = rows[need.serves(rows).astype(bool)]

@@ -11,22 +11,23 @@ from scipy import stats
 
 from ..arguments import checked
 from ..kinds import Table
+from ..study.cases import KEYS
 
 LIMITS = (1.96, 2.58)  # standard errors beyond which a normal error lies with a probability of 5 % and 1 %
 DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "draws_per_second")
-JUDGED = ("dataset", "run", "method", "episode", "status", "settings", "fallback", "diagnostics", "posterior", "alpha", "beta")
+JUDGED = (*KEYS, "run", "method", "episode", "status", "settings", "fallback", "diagnostics", "posterior", "alpha", "beta")
 Scores = Annotated[pd.DataFrame, Table("a table of scores, as bf.score returns it", JUDGED, empty=True)]
 
 
 @checked
 def diagnostics(scores: Scores) -> pd.DataFrame:
-    """The diagnostics of all Monte Carlo fits in judged scores: one row per dataset, run and diagnostic.
+    """The diagnostics of all Monte Carlo fits in judged scores: one row per dataset, model, run and diagnostic.
 
-    Columns: dataset, run, diagnostic (of DIAGNOSTICS), n (fits that have it), min, q05, median, q95, max; bar (what a fit
-    must reach, in words; empty where there is none) and failing (fits that do not); and, the same for every diagnostic of
-    a run, sampled_again (fits whose first chains failed some bar) and not_converged (whose second did too)."""
+    Columns: dataset, model, run, diagnostic (of DIAGNOSTICS), n (fits that have it), min, q05, median, q95, max; bar (what a
+    fit must reach, in words; empty where there is none) and failing (fits that do not); and, the same for every diagnostic of a
+    run, sampled_again (fits whose first chains failed some bar) and not_converged (whose second did too)."""
     rows = []
-    for (dataset, run), fits in scores[scores["method"] == "mc"].groupby(["dataset", "run"], sort=False):
+    for (dataset, model, run), fits in scores[scores["method"] == "mc"].groupby([*KEYS, "run"], sort=False):
         ended = fits[fits["diagnostics"].notna()]
         found = pd.DataFrame(ended["diagnostics"].tolist())
         if found.empty:
@@ -37,6 +38,7 @@ def diagnostics(scores: Scores) -> pd.DataFrame:
             rows.append(
                 {
                     "dataset": dataset,
+                    "model": model,
                     "run": run,
                     "diagnostic": name,
                     "n": len(found),
@@ -49,7 +51,7 @@ def diagnostics(scores: Scores) -> pd.DataFrame:
                     "not_converged": int((fits["status"] == "not_converged").sum()),
                 }
             )
-    columns = ["dataset", "run", "diagnostic", "n", "min", "q05", "median", "q95", "max", "bar", "failing"]
+    columns = [*KEYS, "run", "diagnostic", "n", "min", "q05", "median", "q95", "max", "bar", "failing"]
     return pd.DataFrame(rows, columns=[*columns, "sampled_again", "not_converged"])
 
 
@@ -66,14 +68,14 @@ def errors(scores: Scores) -> pd.DataFrame:
     """The error of every Monte Carlo mean in judged scores, in its own standard errors: z = (mean - exact mean) / MCSE, for
     every converged fit of `mc` that has a counterpart by `quadrature` under the same priors.
 
-    MCSE = sd / sqrt(ESS), with the fit's own sd and the smallest bulk ESS among its parameters, the one its row carries:
-    for the other parameters MCSE is somewhat too large, and z too small. Columns: dataset, run, episode, parameter, z."""
+    MCSE = sd / sqrt(ESS), with the fit's own sd and the smallest bulk ESS among its parameters, the one its row carries: for
+    the other parameters MCSE is somewhat too large, and z too small. Columns: dataset, model, run, episode, parameter, z."""
     exact = {}
     for fit in scores[(scores["method"] == "quadrature") & (scores["status"] == "converged")].itertuples():
-        exact[fit.dataset, fit.episode, _priors(fit.settings)] = fit
+        exact[fit.dataset, fit.model, fit.episode, _priors(fit.settings)] = fit
     rows = []
     for fit in scores[(scores["method"] == "mc") & (scores["status"] == "converged")].itertuples():
-        truth = exact.get((fit.dataset, fit.episode, _priors(fit.settings)))
+        truth = exact.get((fit.dataset, fit.model, fit.episode, _priors(fit.settings)))
         if truth is None or fit.posterior is None:
             continue
         for name in ("alpha", "beta"):
@@ -81,8 +83,8 @@ def errors(scores: Scores) -> pd.DataFrame:
             if error > 0:  # a parameter whose bounds coincide has none
                 z = (getattr(fit, name).item() - getattr(truth, name).item()) / error
                 if np.isfinite(z):  # nor has one that the choices do not identify
-                    rows.append((fit.dataset, fit.run, fit.episode, name, z))
-    return pd.DataFrame(rows, columns=["dataset", "run", "episode", "parameter", "z"])
+                    rows.append((fit.dataset, fit.model, fit.run, fit.episode, name, z))
+    return pd.DataFrame(rows, columns=[*KEYS, "run", "episode", "parameter", "z"])
 
 
 def _priors(settings: str) -> tuple[str, str]:
@@ -92,19 +94,19 @@ def _priors(settings: str) -> tuple[str, str]:
 
 @checked
 def agreement(scores: Scores) -> pd.DataFrame:
-    """How often Monte Carlo is off by more than its own error allows: one row per dataset, run, parameter and limit.
+    """How often Monte Carlo is off by more than its own error allows: one row per dataset, model, run, parameter and limit.
 
-    Columns: dataset, run, parameter, limit (standard errors), n (fits), beyond (fits whose |z| of `errors` exceeds it),
+    Columns: dataset, model, run, parameter, limit (standard errors), n (fits), beyond (fits whose |z| of `errors` exceeds it),
     share, chance (that share if errors are normal), p_value (probability of so many or more by chance, binomial), z_mean,
     z_sd, z_largest (the z of largest size)."""
     rows = []
-    for (dataset, run, parameter), found in errors(scores).groupby(["dataset", "run", "parameter"], sort=False):
+    for keys, found in errors(scores).groupby([*KEYS, "run", "parameter"], sort=False):
         z = found["z"].to_numpy()
         for limit in LIMITS:
             chance = 2.0 * stats.norm.sf(limit)
             beyond = int((np.abs(z) > limit).sum())
             p = stats.binomtest(beyond, len(z), chance, alternative="greater").pvalue
             spread = (z.mean(), z.std(), z[np.abs(z).argmax()])
-            rows.append((dataset, run, parameter, limit, len(z), beyond, beyond / len(z), chance, p, *spread))
-    columns = ["dataset", "run", "parameter", "limit", "n", "beyond", "share", "chance", "p_value"]
+            rows.append((*keys, limit, len(z), beyond, beyond / len(z), chance, p, *spread))
+    columns = [*KEYS, "run", "parameter", "limit", "n", "beyond", "share", "chance", "p_value"]
     return pd.DataFrame(rows, columns=[*columns, "z_mean", "z_sd", "z_largest"])

@@ -10,6 +10,8 @@ import pandas as pd
 from ..errors import InputError
 from ..models.families import PUBLISHED_MODELS
 from ..models.simulate import PUBLISHED
+from ..study.cases import Case, Cases
+from ..study.cases import published as is_published
 from ..study.entries import Run
 
 KEYS = ["model", "bandit", "method", "local_solver", "metric"]
@@ -88,44 +90,44 @@ def read_published(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, catalogue: Mapping[str, Any]) -> pd.DataFrame:
+def compare(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, cases: Cases) -> pd.DataFrame:
     """Every figure of `summary` that has a published counterpart, beside it; times in ms.
 
-    `catalogue` holds the data sets by name (entries with model, bandit and source); those whose source is not "published"
-    have no counterpart. Columns: dataset, model, bandit, run, label, local_solver, metric, n; ours, ours_q25, ours_q75,
+    `cases` are those of the study; those of another model than the published one, or of other data, have no counterpart.
+    Columns: dataset, model, bandit, run, label, local_solver, metric, n; ours, ours_q25, ours_q75,
     ours_low, ours_high (95 % interval of the median); published, published_q25, published_q75; ratio of the medians, ours
     to theirs; verdict, a key of VERDICTS; corrected, True where theirs is known to be flawed and ours is not.
     """
     runs = list(runs)
     theirs = published.set_index(KEYS)
-    ours = summary[summary["n"] > 0].set_index(["dataset", "run", "metric"])
-    most = summary.groupby("dataset")["n"].max()
+    ours = summary[summary["n"] > 0].set_index(["dataset", "model", "run", "metric"]).sort_index()
+    most = summary.groupby(["dataset", "model"])["n"].max()
     rows = []
-    for dataset in summary["dataset"].unique():
-        entry = catalogue[dataset]
-        for run in runs if entry.source == "published" else ():
+    for case in dict.fromkeys(map(Case, summary["dataset"], summary["model"])):
+        entry = cases[case]
+        for run in runs if is_published(case, entry) else ():
             for metric, ours_metric in METRICS.items():
                 key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
-                if key not in theirs.index or (dataset, run.id, ours_metric) not in ours.index:
+                if key not in theirs.index or (*case, run.id, ours_metric) not in ours.index:
                     continue
                 corrected = _corrected(run.entry.method, entry.model, metric)
                 if corrected is None:
                     continue
-                mine, other = ours.loc[dataset, run.id, ours_metric], theirs.loc[key]
-                names = (dataset, entry.model, entry.bandit, run.id, run.entry.label, run.local_solver or "", metric)
+                mine, other = ours.loc[*case, run.id, ours_metric], theirs.loc[key]
+                names = (*case, entry.bandit, run.id, run.entry.label, run.local_solver or "", metric)
                 numbers = (
                     *mine[["n", *NUMBERS, "median_low", "median_high"]],
                     *other[NUMBERS],
                     mine["median"] / other["median"],
                 )
-                enough = mine["n"] >= ENOUGH * most[dataset]
+                enough = mine["n"] >= ENOUGH * most[case]
                 found = verdict(metric, mine, other["median"]) if enough else "not comparable"
                 rows.append((*names, *numbers, found, corrected))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def reproduce(
-    comparison: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, catalogue: Mapping[str, Any]
+    comparison: pd.DataFrame, summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, cases: Cases
 ) -> pd.DataFrame:
     """Every published figure, in the order of their table, with ours beside it; then the figures that theirs lacks and this
     study has. `comparison` as of `compare`, the rest as there.
@@ -140,32 +142,30 @@ def reproduce(
     ours = named(comparison[~comparison["corrected"].astype(bool)])
     table = published.rename(columns=dict(zip(NUMBERS, ("published", "published_q25", "published_q75"), strict=True)))
     table = table.merge(ours.drop(columns=["published", "published_q25", "published_q75"]), on=KEYS, how="left")
-    table = pd.concat([table, pd.DataFrame(_unpublished(summary, runs.values(), published, catalogue))], ignore_index=True)
+    table = pd.concat([table, pd.DataFrame(_unpublished(summary, runs.values(), published, cases))], ignore_index=True)
     table["n"] = table["n"].fillna(0).astype(int)
     table = table.astype({"dataset": object, "run": object, "verdict": object}).fillna(
         {"dataset": "", "run": "", "verdict": "not comparable"}
     )
-    table["reason"] = [_reason(row, runs.values(), catalogue) for row in table.itertuples()]
+    table["reason"] = [_reason(row, runs.values(), cases) for row in table.itertuples()]
     return table[REPRODUCTION]
 
 
-def _unpublished(
-    summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, catalogue: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _unpublished(summary: pd.DataFrame, runs: Iterable[Run], published: pd.DataFrame, cases: Cases) -> list[dict[str, Any]]:
     """Our figures of the published methods, data sets and metrics that the published tables lack."""
     known = set(published[KEYS].itertuples(index=False, name=None))
     cells = set(published[["model", "bandit", "method"]].itertuples(index=False, name=None))
-    ours = summary[summary["n"] > 0].set_index(["dataset", "run", "metric"])
+    ours = summary[summary["n"] > 0].set_index(["dataset", "model", "run", "metric"]).sort_index()
     rows = []
-    for dataset, entry in catalogue.items():
-        for run in runs if entry.source == "published" else ():
+    for case, entry in cases.items():
+        for run in runs if is_published(case, entry) else ():
             for metric, our_metric in METRICS.items():
                 key = (entry.model, entry.bandit, run.entry.published, run.local_solver or "", metric)
-                if key[:3] not in cells or key in known or (dataset, run.id, our_metric) not in ours.index:
+                if key[:3] not in cells or key in known or (*case, run.id, our_metric) not in ours.index:
                     continue
                 if _corrected(run.entry.method, entry.model, metric) is not False:
                     continue
-                mine = ours.loc[dataset, run.id, our_metric]
+                mine = ours.loc[*case, run.id, our_metric]
                 numbers = dict(
                     zip(
                         ("n", "ours", "ours_q25", "ours_q75", "ours_low", "ours_high"),
@@ -173,15 +173,16 @@ def _unpublished(
                         strict=True,
                     )
                 )
-                names = dict(zip(KEYS, key, strict=True)) | {"dataset": dataset, "run": run.id}
+                names = dict(zip(KEYS, key, strict=True)) | {"dataset": case.dataset, "run": run.id}
                 rows.append(names | numbers | {"verdict": "not published"})
     return rows
 
 
-def _reason(row: Any, runs: Iterable[Run], catalogue: Mapping[str, Any]) -> str:
+def _reason(row: Any, runs: Iterable[Run], cases: Cases) -> str:
     if row.n:
         return f"ours is of {row.n} of {PUBLISHED['n_episodes']} episodes" if row.n < PUBLISHED["n_episodes"] else ""
-    if not any((entry.model, entry.bandit) == (row.model, row.bandit) for entry in catalogue.values()):
+    fitted = [(entry.model, entry.bandit) for case, entry in cases.items() if is_published(case, entry)]
+    if (row.model, row.bandit) not in fitted:
         return "this study does not fit the data set"
     same = [
         run

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..methods import STATUSES, get_method
 from ..parameters import edges_of
+from ..study.cases import KEYS, Case
 from ..study.entries import Run, main_runs
 
 
@@ -69,35 +70,35 @@ def complete(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """Per dataset, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
+    """Per dataset, model, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
     median_high, the 95 % bootstrap interval of the median over episodes. Fits outside the box are left out (`complete`)."""
     rows = []
-    for dataset, run, fits in groups(complete(scores), runs):
+    for case, run, fits in groups(complete(scores), runs):
         for name, metric in METRICS.items():
             values = metric.scale * fits[name].to_numpy(dtype=float)
             values = values[np.isfinite(values)]
-            rows.append((dataset, run, name, metric.unit, *_describe(values, _seed(dataset, run, name))))
-    columns = ["dataset", "run", "metric", "unit", "n", "median", "q25", "q75", "mean", "median_low", "median_high"]
+            rows.append((*case, run, name, metric.unit, *_describe(values, _seed(case.dataset, run, name))))
+    columns = [*KEYS, "run", "metric", "unit", "n", "median", "q25", "q75", "mean", "median_low", "median_high"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def whole(scores: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether a fit is of a run that fitted every episode of its data set that any run fitted: others are of other people,
-    and are compared with none."""
-    every = scores.groupby("dataset")["episode"].transform("nunique")
-    return scores.groupby(["dataset", "run"])["episode"].transform("nunique") == every
+    """Whether a fit is of a run that fitted every episode of its data set that any run fitted with its model: others are of
+    other people, and are compared with none."""
+    every = scores.groupby(KEYS)["episode"].transform("nunique")
+    return scores.groupby([*KEYS, "run"])["episode"].transform("nunique") == every
 
 
 def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """The medians that may be held against one another: per dataset and metric those of the main runs that fitted every
-    episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
+    """The medians that may be held against one another: per dataset, model and metric those of the main runs that fitted
+    every episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
 
-    Columns: dataset, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row, for
-    their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
+    Columns: dataset, model, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row,
+    for their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
     scores = complete(scores)
     scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))
     rows = []
-    for dataset, fits in scores.groupby("dataset", sort=False):
+    for case, fits in scores.groupby(KEYS, sort=False):
         every = fits["episode"].nunique()
         shown = groups(fits[whole(fits)], main_runs(runs))
         held = {run: part.set_index("episode") for _, run, part in shown}
@@ -106,15 +107,16 @@ def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
             values = values.where(np.isfinite(values))
             values = values.loc[:, values.notna().sum() >= USUAL * every].dropna()
             medians = metric.scale * values.median()
-            rows += [(dataset, run, name, len(values), median) for run, median in medians.items() if len(values)]
-    return pd.DataFrame(rows, columns=["dataset", "run", "metric", "n", "median"])
+            rows += [(*case, run, name, len(values), median) for run, median in medians.items() if len(values)]
+    return pd.DataFrame(rows, columns=[*KEYS, "run", "metric", "n", "median"])
 
 
-def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[str, str, pd.DataFrame]]:
-    """The fits of every data set and run, data sets as they come, runs in their order."""
-    held = dict(list(scores.groupby(["dataset", "run"], sort=False)))
+def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[Case, str, pd.DataFrame]]:
+    """The fits of every case and run, cases as they come, runs in their order."""
+    held = dict(list(scores.groupby([*KEYS, "run"], sort=False)))
+    cases = [Case(*names) for names in scores[KEYS].drop_duplicates().itertuples(index=False)]
     runs = [run.id for run in runs]
-    return [(d, run, held[d, run]) for d in scores["dataset"].unique() for run in runs if (d, run) in held]
+    return [(case, run, held[*case, run]) for case in cases for run in runs if (*case, run) in held]
 
 
 def _seed(*parts: str) -> int:
@@ -145,8 +147,8 @@ def bootstrap_medians(values: np.ndarray, rng: np.random.Generator) -> np.ndarra
 
 
 def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """Counts per dataset and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits whose
-    method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
+    """Counts per dataset, model and run: n fits; one column per status; `fallbacks` and what they were; `claims`, the fits
+    whose method claimed convergence and a value, and how many of those the judge `upheld`; `bounds` and `bounds_beaten` by an
     admissible fit; fits `at_bound` of the box and which (`at_bound_names`, such as "beta[reward]=20 (35)"); fits `outside` it
     though they have parameters. Fallbacks and bounds count where they came up, not where a fit that starts from another hands
     them on.
@@ -157,7 +159,7 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     parameter `unidentified`, and how many `unidentified_parameters` there are."""
     runs, rows = list(runs), []
     hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
-    for dataset, run, fits in groups(complete(scores), runs):
+    for case, run, fits in groups(complete(scores), runs):
         own = run not in hand_on
         named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
@@ -170,7 +172,7 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
         unidentified = fits["not_identified"].str.split().str.len()
         rows.append(
             {
-                "dataset": dataset,
+                **case._asdict(),
                 "run": run,
                 "n": len(fits),
                 **{status: int((fits["status"] == status).sum()) for status in STATUSES},
@@ -201,8 +203,8 @@ def _counted(names: pd.Series) -> str:
 
 
 def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """Splits the gap of every run to the bound of the published relaxation, CVX: per dataset and run, means over episodes
-    in nats of
+    """Splits the gap of every run to the bound of the published relaxation, CVX: per dataset, model and run, means over
+    episodes in nats of
 
         total = nll - bound = poor_fit (nll - best_nll) + undecided (best_nll - best_bound) + loose (best_bound - bound)
 
@@ -213,23 +215,23 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     bounding = [run.id for run in runs if run.entry.published == "CVX"]
     source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
     fits = scores[scores["admissible"].astype(bool)].merge(
-        source[["dataset", "episode", "lower_bound"]], on=["dataset", "episode"], suffixes=("", "_source")
+        source[[*KEYS, "episode", "lower_bound"]], on=[*KEYS, "episode"], suffixes=("", "_source")
     )
     fits["poor_fit"] = fits["regret"]
     fits["undecided"] = fits["best_nll"] - fits["best_bound"]
     fits["loose"] = fits["best_bound"] - fits["lower_bound_source"]
     fits["total"] = fits[["poor_fit", "undecided", "loose"]].sum(axis=1)
     parts = ["total", "poor_fit", "undecided", "loose"]
-    rows = [{"dataset": d, "run": run, "n": len(group), **group[parts].mean()} for d, run, group in groups(fits, runs)]
-    return pd.DataFrame(rows, columns=["dataset", "run", "n", *parts])
+    rows = [{**case._asdict(), "run": run, "n": len(fit), **fit[parts].mean()} for case, run, fit in groups(fits, runs)]
+    return pd.DataFrame(rows, columns=[*KEYS, "run", "n", *parts])
 
 
 def start_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row per start of every multi-start fit: dataset, episode, run, start and excess, its nll above the best start of
-    that fit, in nats (of the likelihood that the method itself minimised)."""
+    """One row per start of every multi-start fit: dataset, model, episode, run, start and excess, its nll above the best start
+    of that fit, in nats (of the likelihood that the method itself minimised)."""
     rows = [
-        (fit.dataset, fit.episode, fit.run, start, excess)
+        (fit.dataset, fit.model, fit.episode, fit.run, start, excess)
         for fit in scores[scores["start_excess"].notna()].itertuples()
         for start, excess in enumerate(fit.start_excess)
     ]
-    return pd.DataFrame(rows, columns=["dataset", "episode", "run", "start", "excess"])
+    return pd.DataFrame(rows, columns=[*KEYS, "episode", "run", "start", "excess"])
