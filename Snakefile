@@ -15,10 +15,8 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/simulate.smk"
 include: "workflow/rules/fit.smk"
 include: "workflow/rules/score.smk"
-include: "workflow/rules/summarise.smk"
-include: "workflow/rules/posterior.smk"
-include: "workflow/rules/population.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/experiments.smk"
+include: "workflow/rules/follow.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -7,10 +7,12 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from banditfit.errors import InputError
+from banditfit.experiments import experiments
 from banditfit.figures import FIGURES
 from banditfit.models.families import MODELS
-from banditfit.study.provenance import PROJECT, export_package, sources
+from banditfit.study.provenance import PROJECT, export_package, room, sources
 from banditfit.study.config import read_config, read_study
+from banditfit.tables import table_names
 
 # The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
 export_package()
@@ -61,64 +63,39 @@ def method_of(wildcards):
     return STUDY.runs[wildcards.run].entry.method
 
 
-# The parts of the study of populations, each a table of its own: one for each data set, size or experiment.
-POPULATION_PARTS = [
-    f"{table}/{of}"
-    for part, tables, each in (
-        ("held_out", ["held_out"], "datasets"),
-        ("parameters", ["population", "objective"], "datasets"),
-        ("study", ["population_study"], "sizes"),
-        ("recovery", ["recovery"], "experiments"),
-        ("hierarchical", ["hierarchical"], "of"),
-    )
-    if part in STUDY.populations
-    for of in STUDY.populations[part].get(each, ["simulated"])
-    for table in tables
-]
+# The experiments that the study asks for, and where the parts of each lie.
+EXPERIMENTS = {name: experiment for name, experiment in experiments().items() if experiment.parts(STUDY)}
+PARTS = {
+    (name, found): [f"results/{{study}}/{experiment.folder}/{found}/{part}.csv" for part in experiment.parts(STUDY)]
+    for name, experiment in EXPERIMENTS.items()
+    for found in experiment.found
+}
+# By the table that is gathered from them: the experiment, and which of what its parts found.
+GATHERED = {table: (name, found) for name, one in EXPERIMENTS.items() for table, found in one.gathered().items()}
+# Those of them that are gathered with what follows from the scores.
+KEPT = [table for table, (name, _) in GATHERED.items() if EXPERIMENTS[name].kept]
 
 
-def methods_asked(part):
-    """The modules of the methods in a part of the study of populations."""
-    return [f"methods.{method}" for method, _ in STUDY.methods_of(part).values()]
+def tables(names):
+    return [f"results/{{study}}/tables/{name}.csv" for name in names]
 
 
-def population_tables():
-    """The tables on populations that this study asks for; intervals and criteria need no more than its scores."""
-    tables = ["coverage", "validity", *dict.fromkeys(part.split("/")[0] for part in POPULATION_PARTS)]
-    return [f"results/{{study}}/tables/{table}.csv" for table in tables]
-
-
-def calibration_ranks():
-    """Every batch of the calibration, if this study asks for one."""
-    return [
-        f"results/{{study}}/calibration/{model}/{batch}.parquet"
-        for batch in STUDY.calibration_batches()
-        for model in STUDY.config["calibration"]["models"]
-    ]
-
-
-def posterior_tables():
-    """The tables on posteriors that this study asks for."""
-    asked = {
-        "posterior": any(run.entry.method == "mc" for run in STUDY.runs.values()),
-        "draws": STUDY.kept_draws,
-        "calibration": STUDY.config["calibration"],
-    }
-    made = {"posterior": ["diagnostics", "agreement"], "draws": ["draws"], "calibration": ["calibration", "uniformity"]}
-    return [f"results/{{study}}/tables/{table}.csv" for rule, wanted in asked.items() if wanted for table in made[rule]]
+# The tables that are there before what follows from the scores.
+FOUND = tables([*(set(GATHERED) - set(KEPT)), *(["draws"] if STUDY.kept_draws else [])])
+# The tables that follow from the scores, and those gathered with them.
+FOLLOWING = tables([*table_names(STUDY.runs.values()), *KEPT])
 
 
 def everything_stored():
     """Every file that the study stores, so that the same command makes anew what was deleted."""
-    parts = [f"results/{{study}}/population/{part}.csv" for part in POPULATION_PARTS]
     of_data = [f"results/{{study}}/{kind}/{{dataset}}.parquet" for kind in ("scores", "examples")]
     fits = [
         f"results/{{study}}/fits/{'/'.join(keys)}/{batch}.parquet"
         for keys in STUDY.n_episodes
         for batch in STUDY.batches(*keys)
     ]
-    named = [rules.report, rules.manifest, rules.figures, rules.summarise, rules.claims, rules.coverage]
-    outputs = [path for rule in named for path in rule.output]
-    posteriors = [*posterior_tables(), *(rules.draws.output if STUDY.kept_draws else ()), *calibration_ranks()]
-    files = [*outputs, *population_tables(), *parts, *posteriors, "results/data/{dataset}.npz", *of_data, *fits]
+    outputs = [path for rule in (rules.report, rules.manifest, rules.follow) for path in rule.output]
+    parts = [path for paths in PARTS.values() for path in paths]
+    files = [*outputs, *FOUND, *parts, *(rules.draws.output if STUDY.kept_draws else ())]
+    files += ["results/data/{dataset}.npz", *of_data, *fits]
     return sorted(set(expand(files, study=STUDY.config["study"], dataset=STUDY.catalogue)))

@@ -24,10 +24,10 @@ rule manifest:
 rule report:
     input:
         manifest="results/{study}/manifest.json",
-        tables=[*rules.summarise.output, *rules.claims.output, *posterior_tables(), *population_tables()],
+        tables=[*FOLLOWING, *FOUND],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         empty="results/{study}/figures/empty.json",
-        library=sources("report"),
+        library=sources("report", *room("report")),
         templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),

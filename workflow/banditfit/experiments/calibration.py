@@ -1,7 +1,7 @@
 """Simulation-based calibration: whether the sampler finds the posterior of data whose parameters are drawn from the prior."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,12 @@ from ..arguments import checked
 from ..kinds import Count, Number, Probability, Seed, Table
 from ..models import likelihood
 from ..models.families import PublishedName, get_model
-from ..models.simulate import Chances, simulate
+from ..models.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA, Chances, simulate
 from ..parameters import Pairs
+from . import Experiment
+
+if TYPE_CHECKING:
+    from ..study.config import Study
 
 RANKS = 99  # draws, evenly spaced, among which calibration ranks the truth: nearly independent at the default length
 BINS = 20  # of a histogram of ranks; divides RANKS + 1
@@ -74,3 +78,28 @@ def uniformity(ranks: Ranks) -> pd.DataFrame:
         unsound = int((~found["sound"].astype(bool)).sum())
         rows.append((model, parameter, len(found), unsound, test.statistic, test.pvalue, found["rank"].mean()))
     return pd.DataFrame(rows, columns=["model", "parameter", "n", "unsound", "chi_square", "p_value", "mean_rank"])
+
+
+def _parts(study: "Study") -> list[str]:
+    asked = study.config["calibration"]
+    return [f"{model}/{batch}" for model in asked["models"] for batch in study.calibration_batches()] if asked else []
+
+
+def _arguments(study: "Study", part: str) -> dict[str, Any]:
+    (model, batch), asked = part.split("/"), study.config["calibration"]
+    first, last = map(int, batch.split("-"))
+    task = {**PUBLISHED_BANDITS["2arm"], "beta": PUBLISHED_BETA[model]["2arm"]}
+    size = {"n_episodes": asked["episodes"], "n_steps": asked["steps"], "episodes": range(first, last + 1)}
+    return {"model": model, **task, **size, "seed": study.config["seed"]}
+
+
+EXPERIMENT = Experiment(
+    run=lambda **how: (calibrate(**how),),
+    found=("ranks",),
+    parts=_parts,
+    arguments=_arguments,
+    methods=lambda study: ["mc"],
+    tables={"calibration": ("ranks", None), "uniformity": ("ranks", uniformity)},
+    folder="calibration",
+    kept=False,
+)

@@ -6,8 +6,9 @@ table = held_out.held_out(data, "forgetting", {"d_loc": ("d_loc", {}), "gem": ("
 held_out.summarise_held_out(table)
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,11 @@ from ..parameters import Bounds
 from ..solvers.em import estimate
 from ..solvers.population import expect
 from ..study.cases import KEYS, each
+from . import Experiment, methods_of, part_of_study
 from .populations import POPULATION_METHODS, Runs, _Participants, learn
+
+if TYPE_CHECKING:
+    from ..study.config import Study
 
 BOOTSTRAP = 2000  # draws of participants
 
@@ -127,3 +132,25 @@ def summarise_held_out(table: HeldOut, seed: Seed = 0) -> pd.DataFrame:
                 row += [number.mean() if len(both) else np.nan, *np.percentile(means, (2.5, 97.5))]
             rows.append(row)
     return pd.DataFrame(rows, columns=[*KEYS, "run", "n", "nll", "low", "high", "gain", "gain_low", "gain_high"])
+
+
+def _run(data: Dataset, models: Mapping[str, Runs], episodes: int, **how: Any) -> tuple[pd.DataFrame]:
+    data = data.select(slice(episodes))
+    return (pd.concat([held_out(data, model, runs, **how) for model, runs in models.items()]),)
+
+
+def _arguments(study: "Study", dataset: str) -> dict[str, Any]:
+    part = study.populations["held_out"]
+    models = study.methods_by_model("held_out", dataset)
+    return {"models": models, **{key: part[key] for key in ("episodes", "share", "folds")}, "seed": study.config["seed"]}
+
+
+EXPERIMENT = Experiment(
+    run=_run,
+    found=("held_out",),
+    parts=part_of_study("held_out", "datasets"),
+    arguments=_arguments,
+    methods=methods_of("held_out"),
+    tables={"held_out": ("held_out", summarise_held_out)},
+    of_data=True,
+)

@@ -1,6 +1,7 @@
 """The parameters of a population, with their uncertainty."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,11 @@ from ..models.likelihood import Problem
 from ..solvers.em import learn as _learn
 from ..solvers.information import Z_95, standard_errors
 from ..solvers.population import Population, begin, expect
+from . import Experiment, methods_of, part_of_study
 from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
+
+if TYPE_CHECKING:
+    from ..study.config import Study
 
 
 @checked
@@ -73,3 +78,39 @@ def _moments(found: Population) -> np.ndarray:
 
 def _drawn(problems: Sequence[Problem], rng: np.random.Generator) -> list[Problem]:
     return [problems[j] for j in rng.integers(len(problems), size=len(problems))]
+
+
+def _run(
+    data: Dataset,
+    models: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any], int]]],
+    bootstrap: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`models` has, by model and run, the method, its settings and how many episodes the run fits."""
+    tables: tuple[list, list] = [], []
+    for model, runs in models.items():
+        for run, (method, settings, episodes) in runs.items():
+            pair = parameters(data.select(slice(episodes)), model, method, settings, bootstrap=bootstrap, seed=seed)
+            for table, kept in zip(pair, tables, strict=True):
+                table[["dataset", "model", "run"]] = data.name, model, run
+                kept.append(table[["dataset", "model", "run", *table.columns[:-3]]])
+    return pd.concat(tables[0]), pd.concat(tables[1])
+
+
+def _arguments(study: "Study", dataset: str) -> dict[str, Any]:
+    models = {
+        model: {run: (*how, study.n_episodes[dataset, model, run]) for run, how in methods.items()}
+        for model, methods in study.methods_by_model("parameters", dataset).items()
+    }
+    bootstrap = study.populations["parameters"]["bootstrap"].get(dataset, 0)
+    return {"models": models, "bootstrap": bootstrap, "seed": study.config["seed"]}
+
+
+EXPERIMENT = Experiment(
+    run=_run,
+    found=("population", "objective"),
+    parts=part_of_study("parameters", "datasets"),
+    arguments=_arguments,
+    methods=methods_of("parameters"),
+    of_data=True,
+)

@@ -1,5 +1,7 @@
 """How well parameters are found again that made the data."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
@@ -9,8 +11,12 @@ from ..models.families import get_model
 from ..models.simulate import POPULATIONS, PUBLISHED_BETA, simulate_population
 from ..parameters import Bounds
 from ..solvers.information import Z_95
+from . import Experiment, methods_of, part_of_study
 from .parameters import parameters
 from .populations import Runs
+
+if TYPE_CHECKING:
+    from ..study.config import Study
 
 
 def recovery(
@@ -68,3 +74,20 @@ def summarise_recovery(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     columns = ["variance_ratio", "variance_ratio_se", "sample_ratio", "sample_ratio_se", "mean_covered", "sd_covered"]
     return pd.DataFrame(rows, columns=["model", "bandit", "run", "parameter", "n", *columns])
+
+
+def _arguments(study: "Study", experiment: str) -> dict[str, Any]:
+    part = study.populations["recovery"]
+    model, bandit = experiment.rsplit("_", 1)
+    of_data = {"model": model, "bandit": bandit, "size": part["participants"], "steps": part["steps"]}
+    return {"runs": study.methods_of("recovery"), "replicates": part["replicates"], **of_data, "seed": study.config["seed"]}
+
+
+EXPERIMENT = Experiment(
+    run=lambda **how: (recovery(**how),),
+    found=("recovery",),
+    parts=part_of_study("recovery", "experiments"),
+    arguments=_arguments,
+    methods=methods_of("recovery"),
+    tables={"recovery": ("recovery", summarise_recovery)},
+)

@@ -5,6 +5,7 @@ bounds (theta = lower + (upper - lower) Phi(h)).
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,11 @@ import pandas as pd
 from ..fitting import derive_seed, fit
 from ..judge import score
 from ..models.simulate import POPULATIONS, simulate_population
+from . import Experiment, methods_of, part_of_study
 from .populations import Runs
+
+if TYPE_CHECKING:
+    from ..study.config import Study
 
 METRICS = {"kl": "policy KL", "alpha_error": "error of α", "beta_error": "error of β"}
 
@@ -58,3 +63,18 @@ def winners(table: pd.DataFrame, metric: str = "kl") -> pd.DataFrame:
     least = wide.idxmin(axis=1).rename("least").reset_index("replicate").join(out["winner"])
     out["sure"] = (least["least"] == least["winner"]).groupby(cell, sort=False).mean()
     return out.reset_index()
+
+
+def _arguments(study_: "Study", size: str) -> dict[str, Any]:
+    part = study_.populations["study"]
+    how = {"steps": part["steps"], "replicates": part["replicates"], "seed": study_.config["seed"]}
+    return {"runs": study_.methods_of("study"), "sizes": [int(size)], **how}
+
+
+EXPERIMENT = Experiment(
+    run=lambda **how: (study(**how),),
+    found=("population_study",),
+    parts=part_of_study("study", "sizes"),
+    arguments=_arguments,
+    methods=methods_of("study"),
+)

@@ -1,9 +1,13 @@
 """The figures. Each is one function of a judged study, `draw(results) -> Figure`, listed in FIGURES of the module where it
-stands; a module of this package that has such a table belongs here at once, in the order below.
+stands. A module of this package that has such a table is found by its name; its ORDER, if it has one, says where its figures
+stand among the others of the page.
 """
 
+import pkgutil
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -11,17 +15,20 @@ from matplotlib.figure import Figure
 from ..files import replacing
 from ..study.results import Results
 from ..tables.summaries import complete
-from . import accuracy, effort, example, guide, likelihoods, population, posterior, published
 from ._files import png, svg
 from ._style import STYLE, FigureSpec, Nothing
 
 __all__ = ["FIGURES", "Nothing", "draw", "save"]
 
-FIGURES: dict[str, FigureSpec] = {
-    name: spec
-    for module in (accuracy, likelihoods, effort, posterior, population, published, example, guide)
-    for name, spec in module.FIGURES.items()
-}
+
+def _modules() -> list[ModuleType]:
+    """The modules with figures, in the order of the page."""
+    found = [import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    return sorted((m for m in found if hasattr(m, "FIGURES")), key=lambda module: getattr(module, "ORDER", LAST))
+
+
+LAST = 100  # the place of a module that does not say one
+FIGURES: dict[str, FigureSpec] = {name: spec for module in _modules() for name, spec in module.FIGURES.items()}
 
 
 def draw(name: str, results: Results) -> Figure:

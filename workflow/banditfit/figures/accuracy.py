@@ -119,6 +119,7 @@ def _cloud(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
     ax.scatter(x, y, s=size, color=(*to_rgb(colour), opacity), linewidths=0, rasterized=True)
 
 
+ORDER = 1
 FIGURES = {
     "kl": FigureSpec(
         _by_method("kl", log=True),

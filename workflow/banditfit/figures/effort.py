@@ -138,6 +138,7 @@ def _starts(results: Results) -> Figure:
     return figure
 
 
+ORDER = 3
 FIGURES = {
     "times": FigureSpec(
         _times,

@@ -64,6 +64,7 @@ def _example(results: Results) -> Figure:
     return figure
 
 
+ORDER = 7
 FIGURES = {
     "example": FigureSpec(
         _example,

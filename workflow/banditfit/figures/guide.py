@@ -81,6 +81,7 @@ _HOW = (
     " faster and more accurate (dashed: the front). Hollow: the published medians, which count time their way."
 )
 
+ORDER = 8
 FIGURES = {
     "pareto_kl": FigureSpec(_pareto("kl"), "What does accuracy of the policy cost?", _HOW, section="guide"),
     "pareto_beta": FigureSpec(_pareto("beta_error"), "What does accuracy of the sensitivities cost?", _HOW, section="guide"),

@@ -110,6 +110,7 @@ def _attribution(results: Results) -> Figure:
     return figure
 
 
+ORDER = 2
 FIGURES = {
     "regret": FigureSpec(
         _regrets,

@@ -211,6 +211,7 @@ def _kept_handle() -> Line2D:
     return Line2D([], [], linestyle="", marker="o", markersize=8.0, markerfacecolor="none", markeredgecolor=INK, label="kept")
 
 
+ORDER = 5
 FIGURES = {
     "who_wins": FigureSpec(
         _who_wins,

@@ -100,6 +100,7 @@ def _draws(results: Results) -> Figure:
     return chains.plot_draws(shown.assign(fit=names))
 
 
+ORDER = 4
 FIGURES = {
     "mean_policy": FigureSpec(
         _mean_policy,

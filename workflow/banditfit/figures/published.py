@@ -87,6 +87,7 @@ def _correction(results: Results) -> Figure:
     return figure
 
 
+ORDER = 6
 FIGURES = {
     "agreement": FigureSpec(
         _agreement,

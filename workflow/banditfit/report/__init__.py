@@ -1,10 +1,14 @@
 """The report: one self-contained page, every number and sentence of which is computed from the study's tables.
 
-A module here that has a `section(tables, runs, cases)` gives the context of the template of its name, which page.html.j2
-includes where the section stands; it returns None where the study has nothing for it.
+A module here that has a `section(tables, runs, cases)` is found by its name: that gives the context of the template of its name
+(NAME.html.j2), or None where the study has nothing for it; TITLE is the section's in the table of contents, AFTER the part of
+the page that it follows (known, outcomes or corrections), and PLACE, which may be left out, its place among the sections there.
 """
 
-from collections.abc import Iterable, Mapping
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,17 +25,32 @@ from ..study.cases import Cases
 from ..study.entries import Run
 from ..tables.published import CORRECTED, VERDICTS
 from ..tables.summaries import CERTIFIED
-from . import claims, guide, population, posterior, reproduction
 from .page import Page
 from .wording import count, percent, sig
 
-SECTIONS: dict[str, Any] = {
-    "guide": guide,
-    "posterior": posterior,
-    "population": population,
-    "claims": claims,
-    "reproduction": reproduction,
-}
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page, as its module says; `context` is its function."""
+
+    title: str
+    after: str
+    place: int
+    context: Callable[[Mapping[str, pd.DataFrame], Iterable[Run], Cases], dict | None]
+
+
+def _sections() -> dict[str, Section]:
+    modules = {m.name: import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)}
+    found = {
+        name: Section(module.TITLE, module.AFTER, getattr(module, "PLACE", LAST), module.section)
+        for name, module in modules.items()
+        if hasattr(module, "section")
+    }
+    return dict(sorted(found.items(), key=lambda item: item[1].place))
+
+
+LAST = 100  # the place of a section that does not say one
+SECTIONS = _sections()
 
 
 def render(
@@ -54,7 +73,7 @@ def render(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     templates.filters.update(sig=sig, count=count, percent=percent)
-    sections = {name: module.section(tables, runs, cases) for name, module in SECTIONS.items()}
+    sections = {name: one.context(tables, runs, cases) for name, one in SECTIONS.items()}
     absent = {name for name, found in sections.items() if found is None} | (set() if page.corrected() else {"corrections"})
     shown = {name: file for name, file in figures.items() if FIGURES[name].section not in absent}
     html = templates.get_template("page.html.j2").render(
@@ -93,6 +112,7 @@ def render(
             }
             for name, file in shown.items()
         ],
+        sections={name: SECTIONS[name] for name, found in sections.items() if found is not None},
         **sections,
     )
     with replacing(path) as temporary:

@@ -10,6 +10,8 @@ from ..study.entries import Run
 from ..tables.claims import VERDICTS
 from .wording import count, counted, listed
 
+TITLE, AFTER, PLACE = "Claims", "corrections", 1
+
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """Every claim with its verdict, and the cases of its test; None where none was tested."""

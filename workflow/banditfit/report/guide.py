@@ -13,6 +13,8 @@ from .wording import percent, span
 
 GIVES = ("estimates", "maxima", "intervals", "proofs", "pools")  # columns of the guide's table, and words
 
+TITLE, AFTER, PLACE = "What to use", "known", 1
+
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """Per need, the method that serves it on every data set and model, with its cost and accuracy; per method, what it gives at

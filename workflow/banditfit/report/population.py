@@ -17,6 +17,8 @@ from .wording import count, counted, listed, sig, span
 AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical posterior, both knowing the same choices
 TARGET = 0.15  # by how much a population's variance may miss the truth
 
+TITLE, AFTER, PLACE = "Populations", "outcomes", 2
+
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """None for a study with neither intervals, criteria nor populations."""

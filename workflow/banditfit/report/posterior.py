@@ -20,6 +20,8 @@ NAMES = {
 }
 SUSPICIOUS = 0.01  # tests that chance explains less often than this, all of a table together, are pointed out
 
+TITLE, AFTER, PLACE = "Posteriors", "outcomes", 1
+
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """None for a study without posteriors: none by Monte Carlo, no mean policy, and no calibration."""

@@ -13,6 +13,8 @@ from .wording import count, counted, listed, percent
 
 LABELS = {metric: METRICS[ours].label for metric, ours in PUBLISHED_METRICS.items()} | {"time_ms": "time, counted as published"}
 
+TITLE, AFTER, PLACE = "Every published figure", "corrections", 2
+
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """The counts of verdicts by method and metric, and all rows by experiment; None where nothing can be compared."""

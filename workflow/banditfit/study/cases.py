@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
 from ..models.families import get_model
-from .catalogue import Entry
+
+if TYPE_CHECKING:
+    from .catalogue import Entry
 
 
 class Case(NamedTuple):
@@ -17,11 +19,11 @@ class Case(NamedTuple):
     model: str
 
 
-Cases = Mapping[Case, Entry]  # the entry of the case's data set, whose label names the model where the data set has several
+Cases = Mapping[Case, "Entry"]  # the entry of the case's data set, whose label names the model where the data set has several
 KEYS = list(Case._fields)
 
 
-def cases_of(catalogue: Mapping[str, Entry], models: Sequence[str] | None = None) -> dict[Case, Entry]:
+def cases_of(catalogue: Mapping[str, "Entry"], models: Sequence[str] | None = None) -> dict[Case, "Entry"]:
     """The cases of these data sets, each fitted with all of `models`, or with the model of its own row where they are None."""
     cases = {}
     for name, entry in catalogue.items():
@@ -32,12 +34,12 @@ def cases_of(catalogue: Mapping[str, Entry], models: Sequence[str] | None = None
     return cases
 
 
-def own(case: Case, entry: Entry) -> bool:
+def own(case: Case, entry: "Entry") -> bool:
     """Whether the model is that of the data set's own row: the one that made the data, if they are not somebody's own."""
     return case.model == entry.model
 
 
-def published(case: Case, entry: Entry) -> bool:
+def published(case: Case, entry: "Entry") -> bool:
     """Whether the published study has this case."""
     return entry.source == "published" and own(case, entry)
 

@@ -24,9 +24,9 @@ from .store import read_parquet
 
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
 OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}
-OF_STUDY = ("summarise", "claims", "coverage", "figures", "manifest", "report")
+OF_STUDY = ("follow", "manifest", "report")
 # And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes.
-ASIDE = ("posterior", "draws", "calibration", "population")
+ASIDE = ("experiments", "gather", "draws")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ def export_package() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
 
 
+def room(name: str) -> list[str]:
+    """The modules of a folder of the package, as `sources` takes them: those that are found by their names."""
+    return [f"{name}.{path.stem}" for path in sorted((PACKAGE / name).glob("*.py")) if path.stem != "__init__"]
+
+
 def sources(script: str, *modules: str) -> list[str]:
     """The files of the package that a script of the workflow needs, and those that these modules (such as "methods.cvx") need,
     themselves included: what a result depends on, and nothing else. Imports are followed wherever they stand, in functions too.
@@ -94,9 +99,12 @@ def _imports(path: Path) -> list[Path]:
 
 
 def _statements(block: ast.AST) -> Iterator[ast.AST]:
-    """Every statement in a block, nested ones too; the expressions, most of a module, are left aside."""
+    """Every statement in a block, nested ones too; the expressions, most of a module, are left aside, and so is what only a
+    type checker reads."""
     for field in ("body", "orelse", "handlers", "finalbody", "cases"):
         for node in getattr(block, field, []):
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                continue
             yield node
             yield from _statements(node)
 

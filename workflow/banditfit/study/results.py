@@ -1,7 +1,7 @@
 """A judged study, as tables, figures and the report take it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ class Results:
     `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared,
     outcomes, comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the
     episode that is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data set and model, and
-    `data` the data sets themselves by name.
+    `data` the data sets themselves by name; `criteria` the files of their owners' traits, by data set; `seed` the study's.
     """
 
     scores: pd.DataFrame
@@ -29,6 +29,8 @@ class Results:
     runs: list[Run]
     cases: Cases
     data: Mapping[str, Dataset]
+    criteria: Mapping[str, str | Path] = field(default_factory=dict)
+    seed: int = 0
 
 
 def read_tables(paths: Iterable[str | Path], cases: Cases) -> dict[str, pd.DataFrame]:

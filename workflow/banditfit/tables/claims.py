@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..study.results import Results
+from . import Maker
 from .claim_cases import Case, Evidence, NotTested
 from .claim_tests import (
     ALIKE,
@@ -107,15 +109,6 @@ def verdict(held: list[str]) -> str:
     if "yes" in held:
         return "holds" if set(held) == {"yes"} else "holds in part"
     return "does not hold" if "no" in held else "not decided"
-
-
-# Measures ----------------------------------------------------------------------------------------------------------------
-
-
-# Tests of the published study's claims -----------------------------------------------------------------------------------
-
-
-# Tests of the notes' claims ----------------------------------------------------------------------------------------------
 
 
 PAPER = "Zhu et al., arXiv 2511.04454"
@@ -330,3 +323,10 @@ CLAIMS: list[Claim] = [
         "claims",
     ),
 ]
+
+
+def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return check(Evidence(results.scores, results.tables, results.runs, results.data))
+
+
+TABLES = [Maker(("claims", "claim_figures"), _made)]

@@ -14,6 +14,8 @@ from ..errors import InputError
 from ..fitting import derive_seed
 from ..kinds import FilePath, Seed, Table
 from ..solvers.information import Z_95
+from ..study.results import Results
+from . import Maker
 from .summaries import complete as complete_scores
 from .summaries import whole
 
@@ -161,3 +163,16 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
             half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
             rows.append((data.name, data.model, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
     return pd.DataFrame(rows, columns=columns)
+
+
+def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    intervals, criteria = [], []
+    for name, data in results.data.items():
+        scores = results.scores[results.scores["dataset"] == name]
+        intervals.append(coverage(data, scores))
+        criteria.append(validity(data, scores, results.criteria.get(name), results.seed))
+    gathered = [[table for table in tables if len(table)] or tables[:1] for tables in (intervals, criteria)]
+    return tuple(pd.concat(tables, ignore_index=True) for tables in gathered)
+
+
+TABLES = [Maker(("coverage", "validity"), _made)]

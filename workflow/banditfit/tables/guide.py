@@ -15,6 +15,8 @@ import pandas as pd
 from ..methods import get_method
 from ..study.cases import Case, of
 from ..study.entries import Run, main_runs
+from ..study.results import Results
+from . import Maker
 from .coverage import HOLD
 from .summaries import CERTIFIED, USUAL, complete, groups
 
@@ -167,3 +169,10 @@ def recommend(guide: pd.DataFrame, case: Case, need: Need) -> pd.Series | None:
         return None
     near = rows[rows["kl"] <= NEAR * rows["kl"].min()] if known.any() else rows
     return near.loc[near["t_wall"].idxmin()]
+
+
+def _made(results: Results) -> tuple[pd.DataFrame]:
+    return (table(results.scores, results.tables.exact("compared"), results.runs, results.tables["coverage"]),)
+
+
+TABLES = [Maker(("guide",), _made)]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import numpy as np
@@ -12,6 +12,8 @@ from scipy import stats
 from ..arguments import checked
 from ..kinds import Table
 from ..study.cases import KEYS
+from ..study.entries import Run
+from . import Maker
 
 LIMITS = (1.96, 2.58)  # standard errors beyond which a normal error lies with a probability of 5 % and 1 %
 DIAGNOSTICS = ("r_hat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "draws_per_second")
@@ -110,3 +112,13 @@ def agreement(scores: Scores) -> pd.DataFrame:
             rows.append((*keys, limit, len(z), beyond, beyond / len(z), chance, p, *spread))
     columns = [*KEYS, "run", "parameter", "limit", "n", "beyond", "share", "chance", "p_value"]
     return pd.DataFrame(rows, columns=[*columns, "z_mean", "z_sd", "z_largest"])
+
+
+def _sampled(runs: Iterable[Run]) -> bool:
+    return any(run.entry.method == "mc" for run in runs)
+
+
+TABLES = [
+    Maker(("diagnostics",), lambda results: (diagnostics(results.scores),), _sampled),
+    Maker(("agreement",), lambda results: (agreement(results.scores),), _sampled),
+]

@@ -13,7 +13,11 @@ from ..models.simulate import PUBLISHED
 from ..study.cases import Case, Cases
 from ..study.cases import published as is_published
 from ..study.entries import Run
+from ..study.provenance import PROJECT
+from ..study.results import Results
+from . import Maker
 
+PUBLISHED_TABLES = PROJECT / "config/published/published_tables.csv"
 KEYS = ["model", "bandit", "method", "local_solver", "metric"]
 NUMBERS = ["median", "q25", "q75"]
 # The published clock is compared with what our clocks would have counted in its way.
@@ -215,3 +219,12 @@ def verdict(metric: str, ours: Mapping[str, float], published: float) -> str:
     if ours["median_low"] <= published <= ours["median_high"]:
         return "reproduced"
     return "better" if ours["median"] < published else "worse"
+
+
+def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    theirs, summary = read_published(PUBLISHED_TABLES), results.tables.exact("summary")
+    comparison = compare(summary, results.runs, theirs, results.cases)
+    return comparison, reproduce(comparison, summary, results.runs, theirs, results.cases)
+
+
+TABLES = [Maker(("comparison", "reproduction"), _made)]

@@ -12,6 +12,7 @@ from ..methods import STATUSES, get_method
 from ..parameters import edges_of
 from ..study.cases import KEYS, Case
 from ..study.entries import Run, main_runs
+from . import Maker
 
 
 @dataclass(frozen=True)
@@ -235,3 +236,11 @@ def start_table(scores: pd.DataFrame) -> pd.DataFrame:
         for start, excess in enumerate(fit.start_excess)
     ]
     return pd.DataFrame(rows, columns=[*KEYS, "episode", "run", "start", "excess"])
+
+
+TABLES = [
+    Maker(("summary",), lambda results: (summarise(results.scores, results.runs),)),
+    Maker(("compared",), lambda results: (compare(results.scores, results.runs),)),
+    Maker(("outcomes",), lambda results: (outcomes(results.scores, results.runs),)),
+    Maker(("attribution",), lambda results: (attribute(results.scores, results.runs),)),
+]

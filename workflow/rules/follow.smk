@@ -1,14 +1,18 @@
-# The figures, all from the stored tables alone: one job, as reading the tables takes longer than drawing.
+# What follows from the scores: every table and every figure, in one job, as reading the scores takes longer than most of it.
 
 
-rule figures:
+rule follow:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
         data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
-        tables=[*rules.summarise.output, *posterior_tables(), *population_tables()],
-        library=sources("figures"),
+        found=FOUND,
+        parts=[path for table in KEPT for path in PARTS[GATHERED[table]]],
+        criteria=[PROJECT / path for path in STUDY.config["criteria"].values()],
+        published=PROJECT / "config/published/published_tables.csv",
+        library=sources("follow", *room("tables"), *room("figures"), *(f"experiments.{GATHERED[table][0]}" for table in KEPT)),
     output:
+        FOLLOWING,
         expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         [
             report(
@@ -22,13 +26,17 @@ rule figures:
         # The figures that have nothing to show in this study: their files are there, and the report leaves them out.
         empty="results/{study}/figures/empty.json",
     log:
-        "logs/{study}/figures.log",
+        "logs/{study}/follow.log",
     benchmark:
-        "logs/{study}/figures.tsv"
+        "logs/{study}/follow.tsv"
     conda:
         "../../envs/environment.yaml"
     params:
         runs=list(STUDY.runs.values()),
         cases=STUDY.cases,
+        # By table: the experiment, and which of its parts' tables, by their folder, it is gathered from.
+        gathered={table: GATHERED[table] for table in KEPT},
+        criteria=list(STUDY.config["criteria"]),
+        seed=STUDY.config["seed"],
     script:
-        "../scripts/figures.py"
+        "../scripts/follow.py"

@@ -1,0 +1,45 @@
+"""Makes every table and draws every figure that follows from the scores."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from banditfit import figures
+from banditfit.data import stored
+from banditfit.experiments import experiment
+from banditfit.files import intact
+from banditfit.study.cases import with_models
+from banditfit.study.programs import log_to
+from banditfit.study.results import Results, read_tables
+from banditfit.study.store import read_csv, read_table
+from banditfit.tables import Tables, table_names
+
+log_to(snakemake.log[0])
+
+runs, cases = snakemake.params.runs, snakemake.params.cases
+folder = Path(snakemake.output.empty).parents[1]
+names = table_names(runs)
+tables = Tables(folder / "tables", names, read_tables(snakemake.input.found, cases))
+for table, (name, found) in snakemake.params.gathered.items():
+    paths = dict.fromkeys(path for path in snakemake.input.parts if Path(path).parent.name == found)
+    tables.add(table, experiment(name).gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
+tables.results = results = Results(
+    scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
+    tables=tables,
+    examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
+    runs=runs,
+    cases=cases,
+    data={dataset.name: dataset for dataset in (intact(stored.load, path) for path in snakemake.input.data)},
+    criteria=dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True)),
+    seed=snakemake.params.seed,
+)
+for name in names:
+    tables[name]
+empty = []
+for name in figures.FIGURES:
+    figure = figures.draw(name, results)
+    figures.save(figure, folder / "figures" / name)
+    if isinstance(figure, figures.Nothing):
+        empty.append(name)
+Path(snakemake.output.empty).write_text(json.dumps(empty) + "\n")
