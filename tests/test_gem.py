@@ -109,14 +109,16 @@ def test_without_choices_the_posterior_is_the_prior():
     assert found.log_evidence[0] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_em_on_given_nodes_never_falls():
+@pytest.mark.parametrize("known", [0, 2])
+def test_em_on_given_nodes_never_falls(known):
     problems = problems_of(small(20, seed=4))
-    start = now = population.begin(problems[0], population.Settings(), shared=False)
+    design = np.random.default_rng(5).normal(size=(20, known)) if known else None
+    start = now = population.begin(problems[0], population.Settings(), shared=False, design=design)
     expectation = population.expect(problems, now)
     trace = []
     for _ in range(15):
         trace.append(em._objective(expectation, now, start))
-        now = em._maximise(now, start, em._statistics(expectation), len(problems))
+        now = em._raised(now, expectation, start)
         expectation = population.weigh(expectation, now)
     assert np.diff(trace).min() > -1e-9
 

@@ -9,6 +9,7 @@
 from .data.dataset import Dataset, Truth
 from .data.reading import read_csv
 from .errors import InputError
+from .experiments.effects import group_effects
 from .fits import load_fits, save_fits
 from .fitting import fit
 from .judge import score
@@ -27,6 +28,7 @@ __all__ = [
     "Truth",
     "fit",
     "get_model",
+    "group_effects",
     "load_fits",
     "method_names",
     "published_data",

@@ -44,7 +44,7 @@ def parameters(
     problems = _Participants(data, model, None)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared)
-    mean_se, sd_se = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
+    mean_se, sd_se, _ = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
     draws = np.array([_moments(_learn(_drawn(problems, rng), options, rng, shared)[0]) for _ in range(bootstrap)])
     boot = draws.std(axis=0, ddof=1) if bootstrap > 1 else np.full((2, len(found.mu)), np.nan)
     found = found.rescaled(1.0 / problems.scale)

@@ -7,6 +7,9 @@ appendix; Piray et al. 2019, PLoS Comput. Biol. 15(6)). With log p(y_j, h_j) = -
         by quadrature on nodes placed around it (Naylor & Smith 1982, Appl. Stat. 31(3)), with p(y_j) on the way
     M   mu = mean m_j,    Sigma = mean[(m_j - mu)(m_j - mu)' + V_j]
 
+What is known of people, x_j (centred), may move their mean: h_j ~ N(mu + B' x_j, Sigma). Then B is the least-squares fit of
+m_j - mu by x_j, the same for all coordinates whatever Sigma is, and mu and Sigma are those of m_j - B' x_j.
+
 The nodes are Gauss-Hermite's in two dimensions and quasi-random points beyond, weighted by importance: a grid of five
 to a dimension costs 625 in four and is no better than 128 such points. These follow Student's t, for a normal misses the
 tails of what the data say little about, and Sigma shrinks. Without V_j ("hard" EM) Sigma collapses.
@@ -27,6 +30,7 @@ from time import perf_counter
 import numpy as np
 
 from ..data.dataset import Dataset
+from ..errors import InputError
 from ..identification import settle
 from ..models.families import get_model
 from ..models.likelihood import Problem, problem
@@ -42,10 +46,20 @@ FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
 
-def _statistics(expectation: Expectation) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the participants found of m and of m m' + V."""
-    m, V = expectation.m[expectation.found], expectation.V[expectation.found]
+def _statistics(expectation: Expectation, population: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the participants found of m, less what is explained of it, and of its square with V."""
+    found = expectation.found
+    explained = population.centres(len(found)) - population.mu[population.free]
+    m, V = (expectation.m - explained)[found], expectation.V[found]
     return m.mean(axis=0), (m[:, :, None] * m[:, None, :] + V).mean(axis=0)
+
+
+def _explain(population: Population, expectation: Expectation) -> Population:
+    """The M-step of the effects of what is known of people."""
+    if population.design is None:
+        return population
+    off = expectation.m[expectation.found] - population.mu[population.free]
+    return replace(population, effects=np.linalg.lstsq(population.design[expectation.found], off)[0])
 
 
 def _maximise(population: Population, start: Population, statistics: tuple[np.ndarray, np.ndarray], J: int) -> Population:
@@ -72,11 +86,15 @@ def _objective(expectation: Expectation, population: Population, start: Populati
 
 
 def _change(after: Population, before: Population) -> float:
-    """The largest change: of mu in sd (of what is the same for everybody, in link units), of Sigma relative to sd sd'."""
+    """The largest change: of mu and of what is explained of anybody in sd (of what is the same for everybody, in link units),
+    of Sigma relative to sd sd'."""
     sd = np.sqrt(np.diag(after.Sigma))
     scale = np.ones(len(after.mu))
     scale[after.free] = sd
-    return max(np.abs((after.mu - before.mu) / scale).max(), np.abs((after.Sigma - before.Sigma) / np.outer(sd, sd)).max())
+    explained = 0.0 if after.design is None else np.abs(after.design @ (after.effects - before.effects) / sd).max()
+    return max(
+        explained, np.abs((after.mu - before.mu) / scale).max(), np.abs((after.Sigma - before.Sigma) / np.outer(sd, sd)).max()
+    )
 
 
 def _step_held(problems, population: Population, expectation: Expectation, start: Population, J: int, weight: float):
@@ -104,9 +122,14 @@ def _moved(population: Population, held: np.ndarray, step: np.ndarray) -> Popula
 
 
 def learn(
-    problems: Sequence[Problem], settings: Settings, rng: np.random.Generator, shared: bool = False
+    problems: Sequence[Problem],
+    settings: Settings,
+    rng: np.random.Generator,
+    shared: bool = False,
+    design: np.ndarray | None = None,
 ) -> tuple[Population, Expectation | None]:
-    """Fits the population to its participants, and returns it with its E-step.
+    """Fits the population to its participants, and returns it with its E-step. `design` (J, C), centred, is what is known of
+    them.
 
     The iterate with the best objective is kept, and EM ends, not converged, after PATIENCE rounds without a better one: with
     Laplace's approximation it may head away from its maximum. With quadrature the objective rises on given nodes, but every
@@ -114,7 +137,9 @@ def learn(
     by less than it varies among them. The online mode keeps its last iterate and holds nothing of the participants: its
     E-step is None. Raises ArithmeticError if no participant has a mode.
     """
-    start = population = begin(problems[0], settings, shared)
+    start = population = begin(problems[0], settings, shared, design)
+    if settings.batch and design is not None:
+        raise InputError(f"batch is {settings.batch}, expected 0 where people differ in what is known of them")
     if settings.batch:
         return _learn_online(problems, settings, rng, start), None
     J, trace, n_eval, modes = len(problems), [], 0.0, None
@@ -162,17 +187,22 @@ def _noise(trace: list[float]) -> float | None:
 def _inner(population, expectation, start, tolerance) -> tuple[Population, Expectation]:
     """EM steps of mu and Sigma on the nodes of one E-step; a single M-step where there are no nodes. They end where the nodes
     no longer support the population that moves away from them: its likelihood on them would be fiction."""
-    J = int(expectation.found.sum())
     if expectation.r is None:
-        return _maximise(population, start, _statistics(expectation), J), expectation
+        return _raised(population, expectation, start), expectation
     at_first = _effective(expectation)
     for _ in range(INNER):
         before = population
-        population = _maximise(population, start, _statistics(expectation), J)
+        population = _raised(population, expectation, start)
         expectation = weigh(expectation, population)
         if _change(population, before) < tolerance / 10.0 or _effective(expectation) < SUPPORT * at_first:
             break
     return population, expectation
+
+
+def _raised(population: Population, expectation: Expectation, start: Population) -> Population:
+    """The M-step: of the effects, then of mu and Sigma."""
+    population = _explain(population, expectation)
+    return _maximise(population, start, _statistics(expectation, population), int(expectation.found.sum()))
 
 
 def _effective(expectation: Expectation) -> float:
@@ -197,7 +227,7 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
             step += 1
             weight = step**-FORGET
             total += float(expectation.log_evidence[expectation.found].sum())
-            pairs = zip(statistics, _statistics(expectation), strict=True)
+            pairs = zip(statistics, _statistics(expectation, population), strict=True)
             statistics = tuple((1.0 - weight) * old + weight * new for old, new in pairs)
             if settings.prior == "learned":
                 population = _maximise(population, start, statistics, J)

@@ -55,7 +55,8 @@ def _held_sd(parts: Iterable[tuple], population: Population, start: Population) 
         found = expectation.found
         if not found.any():
             continue
-        of_mu = np.linalg.solve(population.Sigma, (expectation.m[found] - population.mu[population.free]).T).T
+        off = (expectation.m - population.centres(len(found)))[found]
+        of_mu = np.linalg.solve(population.Sigma, off.T).T
         scores = np.hstack([_score(problems, population, expectation, start, int(found.sum()))[4], of_mu])
         information += scores.T @ scores
     out = np.zeros(len(population.mu))
@@ -63,37 +64,45 @@ def _held_sd(parts: Iterable[tuple], population: Population, start: Population) 
     return out
 
 
-def standard_errors(population: Population, expectation: Expectation, start: Population) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors (D,) of mu and of the sds of h_j, from the information sum_j s_j s_j' in the participants' scores of mu
-    and Sigma (Fisher's identity, as in `_held_sd`) and that of the prior, which is worth 1 participant of mu, 2 of the sds
-    and d + 3 of the correlations. The inverse of a sum of J squares of p numbers is on average J / (J - p - 1) times too large
-    (Wishart's), which is put right. Modes without their uncertainty (hard) have no such scores, and no errors (NaN).
+def standard_errors(
+    population: Population, expectation: Expectation, start: Population
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Standard errors of mu (D,), of the sds of h_j (D,) and of the effects of what is known of people (C, d), from the
+    information sum_j s_j s_j' in the participants' scores of mu, effects and Sigma (Fisher's identity, as in `_held_sd`) and
+    that of the prior, which is worth 1 participant of mu, none of the effects, 2 of the sds and d + 3 of the correlations.
+    The inverse of a sum of J squares of p numbers is on average J / (J - p - 1) times too large (Wishart's), which is put
+    right. Modes without their uncertainty (hard) have no such scores, and no errors (NaN).
 
     Where participants are fewer than EACH to a parameter, Sigma's correlations count as known; where they still are, the
     information is not there, and neither are the errors (NaN). What is the same for everybody has no sd.
     """
     found, d = expectation.found, len(population.free)
     J = int(found.sum())
+    # What moves a person's mean: 1 for mu, and what is known of the person.
+    known = np.ones((J, 1)) if population.design is None else np.hstack([np.ones((J, 1)), population.design[found]])
+    n = known.shape[1] * d
     a, b = np.tril_indices(d)
-    if EACH * (d + len(a)) > J:
+    if EACH * (n + len(a)) > J:
         a = b = np.arange(d)
     mean_se, sd_se = np.full((2, len(population.mu)), np.nan)
+    effect_se = np.full((known.shape[1] - 1, d), np.nan)
     held = _held(population, start)[0]
     mean_se[held] = np.broadcast_to(population.held_sd, len(population.mu))[held]
-    if EACH * (d + len(a)) > J or population.moments == "hard":
-        return mean_se, sd_se
+    if EACH * (n + len(a)) > J or population.moments == "hard":
+        return mean_se, sd_se, effect_se
     P = np.linalg.inv(population.Sigma)
-    off = (expectation.m[found] - population.mu[population.free]) @ P
+    off = (expectation.m - population.centres(len(found)))[found] @ P
     spread = 0.5 * (off[:, :, None] * off[:, None, :] + P @ expectation.V[found] @ P - P)
     twice = np.where(a == b, 1.0, 2.0)  # an element off the diagonal stands in Sigma twice
-    scores = np.hstack([off, twice * spread[:, a, b]])
-    prior = np.zeros((d + len(a), d + len(a)))
+    scores = np.hstack([(known[:, :, None] * off[:, None, :]).reshape(J, n), twice * spread[:, a, b]])
+    prior = np.zeros((n + len(a), n + len(a)))
     prior[:d, :d] = P
     both = P[np.ix_(a, a)] * P[np.ix_(b, b)] + P[np.ix_(a, b)] * P[np.ix_(b, a)]
     worth = np.where(a == b, 2.0, d + 3.0)
-    prior[d:, d:] = 0.25 * np.sqrt(np.outer(worth, worth)) * np.outer(twice, twice) * both
+    prior[n:, n:] = 0.25 * np.sqrt(np.outer(worth, worth)) * np.outer(twice, twice) * both
     information = J / (J - scores.shape[1] - 1) * scores.T @ scores
     se = np.sqrt(np.diag(np.linalg.inv(information + prior)))
     mean_se[population.free] = se[:d]
-    sd_se[population.free] = se[d:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
-    return mean_se, sd_se
+    effect_se[:] = se[d:n].reshape(effect_se.shape)
+    sd_se[population.free] = se[n:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
+    return mean_se, sd_se, effect_se

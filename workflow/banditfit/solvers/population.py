@@ -68,7 +68,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class Population:
-    """A fitted population: h_j ~ N(mu, Sigma) over the coordinates `free` of h; the others are mu for everybody.
+    """A fitted population: h_j ~ N(mu, Sigma) over the coordinates `free` of h; the others are mu for everybody. Where people
+    differ in what is known of them, the rows x_j of `design` (J, C), it is h_j ~ N(mu + effects' x_j, Sigma), effects (C, d).
 
     mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments`, and `nodes` (N, d)
     in standard units with the logarithms of weight / density `log_weights` (N,), the `caution` in placing them, and `turns`
@@ -96,6 +97,13 @@ class Population:
     reason: str = ""
     n_eval: float = 0.0
     held_sd: np.ndarray | float = 0.0
+    design: np.ndarray | None = None
+    effects: np.ndarray | None = None
+
+    def centres(self, J: int) -> np.ndarray:
+        """The mean of h_j over the free coordinates, for each of J participants (J, d)."""
+        centre = np.tile(self.mu[self.free], (J, 1))
+        return centre if self.design is None else centre + self.design @ self.effects
 
     def theta(self, h: np.ndarray) -> np.ndarray:
         """Parameters theta of coordinates h (..., D)."""
@@ -133,8 +141,9 @@ class Expectation:
     r: np.ndarray | None = None
 
 
-def begin(one: Problem, settings: Settings, shared: bool) -> Population:
-    """The population before any data; with `shared` the rates are the same for everybody."""
+def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | None = None) -> Population:
+    """The population before any data; with `shared` the rates are the same for everybody. `design` (J, C) is what is known of
+    the participants."""
     roles = one.model.roles(one.n_arms)
     of_role = {"rate": (LOGIT, *START["logit"][0]), "probability": (LOGIT, *START["logit"][0])}
     of_role |= {"sensitivity": (LOG, *START["logit"][1])}
@@ -153,24 +162,26 @@ def begin(one: Problem, settings: Settings, shared: bool) -> Population:
         # Were the points the same for everybody, their error would be too, and would not average out over participants.
         normal = np.random.default_rng(0).standard_normal((TURNS, d, d))
         rule = *_points(settings.points, d), CAUTION, np.linalg.qr(normal)[0]
-    return Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, *rule)
+    effects = None if design is None else np.zeros((design.shape[1], d))
+    start = Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, *rule)
+    return replace(start, design=design, effects=effects)
 
 
 def expect(problems: Sequence[Problem], population: Population, modes: np.ndarray | None = None) -> Expectation:
     """The E-step, every participant on its own; `modes` (J, D) of an earlier one are tried as starts."""
     free, Sigma = population.free, population.Sigma
-    mu, P, sd = population.mu[free], np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
+    P, sd = np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
     constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * Sigma)[1]
     J, d, N = len(problems), len(free), len(population.nodes)
+    centres = population.centres(J)
     mode = np.tile(population.mu, (J, 1))
-    if modes is not None:
-        mode[:, free] = modes[:, free]
-    m, V = np.tile(mu, (J, 1)), np.zeros((J, d, d))
+    mode[:, free] = centres if modes is None else modes[:, free]
+    m, V = centres.copy(), np.zeros((J, d, d))
     centre, scale, logs = np.zeros((J, d)), np.tile(np.eye(d), (J, 1, 1)), np.zeros((J, N))
     evidence, n_eval, found = np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
     K = np.empty((d, d))
     for j, participant in enumerate(problems):
-        links, episode = _arguments(population, participant)
+        (links, episode), mu = _arguments(population, participant), centres[j]
         n_grid = best_start(mode[j], free, mu, sd, P, *links, episode)
         likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, episode, K)
         n_eval[j] = n_grid + n_climb
@@ -211,9 +222,9 @@ def weigh(expectation: Expectation, population: Population) -> Expectation:
     d, unit = len(population.free), population.nodes
     pairs = (unit[:, :, None] * unit[:, None, :]).reshape(len(unit), d * d)
     L = np.linalg.cholesky(population.Sigma)
-    # The prior's z = L^-1 (h - mu) is b + A unit: its square, and the moments of h, are sums over unit and its products.
+    # The prior's z = L^-1 (h - its mean) is b + A unit: its square, and the moments of h, are sums over unit and its products.
     A = np.linalg.solve(L, expectation.scale)
-    b = np.linalg.solve(L, (expectation.centre - population.mu[population.free]).T).T
+    b = np.linalg.solve(L, (expectation.centre - population.centres(len(expectation.centre))).T).T
     squares = (b**2).sum(axis=1)[:, None] + 2.0 * np.einsum("jab,ja->jb", A, b) @ unit.T
     squares += (A.transpose(0, 2, 1) @ A).reshape(-1, d * d) @ pairs.T
     joint = expectation.logs - 0.5 * squares - np.log(np.diag(L)).sum() - 0.5 * d * np.log(2.0 * np.pi)

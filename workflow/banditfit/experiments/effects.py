@@ -1,0 +1,114 @@
+"""What is known of people, such as age or group, and how it moves their parameters."""
+
+import re
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from ..arguments import checked
+from ..data.dataset import Dataset
+from ..errors import InputError
+from ..fitting import derive_seed
+from ..kinds import ByName, Seed, Table
+from ..models.families import ModelName
+from ..parameters import Bounds
+from ..solvers.em import learn as _learn
+from ..solvers.information import Z_95, standard_errors
+from ..solvers.population import begin
+from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
+
+People = Annotated[pd.DataFrame, Table("a table with a row per episode and the column 'episode'", columns=("episode",))]
+
+
+@checked
+def group_effects(
+    data: Dataset,
+    model: ModelName,
+    formula: str,
+    people: People,
+    method: PopulationMethod = "gem",
+    settings: ByName | None = None,
+    bounds: Bounds | None = None,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    """How the terms of `formula` move the parameters of people: h_j ~ N(mu + B' x_j, Sigma) on the link scale, fitted to all
+    episodes at once, so that nothing is lost in fitting first and regressing later.
+
+    `people` has a row for each episode: the column `episode`, as its owner calls it, and what the formula names, numbers or
+    groups. The formula is the right-hand side that R and Python have in common, such as "age + group" or "age * group"
+    (formulaic reads it); x_j are its columns less their means, so that mu is that of the mean person.
+
+    One row per parameter and term: `effect` of one more unit of the term (of a group, beside the first one) on the link scale,
+    its standard error `se` (from the information in people's scores), 95 % limits `low` and `high`, and `p` of Wald's test that
+    it is 0; and the parameter of the `mean_person`, and of the same with `one_more` unit. NaN where there are fewer than two
+    people for each number to be learned. Raises InputError for people who are missing, twice or unknown, for terms without a
+    value or that repeat each other, and as `fit` does.
+    """
+    method, options = _options(method, settings)
+    shared = POPULATION_METHODS[method]
+    known, terms = _design(data, formula, people)
+    problems = _Participants(data, model, bounds)
+    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
+    found, expectation = _learn(problems, options, rng, shared, known)
+    _, _, se = standard_errors(found, expectation, begin(problems[0], options, shared, known))
+    found = found.rescaled(1.0 / problems.scale)
+    names = problems.model.parameter_names(data.n_arms)
+    rows = []
+    for k, place in enumerate(found.free):
+        for c, term in enumerate(terms):
+            effect, error = found.effects[c, k], se[c, k]
+            more = found.mu.copy()
+            more[place] += effect
+            rows.append(
+                {
+                    "parameter": names[place],
+                    "term": term,
+                    "effect": effect,
+                    "se": error,
+                    "low": effect - Z_95 * error,
+                    "high": effect + Z_95 * error,
+                    "p": 2.0 * norm.sf(abs(effect) / error),
+                    "mean_person": found.theta(found.mu)[place],
+                    "one_more": found.theta(more)[place],
+                    "people": len(data),
+                    "converged": found.converged,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _design(data: Dataset, formula: str, people: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The columns of the formula, less their means, for the episodes of the data in their order, and their names."""
+    from formulaic import model_matrix
+    from formulaic.errors import FormulaicError
+
+    ids = people["episode"].astype(str)
+    for words, wrong in (
+        ("twice", ids[ids.duplicated()]),
+        ("which the data do not have", ids[~ids.isin(data.ids)]),
+        ("missing", pd.Series(data.ids)[~np.isin(data.ids, ids)]),
+    ):
+        if len(wrong):
+            raise InputError(f"people: found episode '{wrong.iloc[0]}' {words}, expected each of the data's once")
+    table = people.set_index(ids).loc[list(data.ids)]
+    try:
+        matrix = model_matrix(formula, table, na_action="raise")
+    except (FormulaicError, ValueError, SyntaxError) as error:
+        words = " ".join(re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split())  # without marks for a terminal
+        found = f"formula: found {formula!r} ({words})"
+        raise InputError(f"{found}, expected such as 'age + group' over the columns of people") from None
+    if not isinstance(matrix, pd.DataFrame) or "Intercept" not in matrix:
+        raise InputError(f"formula: found {formula!r}, expected the right-hand side alone, with its intercept")
+    matrix = matrix.drop(columns="Intercept")
+    x = matrix.to_numpy(dtype=float)
+    if not x.shape[1]:
+        raise InputError(f"formula: found {formula!r}, expected a term at least")
+    x = x - x.mean(axis=0)
+    if np.linalg.matrix_rank(x) < x.shape[1]:
+        raise InputError(
+            f"formula: found terms that repeat each other or are the same for everybody ({', '.join(matrix.columns)}),"
+            f" expected each to say something of its own about these {len(data)} people"
+        )
+    return x, list(matrix.columns)
