@@ -187,6 +187,13 @@ def read_rewards(columns: Columns, how: Reading, missed: np.ndarray, point: str)
     return np.where(missed, 0.0, rewards), notes
 
 
+def read_truths(columns: Columns, role: str, point: str) -> np.ndarray:
+    """A column of True and False, or of 1 and 0."""
+    truths = columns.each(role, lambda text: TRUTH.get(text.casefold(), number(text, point)))
+    columns.refuse(role, ~np.isin(truths, (0.0, 1.0)), "True or False, or 1 or 0")
+    return truths == 1.0
+
+
 # ---- Arms ------------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
+# What a data set may hold per step beside choices, rewards and starts.
+OPTIONAL_FIELDS = ("states", "forced")
 KINDS = {"b": "True and False", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "durations"}
 
 
@@ -46,6 +48,8 @@ class Dataset:
     episodes (episodes,) int: each episode's number in its data set, 0 or more; seeds derive from it, so it survives `select`.
     states   (episodes, steps) int, 0 or more, or None where there is one: which state (cue, context) each step is in. Each has
              values of its own, and only those of the present one are seen and move.
+    forced   (episodes, steps) bool, or None where there is none: trials on which the arm was not chosen freely. What it brought
+             informs the values as ever, and the choice is not scored.
     ids      (episodes,) str: what its owner calls the episode, each another text.
     model    the family that made the data, or None; `bounds` and `truth` are in its terms.
     notes    how the data were read, a short sentence each.
@@ -64,6 +68,7 @@ class Dataset:
     episodes: np.ndarray = None
     ids: np.ndarray = None
     states: np.ndarray | None = None
+    forced: np.ndarray | None = None
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
@@ -91,7 +96,9 @@ class Dataset:
         lengths = self._array("n_steps", "iuf", "integers")
         episodes = self._array("episodes", "iuf", "integers")
         states = None if self.states is None else self._array("states", "iuf", "integers")
-        for name, array in (("rewards", rewards), ("starts", starts), *([] if states is None else [("states", states)])):
+        forced = None if self.forced is None else self._array("forced", "iufb", "True or False")
+        optional = [(name, array) for name, array in (("states", states), ("forced", forced)) if array is not None]
+        for name, array in (("rewards", rewards), ("starts", starts), *optional):
             if array.shape != choices.shape:
                 raise InputError(f"{self._where(name)} have shape {array.shape}, expected that of choices, {choices.shape}")
         for name, array in (("n_steps", lengths), ("episodes", episodes)):
@@ -130,6 +137,9 @@ class Dataset:
                 "an integer of at least 0",
             )
             set_field("states", np.ascontiguousarray(states, dtype=np.int64))
+        if forced is not None:
+            self._refuse((forced != 0) & (forced != 1), "forced", forced, "True or False")
+            set_field("forced", forced.astype(bool))
         set_field("choices", np.ascontiguousarray(numbers, dtype=np.int64))
         set_field("rewards", np.ascontiguousarray(rewards))
         set_field("starts", starts)
@@ -225,13 +235,19 @@ class Dataset:
         if made.any():
             rewards = f"rewards {self.rewards[made].min():g} to {self.rewards[made].max():g}"
         states = "" if self.states is None else f" {counted(len(np.unique(self.states[real])), 'state')},"
+        forced = "" if self.forced is None else f" {counted((self.forced & made).sum(), 'forced choice')},"
         return (
-            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {self.n_arms} arms,{states}"
+            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {self.n_arms} arms,{states}{forced}"
             f" {counted((real & ~made).sum(), 'missed trial')}, {counted((self.starts & real).sum(), 'session')}, {rewards}>"
         )
 
     def __len__(self) -> int:
         return len(self.choices)
+
+    @property
+    def scored(self) -> np.ndarray:
+        """The trials whose choice counts in the likelihood (episodes, steps): made, and made freely."""
+        return (self.choices >= 0) if self.forced is None else (self.choices >= 0) & ~self.forced
 
     def bounds_of(self, model: "Model", given: Bounds | None = None) -> Bounds:
         """The bounds within which `model` is fitted: those given; where they say nothing the data's own, which hold for the
@@ -272,7 +288,7 @@ class Dataset:
             "n_steps",
             "episodes",
             "ids",
-            *(("states",) if self.states is not None else ()),
+            *(name for name in OPTIONAL_FIELDS if getattr(self, name) is not None),
         )
         picked = {f: getattr(self, f)[rows] for f in fields}
         return replace(self, truth=truth, **picked)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_rewards
+from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_rewards, read_truths
 from .dataset import CONTROL, Dataset, check_arms
 from .roles import OPTIONAL, ROLES, Columns, find
 from .sheet import checked_path, quoted, read_sheet
@@ -40,6 +40,7 @@ def read_csv(
     reward   a number, or True and False for 1 and 0; on a missed trial 0 or a missing code (and kept as 0)
     session  optional, any text: where it changes within an episode, all traces are reset
     state    optional, any text: the cue or context of the trial; each state has values of its own
+    forced   optional, True or False (1 or 0): whether the arm was not chosen freely. It informs the values, and is not scored
     step     optional, an integer that grows by one from each row of a session to the next, as proof that none is absent
 
     n_arms     how many arms there are, chosen or not
@@ -78,6 +79,7 @@ def read_csv(
     order, begins, order_notes = _order(file)
     starts = begins | _session_starts(file, order, begins)
     states, state_notes = _states(file)
+    forced = read_truths(file, "forced", point) if "forced" in file.used else None
     _check_steps(file, order, starts, point)
 
     first = np.flatnonzero(begins)
@@ -98,6 +100,7 @@ def read_csv(
         starts=padded(starts, False),
         n_steps=n_steps,
         states=None if states is None else padded(states[order], 0),
+        forced=None if forced is None else padded(forced[order], False),
         ids=[file.cells["episode"][row] for row in order[first]],
         notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes),
     )

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..files import UNSEALED, check_seal, naming_damage, replacing, seal
 from ..parameters import Bounds
-from .dataset import Dataset, Truth, largest_reward
+from .dataset import OPTIONAL_FIELDS, Dataset, Truth, largest_reward
 
 EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
 
@@ -19,7 +19,9 @@ EPISODE_FIELDS = ("choices", "rewards", "starts", "n_steps", "episodes", "ids")
 def save(data: Dataset, path: str | Path) -> None:
     """Writes a data set as one compressed .npz file."""
     arrays = {f: getattr(data, f) for f in EPISODE_FIELDS}
-    arrays |= {} if data.states is None else {"states": data.states.astype(np.int32)}
+    optional = {name: getattr(data, name) for name in OPTIONAL_FIELDS}
+    arrays |= {name: array for name, array in optional.items() if array is not None}
+    arrays |= {"states": data.states.astype(np.int32)} if "states" in arrays else {}
     arrays["choices"] = arrays["choices"].astype(np.int16 if data.n_arms <= 2**15 else np.int64)
     arrays |= {"notes": np.array(data.notes, dtype=str), "reward_scale": np.array(data.reward_scale)}
     if data.truth is not None:
@@ -49,7 +51,7 @@ def load(path: str | Path) -> Dataset:
         truth=truth,
         notes=tuple(held["notes"].tolist()) if "notes" in held else (),
         reward_scale=float(held["reward_scale"]) if "reward_scale" in held else None,  # files of earlier versions have none
-        **{f: held[f] for f in (*EPISODE_FIELDS, "states") if f in held},
+        **{f: held[f] for f in (*EPISODE_FIELDS, *OPTIONAL_FIELDS) if f in held},
     )
 
 
@@ -81,7 +83,7 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
             ),
         }
         known = [f"true_{field}" for field in Truth.__dataclass_fields__] if truth and "true_alpha" in held else []
-        names = [*EPISODE_FIELDS, *(["states"] if "states" in held else []), *known]
+        names = [*EPISODE_FIELDS, *(name for name in OPTIONAL_FIELDS if name in held), *known]
         rows = {name: _Rows(opened.enter_context(archive.open(f"{name}.npy"))) for name in names}
         for block in blocks:
             if block.stop > rows["episodes"].count:

@@ -96,7 +96,7 @@ def held_out(
             ]
     rows = []
     for row, one in enumerate(problems):
-        late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & (data.choices[row, : one.n_steps] >= 0))
+        late = np.flatnonzero((np.arange(one.n_steps) >= early.n_steps[row]) & data.scored[row, : one.n_steps])
         for run, x in values.items():
             nll = -log_policy(x[row][late])[np.arange(len(late)), data.choices[row, late]]
             mean = nll.mean() if len(late) else np.nan

@@ -44,7 +44,7 @@ def _kernel_values(arms, signals, starts, kernels, x):
 class Problem:
     """One episode with a model and bounds: what every method minimises over.
 
-    choices (steps,), starts (steps,), arms (steps,): the arm on which each step's signals fall (-1: none);
+    choices (steps,): those that are scored (-1: none); starts (steps,); arms (steps,): on which each step's signals fall;
     signals (rows, steps), see `Model.signal_values`; lower, upper: the box of theta; unit (rows,): how many of the user's units
     make one of each signal's here (`in_units`); order (steps,): where each step stands in the data, None for where it stands
     here. Steps of one state of a session stand together. Whatever has a value per step is given in the order of the data.
@@ -226,7 +226,8 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
     """The fitting problem of the episode in position `row`, without its padding."""
     n_steps = data.n_steps[row]
     # Copies, so that no method can change the data.
-    choices, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
+    arms, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
+    choices = arms if data.forced is None else np.where(data.forced[row, :n_steps], -1, arms)
     lower, upper = model.box(data.n_arms, bounds)
     order = None
     if data.states is not None:
@@ -234,7 +235,7 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
         # session of its own.
         states, session = data.states[row, :n_steps], np.cumsum(starts)
         order = np.lexsort((np.arange(n_steps), states, session))
-        choices, rewards = choices[order], rewards[order]
+        choices, arms, rewards = choices[order], arms[order], rewards[order]
         starts = np.append(True, (np.diff(states[order]) != 0) | (np.diff(session[order]) != 0))
-    signals = model.signal_values(choices, rewards)
-    return Problem(model, data.n_arms, choices, starts, choices, signals, lower, upper, order=order)
+    signals = model.signal_values(arms, rewards)
+    return Problem(model, data.n_arms, choices, starts, arms, signals, lower, upper, order=order)

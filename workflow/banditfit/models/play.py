@@ -1,0 +1,81 @@
+"""Agents of any model, with any parameters, on a design that is given: the same sessions, states, missed trials and forced choices.
+
+The recursion is that of `traces`, one step at a time, as the choices are not there beforehand.
+"""
+
+import numpy as np
+
+from ..data.dataset import Dataset
+from ..numerics import _compiled
+from .likelihood import Problem
+from .traces import CHOICES, GAIN, INITIAL, LOSS, OTHERS, RULE, UNCHOSEN, WEIGHT, Episode, _at, _bias, _lapse, _sizes
+
+
+@_compiled
+def _move(ep, k, theta, arm, chosen, signals, now):
+    """Trace k of an arm after a step on which `chosen` (-1: none) brought `signals` (rows,)."""
+    if arm == chosen:
+        u = signals[k]
+    else:
+        u = signals[ep.rules[k, OTHERS]] if ep.rules[k, OTHERS] >= 0 else 0.0
+    if ep.rules[k, RULE] == CHOICES:
+        if chosen < 0:
+            return now
+        gate = UNCHOSEN if arm != chosen else GAIN if u > now else LOSS
+    else:
+        gate = GAIN
+    return now + _at(theta, ep.places[k, arm, gate]) * (u - now)
+
+
+@_compiled
+def _play(ep, theta, signals, free, uniform, choices, policy):
+    """Draws the choices (steps,) where `free`, by inverse CDF of `uniform` (steps,); elsewhere they stay as they are. `signals`
+    (arms, rows, steps) are those that each arm would bring. Fills policy (steps, arms)."""
+    n_traces, n_arms, n_steps = _sizes(ep)
+    z = np.empty((n_traces, n_arms))
+    eps = _at(theta, _lapse(ep))
+    for t in range(n_steps):
+        if ep.starts[t]:
+            for k in range(n_traces):
+                z[k] = _at(theta, ep.rules[k, INITIAL])
+        x = policy[t]
+        for i in range(n_arms):
+            x[i] = _at(theta, _bias(ep, i))
+            for k in range(n_traces):
+                x[i] += _at(theta, ep.places[k, i, WEIGHT]) * z[k, i]
+        x[:] = np.exp(x - x.max())
+        x[:] = (1.0 - eps) * x / x.sum() + eps / n_arms
+        if free[t]:
+            left, y = uniform[t], 0
+            while y < n_arms - 1 and left >= x[y]:
+                left -= x[y]
+                y += 1
+            choices[t] = y
+        y = choices[t]
+        brought = np.zeros(signals.shape[1]) if y < 0 else signals[y, :, t].copy()
+        for k in range(n_traces):
+            for i in range(n_arms):
+                z[k, i] = _move(ep, k, theta, i, y, brought, z[k, i])
+
+
+def play(problem: Problem, theta: np.ndarray, offered: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Choices (steps,) of an agent with the parameters theta on the design of `problem`, and the policy (steps, arms) they were
+    drawn from. `offered` (steps, arms) is what each arm would bring on each step. Missed trials stay missed, and forced choices
+    what they were. All of it in the order of the data."""
+    n_steps, n_arms = problem.n_steps, problem.n_arms
+    order = np.arange(n_steps) if problem.order is None else problem.order
+    offered = np.asarray(offered, dtype=float)[order]
+    every = [np.full(n_steps, arm) for arm in range(n_arms)]
+    signals = np.stack([problem.model.signal_values(arm, offered[:, i]) for i, arm in enumerate(every)])
+    signals = signals / problem.unit[:, None]
+    choices, policy = problem.arms.copy(), np.empty((n_steps, n_arms))
+    uniform = rng.random(n_steps)[order]
+    episode: Episode = problem.episode
+    _play(episode, np.asarray(theta, dtype=float), signals, problem.choices >= 0, uniform, choices, policy)
+    return problem.in_data_order(choices), problem.in_data_order(policy)
+
+
+def taken(data: Dataset, offered: np.ndarray, choices: np.ndarray) -> np.ndarray:
+    """The rewards (episodes, steps) of choices, 0 where there is none, of what each arm offered (episodes, steps, arms)."""
+    found = np.take_along_axis(offered, np.maximum(choices, 0)[..., None], axis=2)[..., 0]
+    return np.where(choices >= 0, found, 0.0)
