@@ -19,7 +19,7 @@ ROOMS = [
     ["solvers"],
     ["methods"],
     ["names", "fits", "fitting", "judge", "study"],  # a fit knows the tables of methods and how tables are kept
-    ["experiments"],
+    ["experiments", "comparison"],
     ["tables"],
     ["figures"],
     ["report", "benchmark"],

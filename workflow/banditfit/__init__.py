@@ -6,6 +6,7 @@
 >>> table = bf.score(data, fits)
 """
 
+from .comparison.selection import select_models
 from .data.dataset import Dataset, Truth
 from .data.reading import read_csv
 from .errors import InputError
@@ -35,5 +36,6 @@ __all__ = [
     "read_csv",
     "save_fits",
     "score",
+    "select_models",
     "simulate",
 ]

@@ -1,4 +1,4 @@
-"""Agents of any model, with any parameters, on a design that is given: the same sessions, states, missed trials and forced choices.
+"""Agents of any model on a design that is given: the same sessions, states, missed trials and forced choices.
 
 The recursion is that of `traces`, one step at a time, as the choices are not there beforehand.
 """
@@ -14,10 +14,8 @@ from .traces import CHOICES, GAIN, INITIAL, LOSS, OTHERS, RULE, UNCHOSEN, WEIGHT
 @_compiled
 def _move(ep, k, theta, arm, chosen, signals, now):
     """Trace k of an arm after a step on which `chosen` (-1: none) brought `signals` (rows,)."""
-    if arm == chosen:
-        u = signals[k]
-    else:
-        u = signals[ep.rules[k, OTHERS]] if ep.rules[k, OTHERS] >= 0 else 0.0
+    row = k if arm == chosen else ep.rules[k, OTHERS]
+    u = signals[row] if row >= 0 else 0.0
     if ep.rules[k, RULE] == CHOICES:
         if chosen < 0:
             return now
