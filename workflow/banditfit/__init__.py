@@ -6,6 +6,8 @@
 >>> table = bf.score(data, fits)
 """
 
+from .comparison.compare import compare
+from .comparison.grid import model_grid, model_table
 from .comparison.selection import select_models
 from .data.dataset import Dataset, Truth
 from .data.reading import read_csv
@@ -27,11 +29,14 @@ __all__ = [
     "Dataset",
     "InputError",
     "Truth",
+    "compare",
     "fit",
     "get_model",
     "group_effects",
     "load_fits",
     "method_names",
+    "model_grid",
+    "model_table",
     "published_data",
     "read_csv",
     "save_fits",
