@@ -8,6 +8,7 @@
 
 from .comparison.compare import compare
 from .comparison.grid import model_grid, model_table
+from .comparison.recovery import recover
 from .comparison.selection import select_models
 from .data.dataset import Dataset, Truth
 from .data.reading import read_csv
@@ -39,6 +40,7 @@ __all__ = [
     "model_table",
     "published_data",
     "read_csv",
+    "recover",
     "save_fits",
     "score",
     "select_models",

@@ -5,7 +5,6 @@ The recursion is that of `traces`, one step at a time, as the choices are not th
 
 import numpy as np
 
-from ..data.dataset import Dataset
 from ..numerics import _compiled
 from .likelihood import Problem
 from .traces import CHOICES, GAIN, INITIAL, LOSS, OTHERS, RULE, UNCHOSEN, WEIGHT, Episode, _at, _bias, _lapse, _sizes
@@ -73,7 +72,6 @@ def play(problem: Problem, theta: np.ndarray, offered: np.ndarray, rng: np.rando
     return problem.in_data_order(choices), problem.in_data_order(policy)
 
 
-def taken(data: Dataset, offered: np.ndarray, choices: np.ndarray) -> np.ndarray:
-    """The rewards (episodes, steps) of choices, 0 where there is none, of what each arm offered (episodes, steps, arms)."""
-    found = np.take_along_axis(offered, np.maximum(choices, 0)[..., None], axis=2)[..., 0]
-    return np.where(choices >= 0, found, 0.0)
+def taken(offered: np.ndarray, choices: np.ndarray) -> np.ndarray:
+    """The rewards (steps,) of choices, 0 where there is none, of what each arm offered (steps, arms)."""
+    return np.where(choices >= 0, offered[np.arange(len(choices)), choices], 0.0)
