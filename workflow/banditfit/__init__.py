@@ -8,8 +8,10 @@
 
 from .comparison.compare import compare
 from .comparison.grid import model_grid, model_table
+from .comparison.people import parameter_table
 from .comparison.recovery import recover
 from .comparison.selection import select_models
+from .comparison.trials import trial_table
 from .data.dataset import Dataset, Truth
 from .data.reading import read_csv
 from .errors import InputError
@@ -38,6 +40,7 @@ __all__ = [
     "method_names",
     "model_grid",
     "model_table",
+    "parameter_table",
     "published_data",
     "read_csv",
     "recover",
@@ -45,4 +48,5 @@ __all__ = [
     "score",
     "select_models",
     "simulate",
+    "trial_table",
 ]
