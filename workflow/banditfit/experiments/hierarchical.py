@@ -154,8 +154,9 @@ def sample(
     bounds: Bounds | None = None,
     seed: Seed = 0,
 ):
-    """Draws, an arviz.InferenceData, of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's `h` (chain, draw,
-    participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in `fit`)."""
+    """Draws, an arviz.InferenceData, of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's
+    `h` (chain, draw, participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in
+    `fit`)."""
     import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
 
