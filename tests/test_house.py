@@ -1,6 +1,10 @@
 """The rooms of the library: what may know of what."""
 
 import ast
+import os
+import re
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -63,6 +67,20 @@ def test_a_room_knows_only_those_above_it(name):
         if room(module) == name and RANK[room(other)] > RANK[name]
     }
     assert not upward
+
+
+# A job that fits imports this at its start, and what its method needs: each of these takes longer than a cheap method's fits.
+HEAVY = {"arviz", "cvxpy", "joblib", "matplotlib", "nutpie", "scipy.optimize", "scipy.special", "snakemake", "xarray"}
+
+
+def test_a_job_imports_no_more_than_it_needs():
+    wanted = [line for line in (ROOT / "workflow/scripts/fit.py").read_text().splitlines() if re.match("import|from", line)]
+    code = "\n".join([*wanted, "import sys", "print(*sys.modules)"])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert not HEAVY & set(done.stdout.decode().split())
 
 
 def test_the_library_never_imports_the_engine():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import joblib
 import numpy as np
 import pandas as pd
 
@@ -131,6 +130,8 @@ class Cores(Mark):
 
     def check(self, value: int) -> int:
         if value == -1:
+            import joblib  # here, for a job that fits begins sooner without
+
             return joblib.cpu_count()
         if value < 1:
             raise Mismatch

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numba import njit
-from scipy.special import ndtr
 
 from ..arguments import checked
 from ..data.dataset import Dataset, Truth
@@ -177,6 +176,8 @@ def simulate_population(
     `population` lists its types as (share, mean, sd), the latter two for (alpha, beta) on the probit scale of `bounds`
     (default: those of the published study); each parameter is drawn on its own. Returns a Dataset with its Truth.
     """
+    from scipy.special import ndtr  # here, for a job that fits begins sooner without
+
     family, task = get_model(model), PUBLISHED_BANDITS[bandit]
     bounds = bounds or Bounds((0.0, 1.0), PUBLISHED_BETA[model][bandit])
     n_arms = len(task["p_reward"])
