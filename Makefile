@@ -78,9 +78,10 @@ benchmark-mc: .venv-benchmark/.ready ## speed of the Monte Carlo sampler against
 	$(PYTHON) -m pip --python .venv-benchmark/bin/python install --quiet --requirement envs/requirements-benchmark.in
 	touch $@
 
-check: env ## style of code and workflow
+check: env ## style of code and workflow, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
 	$(SNAKEMAKE) --lint
 
 lock: env ## new pins from envs/requirements.in
@@ -92,4 +93,4 @@ lock: env ## new pins from envs/requirements.in
 	sed -n 's/^\([a-z].*==.*[^ ]\) \\$$/      - \1/p' envs/requirements.lock >> envs/environment.yaml
 
 clean: ## remove the environment and the caches, keep all results
-	rm -rf .venv .venv-benchmark .uvboot .snakemake .pytest_cache .ruff_cache
+	rm -rf .venv .venv-benchmark .uvboot .snakemake .pytest_cache .ruff_cache .mypy_cache

@@ -164,6 +164,7 @@ def test_the_workflow_is_clean():
         [binaries / "snakefmt", "--check", "Snakefile", "workflow/rules"],
         [binaries / "ruff", "check", "."],
         [binaries / "ruff", "format", "--check", "."],
+        [binaries / "mypy"],
     ):
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

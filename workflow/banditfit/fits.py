@@ -1,5 +1,6 @@
 """Tables of fits in a notebook: what they must hold, and how they are kept on disk."""
 
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
@@ -27,7 +28,7 @@ def save_fits(fits: Annotated[pd.DataFrame, Table("a table of fits or scores")],
     """Writes a table of fits or scores as a Parquet file, arrays, starts, diagnostics and posteriors included; the index is
     not stored. Raises InputError for a column that Parquet cannot hold."""
     try:
-        write_table(fits.reset_index(drop=True), path)
+        write_table(fits.reset_index(drop=True), Path(path))
     except pa.ArrowException as error:
         words = " ".join(str(error).split())
         raise InputError(
@@ -38,6 +39,7 @@ def save_fits(fits: Annotated[pd.DataFrame, Table("a table of fits or scores")],
 @checked
 def load_fits(path: FilePath) -> Fits:
     """The table that `save_fits`, `Fits.to_parquet` or a study wrote. Raises InputError for another file."""
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: found no such file, expected one that bf.save_fits wrote")
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from time import perf_counter, process_time
 from typing import Annotated, Any
 
@@ -98,7 +99,8 @@ def fit(
     elif how.threads:
         how.warm_up()
         with ThreadPoolExecutor(n_jobs) as pool:
-            done = list(pool.map(lambda job: _fit_job(*job, alone=False), jobs))
+            beside_others = partial(_fit_job, alone=False)
+            done = list(pool.map(lambda job: beside_others(*job), jobs))
     else:
         chunks = [jobs[i::n_jobs] for i in range(n_jobs)]
         import joblib
@@ -206,7 +208,7 @@ def limited(seconds: float) -> Iterator[None]:
         yield
         return
 
-    def stop(*_):
+    def stop(*_: Any) -> None:
         raise TimeLimit(f"stopped after {seconds:g} s, the time limit")
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -289,7 +291,7 @@ def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given
     Raises InputError for fits that are not those of this data, model, bounds and of the method that is needed, once for
     every episode.
     """
-    if method.needs is None:
+    if method.needs is None or given is None:
         return [None] * len(data)
     for column, expected in (
         ("dataset", data.name),

@@ -2,6 +2,8 @@
 nothing is taken from a method's own claim, which is only compared with what came out.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -91,8 +93,8 @@ def _truths(data: Dataset, model: str) -> dict[int, tuple]:
     }
 
 
-def _judge_one(problem: Problem, truth: tuple | None, fit) -> dict:
-    row = dict.fromkeys(("nll", "rounding", "kl", "kl_mean_policy"), np.nan)
+def _judge_one(problem: Problem, truth: tuple | None, fit: Any) -> dict:
+    row: dict[str, Any] = dict.fromkeys(("nll", "rounding", "kl", "kl_mean_policy"), np.nan)
     row |= {f"{symbol}_error{which}": np.nan for which in ("", "_identified") for symbol in ("alpha", "beta")}
     row |= {"has_parameters": False, "not_identified": "", "admissible": False, "outside": False, "at_bound": ""}
     row["guessing"] = float((problem.choices >= 0).sum() * np.log(problem.n_arms))

@@ -80,7 +80,7 @@ class Outcome:
             return self
         scale = problem.model.scale(problem.n_arms, factor)
         by_name = problem.named(scale)
-        times = lambda array: None if array is None else (np.asarray(array).T * factor).T  # noqa: E731
+        times = lambda array: (np.asarray(array).T * factor).T  # noqa: E731
         starts = self.starts
         if starts and problem.model.kernels:
             starts = replace(starts, beta=[times(beta) for beta in starts.beta])
@@ -92,9 +92,9 @@ class Outcome:
         }
         return replace(
             self,
-            beta=times(self.beta),
+            beta=None if self.beta is None else times(self.beta),
             theta=None if self.theta is None else np.asarray(self.theta) * scale,
-            kernels=times(self.kernels),
+            kernels=None if self.kernels is None else times(self.kernels),
             starts=starts,
             posterior=posterior,
         )
@@ -233,7 +233,7 @@ def _is_real(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_) and 0 <= value < 2**63
+    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_) and 0 <= int(value) < 2**63
 
 
 def _text(value: Any) -> str:

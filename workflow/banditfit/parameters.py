@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 
@@ -78,15 +78,16 @@ class Bounds:
     beta: Pairs | None = None
     others: Mapping[str, Pair] | None = field(default=None, metadata={"rest": True})
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.beta is not None and not isinstance(self.beta[0], tuple):
             object.__setattr__(self, "beta", (self.beta,))
         object.__setattr__(self, "others", dict(self.others or {}))
-        for name, (lower, upper), least, most in [
-            *([("alpha", self.alpha, 0.0, 1.0)] if self.alpha is not None else []),
-            *[(f"beta of signal {s}", pair, 0.0, np.inf) for s, pair in enumerate(self.beta or ())],
-            *[(name, pair, -np.inf, np.inf) for name, pair in self.others.items()],
-        ]:
+        limited = [("alpha", self.alpha, 0.0, 1.0)] if self.alpha is not None else []
+        limited += [
+            (f"beta of signal {s}", pair, 0.0, np.inf) for s, pair in enumerate(cast(tuple[Pair, ...], self.beta or ()))
+        ]
+        limited += [(name, pair, -np.inf, np.inf) for name, pair in self._others.items()]
+        for name, (lower, upper), least, most in limited:
             if not least <= lower <= upper <= most:
                 limits = f"{least:g} <= lower <= upper" if np.isfinite(least) else "lower <= upper"
                 raise InputError(
@@ -94,19 +95,27 @@ class Bounds:
                     + (f" <= {most:g}" if np.isfinite(most) else "")
                 )
 
+    @property
+    def _others(self) -> Mapping[str, Pair]:
+        """`others`, which a Bounds always has; only who makes one may leave them out."""
+        return self.others or {}
+
     def __hash__(self) -> int:
         return hash(self.text())
 
     def named(self) -> dict[str, tuple[tuple[float, float], ...]]:
         """By the name of the parameter, one pair per signal (or one)."""
-        pairs = {} if self.alpha is None else {"alpha": (self.alpha,)}
-        pairs |= {} if self.beta is None else {"beta": self.beta}
-        return pairs | {name: (pair,) for name, pair in self.others.items()}
+        pairs: dict[str, tuple[Pair, ...]] = {}
+        if self.alpha is not None:
+            pairs["alpha"] = (self.alpha,)
+        if self.beta is not None:
+            pairs["beta"] = cast(tuple[Pair, ...], self.beta)
+        return pairs | {name: (pair,) for name, pair in self._others.items()}
 
     def over(self, other: "Bounds") -> "Bounds":
         """These bounds, and those of another where these say nothing."""
         alpha, beta = self.alpha or other.alpha, self.beta or other.beta
-        return Bounds(alpha, beta, {**other.others, **self.others} or None)
+        return Bounds(alpha, beta, {**other._others, **self._others} or None)
 
     def meant_for(self, other: "Bounds") -> "Bounds":
         """Of these bounds, those of the parameters that `other`, the whole box of another model, has. Pairs of beta go to its
@@ -117,10 +126,12 @@ class Bounds:
 
     def text(self) -> str:
         """The bounds as JSON, as a table of fits holds them; `read` reads it."""
-        numbers = lambda pair: list(map(float, pair))  # noqa: E731
-        held = {} if self.alpha is None else {"alpha": numbers(self.alpha)}
-        held |= {} if self.beta is None else {"beta": list(map(numbers, self.beta))}
-        return json.dumps(held | {name: numbers(pair) for name, pair in self.others.items()})
+        held: dict[str, list] = {}
+        if self.alpha is not None:
+            held["alpha"] = list(map(float, self.alpha))
+        if self.beta is not None:
+            held["beta"] = [list(map(float, pair)) for pair in cast(tuple[Pair, ...], self.beta)]
+        return json.dumps(held | {name: list(map(float, pair)) for name, pair in self._others.items()})
 
     @classmethod
     def read(cls, text: str) -> "Bounds":

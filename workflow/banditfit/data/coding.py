@@ -2,9 +2,11 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -52,8 +54,8 @@ class Reading:
     decimal: str | None = None
     encoding: str | None = None
 
-    def __post_init__(self):
-        def check(name, right, expected):
+    def __post_init__(self) -> None:
+        def check(name: str, right: Callable[[Any], bool], expected: str) -> None:
             value = getattr(self, name)
             if not (right(value) or value is None and name != "missing"):
                 raise InputError(f"{name}: found {value!r}, expected {expected}")
@@ -90,25 +92,25 @@ class Reading:
         return {"choice": codes, "reward": codes - {0.0}, "reward_if_missed": set()}[role]
 
 
-def _are_codes(values) -> bool:
+def _are_codes(values: Any) -> bool:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable) or not hasattr(values, "__len__"):
         return False
     return all(isinstance(value, str | Real) and value == value for value in values)
 
 
-def _are_arms(values) -> bool:
+def _are_arms(values: Any) -> bool:
     if isinstance(values, set | frozenset) or not _are_codes(values) or any(is_missing(str(value)) for value in values):
         return False
     return len(set(map(code, values))) == len(values)
 
 
-def _are_missing(values) -> bool:
+def _are_missing(values: Any) -> bool:
     if isinstance(values, Mapping):
         return set(values) <= {"choice", "reward", "reward_if_missed"} and all(map(_are_codes, values.values()))
     return _are_codes(values)
 
 
-def _is_encoding(name) -> bool:
+def _is_encoding(name: Any) -> bool:
     try:
         b"a".decode(name)
     except UnicodeError:
@@ -121,21 +123,26 @@ def _is_encoding(name) -> bool:
 # ---- Numbers ---------------------------------------------------------------------------------------------------------
 
 
+def _is_signed(text: str, sign: str) -> bool:
+    """Whether a text is a number with this sign before its decimals."""
+    return sign in text and not math.isnan(number(text, sign))
+
+
 def decimal_sign(columns: Columns, how: Reading) -> str:
     """What stands before the decimals in the numbers of a file."""
     if how.decimal:
         return how.decimal
-    roles = [role for role in ("reward", "choice", "step") if role in columns.used]
-    found = {}  # for each sign, a role in which it is met, and the rows
+    roles: list[str] = [role for role in ("reward", "choice", "step") if role in columns.used]
+    found: dict[str, tuple[str, np.ndarray]] = {}  # for each sign, a role in which it is met, and the rows
     for sign in ",.":
         for role in roles:
-            rows = columns.which(role, lambda text, sign=sign: sign in text and not math.isnan(number(text, sign)))
+            rows = columns.which(role, partial(_is_signed, sign=sign))
             if rows.any():
                 found.setdefault(sign, (role, rows))
     if len(found) == 2:
         role, rows = found["."]
         row, example = columns.sheet.lines[int(np.argmax(rows))], columns.cells[role][int(np.argmax(rows))]
-        columns.refuse(*found[","], "one decimal sign in the whole file", f", and '{example}' in row {row}")
+        columns.refuse(found[","][0], found[","][1], "one decimal sign in the whole file", f", and '{example}' in row {row}")
     for sign, (role, rows) in found.items():
         # A point is taken for thousands only where cells are separated as in countries that write a decimal comma.
         doubtful = sign == "," or columns.sheet.separator == ";"
@@ -217,7 +224,7 @@ def read_choices(columns: Columns, how: Reading, n_arms: int, point: str) -> tup
         expected = _expected(first, n_arms) + _advice(made, n_arms, how.first_arm)
     wrong = made - place.keys()
     if how.arms is None:  # what lies far from any arm is said first, as it is the easiest to explain
-        wrong = {value for value in wrong if not 0 <= value <= n_arms} or wrong
+        wrong = {value for value in wrong if isinstance(value, str) or not 0 <= value <= n_arms} or wrong
     columns.refuse("choice", columns.which("choice", lambda text: codes[text] in wrong) & ~missed, expected)
     for value in named & place.keys():
         raise InputError(

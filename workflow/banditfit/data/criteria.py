@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .dataset import Dataset
 def read_criterion(path: FilePath, data: Dataset) -> dict[str, float]:
     """The criterion of each episode: a CSV file with the columns `episode` (as its owner calls it) and `criterion`, a number,
     or empty where it is not known. Raises InputError with the file, row, what was found and what is expected."""
-    text = read_text(path, "a CSV file with the columns 'episode' and 'criterion'")
+    text = read_text(Path(path), "a CSV file with the columns 'episode' and 'criterion'")
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:

@@ -23,6 +23,10 @@ OPTIONAL_FIELDS = ("states", "forced")
 KINDS = {"b": "True and False", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "durations"}
 
 
+# Stands for None where a field that is left out is computed: whoever reads the field never meets it.
+_COMPUTED: Any = None
+
+
 @checked
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -63,19 +67,19 @@ class Dataset:
     choices: np.ndarray
     rewards: np.ndarray
     n_arms: int
-    starts: np.ndarray = None
-    n_steps: np.ndarray = None
-    episodes: np.ndarray = None
-    ids: np.ndarray = None
+    starts: np.ndarray = _COMPUTED
+    n_steps: np.ndarray = _COMPUTED
+    episodes: np.ndarray = _COMPUTED
+    ids: np.ndarray = _COMPUTED
     states: np.ndarray | None = None
     forced: np.ndarray | None = None
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
     notes: tuple[str, ...] = ()
-    reward_scale: float | None = None
+    reward_scale: float = _COMPUTED
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         set_field = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (the frozen idiom)
         if not isinstance(self.name, str) or not self.name.strip() or CONTROL.search(self.name):
             raise InputError(f"name: found {self.name!r}, expected a name for the data set, on one line")
@@ -215,7 +219,7 @@ class Dataset:
         if scale is not None and not (isinstance(scale, Real) and np.isfinite(scale) and scale > 0):
             raise InputError(f"{self._where('reward_scale')} is {scale!r}, expected a positive number, or None")
 
-    def _refuse(self, wrong, what, found, expected):
+    def _refuse(self, wrong: np.ndarray, what: str, found: np.ndarray, expected: str) -> None:
         if wrong.any():
             episode, step = np.argwhere(wrong)[0]
             raise InputError(

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,8 @@ def read_csv(
     how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding)
     how.check_arms(n_arms)
     asked = dict(how.columns or {})
-    needed = [asked.get(role, role) for role in ROLES if role not in OPTIONAL]
+    named = {role: asked.get(role, role) for role in ROLES if role not in OPTIONAL}
+    needed = [name for name in named.values() if name is not None]
     sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in needed))
     file = Columns(str(path), sheet, asked)
     point = decimal_sign(file, how)
@@ -86,7 +88,7 @@ def read_csv(
     n_steps = np.diff(np.append(first, len(order)))
     real = np.arange(n_steps.max()) < n_steps[:, None]
 
-    def padded(flat, filler):
+    def padded(flat: np.ndarray, filler: Any) -> np.ndarray:
         array = np.full(real.shape, filler)
         array[real] = flat
         return array
@@ -101,7 +103,7 @@ def read_csv(
         n_steps=n_steps,
         states=None if states is None else padded(states[order], 0),
         forced=None if forced is None else padded(forced[order], False),
-        ids=[file.cells["episode"][row] for row in order[first]],
+        ids=np.array([file.cells["episode"][row] for row in order[first]]),
         notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes),
     )
 
@@ -207,7 +209,7 @@ def _check_steps(file: Columns, order: np.ndarray, starts: np.ndarray, point: st
 def _check_names(file: Columns, role: str, within: Sequence) -> None:
     """Refuses names of episodes or sessions that are none, and such as differ only in form `within` the same other name."""
     file.refuse(role, file.which(role, is_missing), f"the name of {'an' if role == 'episode' else 'a'} {role}")
-    file.refuse(role, file.which(role, CONTROL.search), "a name without control or lost characters")
+    file.refuse(role, file.which(role, lambda text: bool(CONTROL.search(text))), "a name without control or lost characters")
     comment = np.array([row[0].startswith("#") for row in file.sheet.rows])
     if role == "episode" and not comment.all():
         first = int(np.argmax(comment))

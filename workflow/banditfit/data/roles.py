@@ -46,14 +46,14 @@ class Columns:
         self.used = {role: name for role in ROLES if (name := find(sheet.header, asked.get(role, role) or "")) is not None}
         open_roles = [role for role in ROLES if role not in self.used and asked.get(role, role) is not None]
         left = [name for name in sheet.header if name not in self.used.values()]
-        usual = {}  # columns with a usual name for a role that has none
+        usual: dict[str, str] = {}  # columns with a usual name for a role that has none
         for role in open_roles:
             for name in left:
                 if role in USUAL and re.fullmatch(USUAL[role], re.sub(r"[^a-z0-9]", "", name.casefold())):
                     usual.setdefault(role, name)
         absent = [role for role in open_roles if role in asked or role not in OPTIONAL]
         if absent:
-            self._refuse_absent([(role, asked.get(role, role)) for role in absent], usual)
+            self._refuse_absent([(role, name) for role in absent if (name := asked.get(role, role)) is not None], usual)
         for role, name in self.used.items():
             others = [other for other in self.used if other != role and self.used[other] == name]
             if others:

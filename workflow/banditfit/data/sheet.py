@@ -11,7 +11,7 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -170,7 +170,7 @@ def _separator(path: Path, line: int, top: str, fits: Callable[[list[str]], bool
     )
 
 
-def _rows(path: Path, lines, separator: str, skipped: int) -> list[tuple[int, list[str]]]:
+def _rows(path: Path, lines: Iterable[str], separator: str, skipped: int) -> list[tuple[int, list[str]]]:
     """The rows of cells in some lines of text, each with the line of the file at which it starts."""
     lines = iter(lines)
     top = next(lines)

@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -43,6 +43,9 @@ def load(path: str | Path) -> Dataset:
         held = dict(file)
     truth = Truth(**{f: held[f"true_{f}"] for f in Truth.__dataclass_fields__}) if "true_alpha" in held else None
     bounds = Bounds.read(str(held["bounds"])) if "bounds" in held else None
+    rest: dict[str, Any] = {f: held[f] for f in (*EPISODE_FIELDS, *OPTIONAL_FIELDS) if f in held}
+    if "reward_scale" in held:  # files of earlier versions have none
+        rest["reward_scale"] = float(held["reward_scale"])
     return Dataset(
         name=str(held["name"]),
         n_arms=int(held["n_arms"]),
@@ -50,8 +53,7 @@ def load(path: str | Path) -> Dataset:
         bounds=bounds,
         truth=truth,
         notes=tuple(held["notes"].tolist()) if "notes" in held else (),
-        reward_scale=float(held["reward_scale"]) if "reward_scale" in held else None,  # files of earlier versions have none
-        **{f: held[f] for f in (*EPISODE_FIELDS, *OPTIONAL_FIELDS) if f in held},
+        **rest,
     )
 
 
@@ -71,7 +73,7 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
         held = {name.removesuffix(".npy") for name in archive.namelist()}
         read = lambda name: np.lib.format.read_array(opened.enter_context(archive.open(f"{name}.npy")))  # noqa: E731
         bounds = Bounds.read(str(read("bounds"))) if "bounds" in held else None
-        fixed = {
+        fixed: dict[str, Any] = {
             "name": str(read("name")),
             "n_arms": int(read("n_arms")),
             "model": str(read("model")) or None,
@@ -88,7 +90,7 @@ def data_blocks(path: str | Path, blocks: Iterable[range], truth: bool = True) -
         for block in blocks:
             if block.stop > rows["episodes"].count:
                 raise InputError(f"{path}: has {rows['episodes'].count} episodes, expected {block.stop} or more")
-            part = {name: array.take(block) for name, array in rows.items()}
+            part: dict[str, Any] = {name: array.take(block) for name, array in rows.items()}
             held_truth = Truth(**{name.removeprefix("true_"): part.pop(name) for name in known}) if known else None
             yield Dataset(**fixed, truth=held_truth, **part)
 
