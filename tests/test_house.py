@@ -85,3 +85,8 @@ def test_a_job_imports_no_more_than_it_needs():
 
 def test_the_library_never_imports_the_engine():
     assert not [path for path in PACKAGE.rglob("*.py") if "import snakemake" in path.read_text()]
+
+
+def test_one_module_alone_calls_arviz():
+    calls = {path.stem for path in PACKAGE.rglob("*.py") if re.search(r"^\s*import arviz", path.read_text(), re.MULTILINE)}
+    assert calls == {"chains"}

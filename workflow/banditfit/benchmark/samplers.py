@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-import arviz as az
 import blackjax
 import jax
 import jax.numpy as jnp
@@ -31,6 +30,7 @@ from ..methods import mc
 from ..models.likelihood import Problem
 from ..models.simulate import published_data
 from ..solvers import transport
+from ..solvers.chains import effective_draws
 from ..study.store import write_csv
 from .speed import COLUMNS as TARGETS
 from .speed import against, met, problems
@@ -202,7 +202,7 @@ def samples(episodes: int) -> pd.DataFrame:
                 begin = perf_counter()
                 draws = run(1)
                 seconds = perf_counter() - begin
-                ess = float(az.ess(az.convert_to_dataset({"u": draws}))["u"].min())
+                ess = float(effective_draws(draws, "bulk").min())
                 rows.append([name, f"forgetting {bandit}", number, seconds, first, ess, ess / seconds, ess / first])
     return pd.DataFrame(
         rows, columns=["sampler", "experiment", "episode", "seconds", "seconds_first", "ess_bulk", "rate", "rate_first"]

@@ -18,6 +18,7 @@ from ..models import likelihood
 from ..models.families import get_model
 from ..models.traces import packed, unpacked
 from ..numerics import _compiled
+from ..solvers.chains import effective_draws, r_hat
 from ..solvers.transport import (
     CELLS,
     QUANTILES,
@@ -33,7 +34,7 @@ from ..solvers.transport import (
 from . import Method, Outcome
 
 if TYPE_CHECKING:
-    import arviz as az
+    from arviz import InferenceData
 
 LONGER = 8  # times the draws, and LONGER_TUNE times the warm-up, for a fit whose chains failed a diagnostic
 LONGER_TUNE = 2
@@ -112,7 +113,7 @@ def _machine_code():
     return density, cfunc(types.int64(types.uint64, types.uint64, reals, reals, words), cache=True)(_expand)
 
 
-def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> "az.InferenceData":
+def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> "InferenceData":
     """The draws of one episode: `alpha` and `beta` (chain, draw, signal, arm; one "arm" where the arms share them) in
     `posterior`, the coordinates v and the sampler's statistics in `sample_stats`, the warm-up apart."""
     import nutpie
@@ -160,21 +161,18 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
     )
 
 
-def diagnose(draws: "az.InferenceData") -> dict[str, float]:
+def diagnose(draws: "InferenceData") -> dict[str, float]:
     """The worst R-hat (rank-normalised) and effective sample sizes over alphas and betas, the number of divergent draws and
     the lowest E-BFMI of a chain."""
-    import arviz as az
-
     v = draws.sample_stats["unconstrained_draw"].values
     theta = np.concatenate([part.values.reshape(*v.shape[:2], -1) for part in draws.posterior.data_vars.values()], axis=-1)
     # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
-    theta = az.convert_to_dataset({"theta": np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)})
-    worst = lambda table, pick: float(pick(table["theta"].values))  # noqa: E731
+    theta = np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)
     moved = bool((np.ptp(v, axis=1) > 0.0).any(axis=0).all())  # without variance in any chain there is nothing to divide by
     return {
-        "r_hat": worst(az.rhat(theta), np.max) if moved else np.inf,
-        "ess_bulk": worst(az.ess(theta, method="bulk"), np.min) if moved else 0.0,
-        "ess_tail": worst(az.ess(theta, method="tail"), np.min) if moved else 0.0,
+        "r_hat": float(r_hat(theta).max()) if moved else np.inf,
+        "ess_bulk": float(effective_draws(theta, "bulk").min()) if moved else 0.0,
+        "ess_tail": float(effective_draws(theta, "tail").min()) if moved else 0.0,
         "divergences": float(draws.sample_stats["diverging"].sum()),
         "e_bfmi": _least_e_bfmi(draws.sample_stats["energy"].values),
     }
@@ -201,7 +199,7 @@ def complaints(found: dict[str, float], settings: Settings) -> str:
 
 def sound_sample(
     problem: likelihood.Problem, settings: Settings, rng: np.random.Generator
-) -> tuple[list["az.InferenceData"], list[dict[str, float]]]:
+) -> tuple[list["InferenceData"], list[dict[str, float]]]:
     """The runs of an episode and their diagnostics: one, or two if the first failed a diagnostic."""
     longer = replace(
         settings,

@@ -1,0 +1,28 @@
+"""What ArviZ says of the chains of a sampler: the one module that calls it, as both of its generations understand."""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def _named(draws: np.ndarray) -> "xr.Dataset":
+    import xarray as xr
+
+    return xr.Dataset({"theta": (("chain", "draw", "parameter"), draws)})
+
+
+def r_hat(draws: np.ndarray) -> np.ndarray:
+    """The rank-normalised R-hat of each parameter (parameters,), of draws (chains, draws, parameters)."""
+    import arviz as az
+
+    return az.rhat(_named(draws))["theta"].values
+
+
+def effective_draws(draws: np.ndarray, where: Literal["bulk", "tail"]) -> np.ndarray:
+    """The effective sample size of each parameter (parameters,), likewise."""
+    import arviz as az
+
+    return az.ess(_named(draws), method=where)["theta"].values
