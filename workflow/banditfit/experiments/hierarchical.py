@@ -155,8 +155,9 @@ def sample(
     bounds: Bounds | None = None,
     seed: Seed = 0,
 ) -> Any:
-    """An arviz.InferenceData with draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's `h` (chain, draw,
-    participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in `fit`)."""
+    """An arviz.InferenceData with draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's
+    `h` (chain, draw, participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in
+    `fit`)."""
     family = get_model(model)
     bounds = data.bounds_of(family, bounds)
     problems = [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
