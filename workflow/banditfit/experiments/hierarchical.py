@@ -15,22 +15,23 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import nutpie
 import pandas as pd
 from numba import carray, cfunc, types
-from nutpie.compile_pymc import CompiledPyMCModel
 
 from ..arguments import checked
 from ..data.dataset import Dataset
+from ..fitting import derive_seed
 from ..kinds import Count, Seed
 from ..models import likelihood
 from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem
+from ..models.simulate import POPULATIONS, simulate_population
 from ..models.traces import _nll_grad, packed, unpacked
 from ..numerics import _compiled
 from ..parameters import Bounds
 from ..solvers.chains import effective_draws, r_hat
 from ..solvers.transport import place
+from . import Experiment
 from .parameters import parameters
 
 _REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
@@ -155,9 +156,12 @@ def sample(
     bounds: Bounds | None = None,
     seed: Seed = 0,
 ) -> Any:
-    """An arviz.InferenceData with draws of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's
+    """Draws, an arviz.InferenceData, of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's
     `h` (chain, draw, participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in
     `fit`)."""
+    import nutpie
+    from nutpie.compile_pymc import CompiledPyMCModel
+
     family = get_model(model)
     bounds = data.bounds_of(family, bounds)
     problems = [likelihood.problem(data, row, family, bounds) for row in range(len(data))]
@@ -191,6 +195,8 @@ def compare(
     probit scale, gem's value and standard error (`gem_mean`, `gem_mean_se`, ...) and the posterior's mean and sd (`nuts_mean`,
     `nuts_mean_sd`, ...); the worst `r_hat` and least `ess` of the population's parameters, the number of `divergences`, and
     the `seconds` of both (`gem_s`, with its standard errors, and `nuts_s`)."""
+    import arviz as az
+
     begin = perf_counter()
     found = parameters(data, model, seed=seed)[0]
     gem_s = perf_counter() - begin
@@ -210,3 +216,19 @@ def compare(
         gem_s=gem_s,
         nuts_s=nuts_s,
     )
+
+
+def _run(participants: int, steps: int, seed: int) -> tuple[pd.DataFrame]:
+    rng = np.random.default_rng(derive_seed("hierarchical", None, "simulate", seed))
+    data = simulate_population("hierarchical", POPULATIONS["normal"], participants, steps, rng)
+    table = compare(data, data.model, seed=seed)
+    table.insert(0, "steps", steps)
+    return (table,)
+
+
+EXPERIMENT = Experiment(
+    run=_run,
+    found=("hierarchical",),
+    parts=lambda study: ["simulated"] if "hierarchical" in study.populations else [],
+    arguments=lambda study, _: {**study.populations["hierarchical"], "seed": study.config["seed"]},
+)
