@@ -324,7 +324,7 @@ def test_published_people_are_read():
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "found bytes of value zero, expected UTF-8 text"),
         (b"PK\x03\x04", "found an Excel workbook or another zip archive, expected a file of separated text"),
         (b"\xd0\xcf\x11\xe0", "found an old Excel workbook"),
-        (b"PAR1", "found a Parquet file"),
+        (b"PAR1", "found a damaged Parquet file"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "found a damaged gzip file"),
         # separators
         (PLAIN.replace(",", "|"), "row 1: found the header 'episode|choice|reward', expected names separated by comma,"
@@ -489,7 +489,7 @@ def test_a_setting_that_is_refused(tmp_path, rows, settings, words):
         (3, "path: found 3, expected the path of a file"),
         (b"mine.csv", "path: found b'mine.csv', expected the path of a file"),
         (io.StringIO(PLAIN), "path: found <_io.StringIO"),
-        (pd.DataFrame({"choice": [0]}), "path: found a DataFrame, expected the path of a file; write the table first, with"),
+        (pd.DataFrame({"choice": [0]}), "path: found a DataFrame, expected the path of a file; bf.from_frame reads a table"),
         (CASES, f"{CASES}: found a folder, expected a file of separated text"),
         (CASES / "absent.csv", "absent.csv: no such file"),
         ("a\0b", "found no readable file"),
@@ -500,3 +500,101 @@ def test_a_path_that_is_none(path, words):
     with pytest.raises(InputError) as error:
         read_csv(path, n_arms=2)
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+# ---- Tables in memory, Parquet and presets -------------------------------------------------------------------------------
+
+
+def same(one, other):
+    for name in ("choices", "rewards", "starts", "n_steps", "ids"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+FRAME = {"episode": ["a", "a", "b"], "session": [1, 2, 1], "choice": [1.0, np.nan, 0.0], "reward": [0.25, np.nan, 3]}
+
+
+def test_a_table_in_memory_is_read_as_its_file_is(tmp_path):
+    table = pd.DataFrame(FRAME, index=[7, 7, 9])
+    data = bf.from_frame(table, n_arms=2, name="mine")
+    assert data.name == "mine" and data.notes[0] == "table in memory"
+    table.to_csv(tmp_path / "t.csv", index=False)
+    same(data, read_csv(tmp_path / "t.csv", n_arms=2))
+    table.to_parquet(tmp_path / "t.parquet")
+    packed = read_csv(tmp_path / "t.parquet", n_arms=2)
+    assert packed.name == "t" and packed.notes[0] == "Parquet table"
+    same(data, packed)
+    with pytest.raises(InputError, match="found a Parquet file, which has no separator and encoding"):
+        read_csv(tmp_path / "t.parquet", n_arms=2, separator=";")
+
+
+def test_a_table_may_hold_any_kind_of_column():
+    table = pd.DataFrame(
+        {
+            "subject": pd.Categorical(["x", "x", "y"]),
+            "arm": pd.array(["left", None, "right"], dtype="string"),
+            "reward": pd.array([True, None, False], dtype="boolean"),
+            "note": [object(), None, 3],
+        }
+    )
+    data = bf.from_frame(table, n_arms=2, columns={"episode": "subject", "choice": "arm"}, arms=["left", "right"])
+    assert data.choices.tolist() == [[0, -1], [1, -1]] and data.rewards.tolist() == [[1, 0], [0, 0]]
+    ids = bf.from_frame(pd.DataFrame({"episode": [1.0, 2.0], "choice": [0, 1], "reward": [1, 1]}), n_arms=2).ids
+    assert ids.tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"choice": [1, 5, 0]}, "table, row 1, column 'choice': found '5', expected an arm from 0 to 1"),
+        ({"reward": [1, np.inf, 0]}, "table, row 1, column 'reward': found 'inf', expected a finite number"),
+        ({"reward": ["1", "x", "2"]}, "table, row 1, column 'reward': found 'x'"),
+        ({"Choice": [1, 0, 0]}, "table in memory: found the column 'choice' twice"),
+        ({"trial": [1, 1, 1]}, "table, row 0: found the column 'trial', a usual name for the step"),
+        ({"episode": ["a", "b", "a"]}, "table, row 2, column 'episode': found 'a', met before up to row 0"),
+    ],
+)
+def test_a_table_that_is_refused(change, words):
+    with pytest.raises(InputError) as error:
+        bf.from_frame(pd.DataFrame(FRAME | {"choice": [1, 0, 0], "reward": [1, 0, 0]} | change), n_arms=2)
+    assert words in str(error.value), str(error.value)
+
+
+def test_no_table_is_refused():
+    with pytest.raises(InputError, match="argument table: found .*, expected a pandas DataFrame"):
+        bf.from_frame({"choice": [0]}, n_arms=2)
+    with pytest.raises(InputError, match="table, row 0: no column 'episode' .*, expected names, among them"):
+        bf.from_frame(pd.DataFrame({"a": [0], "b": [1]}), n_arms=2)
+    with pytest.raises(InputError, match="table in memory: found no rows"):
+        bf.from_frame(pd.DataFrame({"a": []}), n_arms=2)
+
+
+@pytest.mark.parametrize(
+    ("preset", "table", "choices"),
+    [
+        ("hbayesdm", {"subjID": [1, 1], "trial": [1, 2], "choice": [1, 2], "outcome": [1, -1]}, [0, 1]),
+        ("hbayesdm", {"subjID": [1, 1], "block": [1, 2], "choice": [2, 2], "outcome": [1, -1]}, [1, 1]),
+        ("em", {"sub": [1, 1], "c": [0, 1], "r": [1, 0]}, [0, 1]),
+        (
+            "aind",
+            {"session_id": ["m_1", "m_1"], "animal_response": [2, 1], "earned_reward": [False, True]},
+            [-1, 1],
+        ),
+        ("cbm", {"subject": [1, 1], "actions": [2, 1], "outcome": [1, -1]}, [1, 0]),
+        ("palminteri", {"sub": [1, 1], "sta": [1, 2], "cho": [1.5, 2], "out": [0, 1], "con": [1, 1]}, [-1, 1]),
+    ],
+)
+def test_the_layouts_of_other_programs(preset, table, choices, tmp_path):
+    data = bf.from_frame(pd.DataFrame(table), n_arms=2, preset=preset)
+    assert data.choices.tolist() == [choices]
+    pd.DataFrame(table).to_csv(tmp_path / "t.txt", sep="\t", index=False)
+    same(data, read_csv(tmp_path / "t.txt", n_arms=2, preset=preset))
+    assert (data.states is not None) == ("sta" in table) and data.starts.sum() == 1 + ("block" in table)
+
+
+def test_settings_go_before_those_of_a_preset():
+    table = pd.DataFrame({"subjID": [1, 1], "block": [1, 2], "choice": [0, 1], "points": [1, 5]})
+    given = {"columns": {"reward": "points", "session": None}, "first_arm": 0}
+    data = bf.from_frame(table, n_arms=2, preset="hbayesdm", **given)
+    assert data.choices.tolist() == [[0, 1]] and data.starts.tolist() == [[True, False]]
+    with pytest.raises(InputError, match="preset: found 'spm', expected one of hbayesdm, em, aind, cbm, palminteri"):
+        bf.from_frame(table, n_arms=2, preset="spm")

@@ -13,7 +13,7 @@ from .comparison.recovery import recover
 from .comparison.selection import select_models
 from .comparison.trials import trial_table
 from .data.dataset import Dataset, Truth
-from .data.reading import read_csv
+from .data.reading import from_frame, read_csv
 from .errors import InputError
 from .experiments.effects import group_effects
 from .fits import load_fits, save_fits
@@ -34,6 +34,7 @@ __all__ = [
     "Truth",
     "compare",
     "fit",
+    "from_frame",
     "get_model",
     "group_effects",
     "load_fits",

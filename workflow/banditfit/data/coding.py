@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .presets import PRESETS
 from .roles import OPTIONAL, ROLES, Columns
 from .sheet import quoted
 
@@ -53,6 +54,7 @@ class Reading:
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         def check(name: str, right: Callable[[Any], bool], expected: str) -> None:
@@ -77,6 +79,23 @@ class Reading:
         check("separator", character, "one character, such as ';'")
         check("decimal", lambda value: value in (".", ","), "'.' or ','")
         check("encoding", _is_encoding, "an encoding that Python knows, such as 'cp1252'")
+        check("preset", lambda value: value in PRESETS, f"one of {', '.join(PRESETS)}")
+
+    def of(self, header: Sequence[str]) -> "Reading":
+        """These settings on top of those of the preset, which speaks of an optional column only where the file has it."""
+        if self.preset is None:
+            return self
+        preset, held = PRESETS[self.preset], {column.casefold() for column in header}
+        usual = {
+            role: column for role, column in preset["columns"].items() if role not in OPTIONAL or column.casefold() in held
+        }
+        own_arms = self.arms is not None or self.first_arm is not None
+        return replace(
+            self,
+            columns=usual | dict(self.columns or {}),
+            first_arm=self.first_arm if own_arms else preset.get("first_arm"),
+            missing=self.missing if len(self.missing) else preset.get("missing", ()),
+        )
 
     def check_arms(self, n_arms: int) -> None:
         """Raises InputError unless `arms`, if given, are as many as there are arms."""

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..arguments import describe
+from ..errors import InputError
 from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_rewards, read_truths
 from .dataset import CONTROL, Dataset, check_arms
 from .roles import OPTIONAL, ROLES, Columns, find
-from .sheet import checked_path, quoted, read_sheet
+from .sheet import Sheet, checked_path, frame_sheet, parquet_sheet, quoted, read_sheet
 
-SUFFIXES = re.compile(r"\.(csv|tsv|txt)(\.gz)?$", re.IGNORECASE)
+SUFFIXES = re.compile(r"\.((csv|tsv|txt)(\.gz)?|parquet)$", re.IGNORECASE)
 
 
 def read_csv(
@@ -30,8 +33,9 @@ def read_csv(
     separator: str | None = None,
     decimal: str | None = None,
     encoding: str | None = None,
+    preset: str | None = None,
 ) -> Dataset:
-    """Reads a file of separated text with a header and one row per trial, in the order in which the trials happened.
+    """Reads a file of separated text with a header, or a Parquet file, with one row per trial in the order of the trials.
 
     Each column has a role; its name is by default that of the role, in any capitals:
 
@@ -57,6 +61,8 @@ def read_csv(
     separator  by default comma, semicolon or tab, as the header shows
     decimal    "." or ",", by default as the numbers show
     encoding   by default UTF-8, or what a byte-order mark says; gzip is unpacked
+    preset     the layout of another program, "hbayesdm", "em", "aind", "cbm" or "palminteri": names of columns, the first arm
+               and missing codes, on top of which other settings are (docs/own_data.md)
 
     Blanks around names and cells, comments (lines that begin with #) before the header, and empty rows and columns at the
     end are left out. Returns a Dataset whose `notes` say how the file was read. Raises InputError with the file, the row
@@ -68,13 +74,51 @@ def read_csv(
     """
     path = checked_path(path)
     check_arms(n_arms, "n_arms")
-    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding)
+    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding, preset)
+    sheet = parquet_sheet(path)
+    if sheet is None:
+        sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in _needed(how, names)))
+    elif separator or encoding:
+        raise InputError(f"{path}: found a Parquet file, which has no separator and encoding, expected neither as a setting")
+    return _dataset(str(path), sheet, how, n_arms, SUFFIXES.sub("", path.name) if name is None else name)
+
+
+def from_frame(
+    table: pd.DataFrame,
+    *,
+    n_arms: int,
+    name: str = "table",
+    columns: Mapping[str, str | None] | None = None,
+    first_arm: int | None = None,
+    arms: Sequence[str | float] | None = None,
+    missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = (),
+    decimal: str | None = None,
+    preset: str | None = None,
+) -> Dataset:
+    """Reads a table in memory by the rules and settings of `read_csv`; its index is not read, and rows are numbered from 0, as
+    `table.iloc` counts them. None, NaN and pd.NA are what an empty cell is.
+
+    >>> data = bf.from_frame(table, n_arms=2, columns={"episode": "subject"})
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(f"from_frame, argument table: found {describe(table)}, expected a pandas DataFrame")
+    check_arms(n_arms, "n_arms")
+    how = Reading(columns, first_arm, arms, missing, None, decimal, None, preset)
+    return _dataset("table", frame_sheet(table, "table in memory"), how, n_arms, name)
+
+
+def _needed(how: Reading, names: list[str]) -> list[str]:
+    """The columns that the settings say a file with these must have."""
+    asked = how.of(names).columns or {}
+    named = [asked.get(role, role) for role in ROLES if role not in OPTIONAL]
+    return [name for name in named if name is not None]
+
+
+def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> Dataset:
+    """The data set that a sheet holds; `where` begins what is said of it."""
+    how = how.of(sheet.header)
     how.check_arms(n_arms)
-    asked = dict(how.columns or {})
-    named = {role: asked.get(role, role) for role in ROLES if role not in OPTIONAL}
-    needed = [name for name in named.values() if name is not None]
-    sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in needed))
-    file = Columns(str(path), sheet, asked)
+    file = Columns(where, sheet, dict(how.columns or {}))
     point = decimal_sign(file, how)
     choices, choice_notes = read_choices(file, how, n_arms, point)
     rewards, reward_notes = read_rewards(file, how, choices < 0, point)
@@ -95,7 +139,7 @@ def read_csv(
 
     decimals = ["decimal comma"] if point == "," else []
     return Dataset(
-        name=SUFFIXES.sub("", path.name) if name is None else name,
+        name=name,
         choices=padded(choices[order], -1),
         rewards=padded(rewards[order], 0.0),
         n_arms=n_arms,

@@ -72,12 +72,12 @@ class Columns:
             self.notes.append(f"columns not read: {', '.join(map(quoted, left))}")
 
     def _refuse_absent(self, absent: list[tuple[str, str]], usual: dict[str, str]) -> None:
-        separator = SEPARATORS.get(self.sheet.separator, repr(self.sheet.separator))
+        separator = self.sheet.separator and f"{SEPARATORS.get(self.sheet.separator, repr(self.sheet.separator))}-separated "
         words = " and ".join(f"no column {quoted(name)} (for the {role})" for role, name in absent)
         hint = f"such as columns={usual}" if usual else "as in columns={'episode': 'subject'}"
         raise InputError(
             f"{self.where}, row {self.sheet.header_line}: {words}; found {', '.join(map(quoted, self.sheet.header))}, expected"
-            f" {separator}-separated names, among them {'this one' if len(absent) == 1 else 'these'} (`columns` maps others,"
+            f" {separator}names, among them {'this one' if len(absent) == 1 else 'these'} (`columns` maps others,"
             f" {hint})"
         )
 

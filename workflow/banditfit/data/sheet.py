@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import pandas as pd
+
 from ..errors import InputError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -31,7 +33,6 @@ MARKS = {
 OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook or another zip archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"PAR1": "a Parquet file",
     b"%PDF": "a PDF document",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -95,11 +96,53 @@ def read_sheet(path: str | Path, separator: str | None, encoding: str | None, fi
     return Sheet(header, line, [number for number, _ in rows], [cells for _, cells in rows], separator, tuple(notes))
 
 
+def frame_sheet(table: pd.DataFrame, note: str) -> Sheet:
+    """A table in memory as a sheet, whose rows are numbered from 0, as `table.iloc` counts them. Raises InputError for names of
+    columns that are not unique."""
+    header = [str(name).strip() for name in table.columns]
+    for name in header:
+        if sum(other.casefold() == name.casefold() for other in header) > 1:
+            raise InputError(f"{note}: found the column {quoted(name)} twice, expected each column once")
+    if not len(table):
+        raise InputError(f"{note}: found no rows, expected one per trial")
+    columns = [_texts(table.iloc[:, place]) for place in range(len(header))]
+    return Sheet(header, 0, list(range(len(table))), [list(row) for row in zip(*columns, strict=True)], "", (note,))
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """The cells of a column as text, empty where it says that nothing is there; whole numbers without a decimal point."""
+    absent = column.isna().to_numpy()
+    values = column.astype(object).to_list()
+
+    def text(value) -> str:
+        if isinstance(value, float) and value == round(value, 0) and abs(value) < 1e15:
+            return str(int(value))
+        return str(value)
+
+    return ["" if missing else text(value) for value, missing in zip(values, absent, strict=True)]
+
+
+def parquet_sheet(path: Path) -> Sheet | None:
+    """The cells of a Parquet file; None if it is none, or no file."""
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(4)
+    except (OSError, ValueError):
+        return None  # what is wrong with the path is said where text is read
+    if begins != b"PAR1":
+        return None
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"{path}: found a damaged Parquet file ({words}), expected a whole one") from None
+    return frame_sheet(table, "Parquet table")
+
+
 def checked_path(path: str | Path) -> Path:
     if hasattr(path, "to_csv"):
         raise InputError(
-            f"path: found a {type(path).__name__}, expected the path of a file; write the table first, with"
-            " table.to_csv('mine.csv', index=False)"
+            f"path: found a {type(path).__name__}, expected the path of a file; bf.from_frame reads a table in memory"
         )
     if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
         raise InputError(f"path: found {path!r}, expected the path of a file")

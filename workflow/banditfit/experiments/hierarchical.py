@@ -195,8 +195,6 @@ def compare(
     probit scale, gem's value and standard error (`gem_mean`, `gem_mean_se`, ...) and the posterior's mean and sd (`nuts_mean`,
     `nuts_mean_sd`, ...); the worst `r_hat` and least `ess` of the population's parameters, the number of `divergences`, and
     the `seconds` of both (`gem_s`, with its standard errors, and `nuts_s`)."""
-    import arviz as az
-
     begin = perf_counter()
     found = parameters(data, model, seed=seed)[0]
     gem_s = perf_counter() - begin

@@ -1,0 +1,30 @@
+"""The layouts that other programs use: names of columns and codes, each as settings of `coding.Reading`.
+
+A preset speaks for a column only where the file has it, and what the user says goes before it.
+"""
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # hBayesDM's text files: bandit2arm, bandit4arm, prl (`block` where there are several)
+    "hbayesdm": {
+        "columns": {"episode": "subjID", "reward": "outcome", "session": "block", "step": "trial"},
+        "first_arm": 1,
+    },
+    # em of the Daw lab, and em-jax: a data frame with the columns sub, c and r
+    "em": {"columns": {"episode": "sub", "choice": "c", "reward": "r"}},
+    # trials of the Allen Institute's dynamic foraging: 0 left, 1 right, 2 ignored
+    "aind": {
+        "columns": {"episode": "session_id", "choice": "animal_response", "reward": "earned_reward", "step": "trial"},
+        "first_arm": 0,
+        "missing": {"choice": [2]},
+    },
+    # the fields of CBM's structs, with a column that numbers them
+    "cbm": {"columns": {"episode": "subject", "choice": "actions", "reward": "outcome"}, "first_arm": 1},
+    # the vectors of Palminteri's files, one below the other, with a column that numbers the people
+    "palminteri": {
+        "columns": {"episode": "sub", "choice": "cho", "reward": "out", "state": "sta"},
+        "first_arm": 1,
+        "missing": {"choice": [0, 1.5]},
+    },
+}
