@@ -24,6 +24,7 @@ ROOMS = [
     ["methods"],
     ["names", "fits", "fitting", "judge", "study"],  # a fit knows the tables of methods and how tables are kept
     ["experiments", "comparison"],
+    ["estimator"],
     ["tables"],
     ["figures"],
     ["report", "benchmark"],

@@ -15,6 +15,7 @@ from .comparison.trials import trial_table
 from .data.dataset import Dataset, Truth
 from .data.reading import from_frame, read_csv
 from .errors import InputError
+from .estimator import ChoiceModel
 from .experiments.effects import group_effects
 from .fits import load_fits, save_fits
 from .fitting import fit
@@ -29,6 +30,7 @@ __all__ = [
     "MODELS",
     "STATUSES",
     "Bounds",
+    "ChoiceModel",
     "Dataset",
     "InputError",
     "Truth",

@@ -1,0 +1,156 @@
+"""A model as an estimator in the manner of scikit-learn, which it does not need.
+
+>>> learner = bf.ChoiceModel("dual_rates", n_arms=2).fit(table)     # columns episode, choice, reward
+>>> learner.predict_proba(table)                                    # (rows, arms), each before its choice
+>>> learner.score(table)                                            # mean log-likelihood of a choice, nats
+
+Cloning and searches over settings, such as GridSearchCV(learner, {"model": [...]}), work as with any estimator, as long as rows
+are divided by `groups` of whole sessions or episodes: what a row predicts depends on the rows before it.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .arguments import describe
+from .comparison.people import parameter_table
+from .comparison.trials import trial_table
+from .data.dataset import Dataset
+from .data.reading import from_frame
+from .errors import InputError
+from .fitting import fit
+
+
+class ChoiceModel:
+    """A model of choices, with what is needed to fit it; arguments are checked when it is fitted, as scikit-learn asks.
+
+    model, method, settings, bounds, seed, n_jobs   as `bf.fit` takes them
+    n_arms    how many arms there are, where X is a table
+    columns   the table's own names by role, as `bf.from_frame` takes them
+    shared    whether everybody has the same parameters, so that people who were not fitted can be predicted; otherwise each
+              episode has its own
+
+    After `fit`: `fits_`, the table of fits; `parameters_`, one row per person and parameter; `classes_`, the arms;
+    `n_features_in_` and `feature_names_in_`, the columns of X that are read.
+    """
+
+    def __init__(
+        self,
+        model: str = "rescorla_wagner",
+        method: str = "profile",
+        n_arms: int = 2,
+        columns: Mapping[str, str | None] | None = None,
+        shared: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        bounds: Any = None,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ):
+        self.model = model
+        self.method = method
+        self.n_arms = n_arms
+        self.columns = columns
+        self.shared = shared
+        self.settings = settings
+        self.bounds = bounds
+        self.seed = seed
+        self.n_jobs = n_jobs
+
+    _estimator_type = "classifier"
+
+    # Settings, as scikit-learn's clone and searches handle them
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name."""
+        return {name: getattr(self, name) for name in self._names()}
+
+    def set_params(self, **settings: Any) -> "ChoiceModel":
+        """Changes settings. Raises InputError for one that is none."""
+        for name, value in settings.items():
+            if name not in self._names():
+                raise InputError(f"set_params: found '{name}', expected some of {', '.join(self._names())}")
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_clone__(self) -> "ChoiceModel":
+        return type(self)(**self.get_params())
+
+    def __repr__(self) -> str:
+        defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
+        said = [f"{name}={value!r}" for name, value in self.get_params().items() if value != defaults[name]]
+        return f"ChoiceModel({', '.join(said)})"
+
+    # Fitting and predicting
+
+    def fit(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> "ChoiceModel":
+        """Fits the model to a table with one row per trial (see `bf.from_frame`), or a data set; `y` are the choices, where
+        they are no column of the table."""
+        data = self._pooled(self._data(X, y))
+        how = {"settings": self.settings, "bounds": self.bounds, "seed": self.seed, "n_jobs": self.n_jobs}
+        self.fits_ = fit(data, self.model, self.method, **how)
+        self.parameters_ = parameter_table(self.fits_)
+        self.classes_ = np.arange(data.n_arms)
+        if isinstance(X, pd.DataFrame):
+            self.feature_names_in_ = np.array(X.columns, dtype=object)
+            self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict_proba(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> np.ndarray:
+        """The probability of every arm (rows, arms) before each row's choice, given the rows before it, in the order of the
+        rows (episode after episode). Raises InputError for an episode that was not fitted, unless parameters are shared."""
+        table = self.trials(X, y)
+        return table[[f"p[{arm}]" for arm in range(len(self.classes_))]].to_numpy()
+
+    def predict(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> np.ndarray:
+        """The most probable arm (rows,)."""
+        return self.predict_proba(X, y).argmax(axis=1)
+
+    def score(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> float:
+        """The mean log-likelihood of a scored choice, nats: -log(arms) is what guessing has, 0 the most there is."""
+        return float(self.trials(X, y)["log_likelihood"].mean())
+
+    def trials(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> pd.DataFrame:
+        """Values, policy and prediction errors of every row: see `bf.trial_table`."""
+        if not hasattr(self, "fits_"):
+            raise InputError(f"{self!r}: found no fit, expected a call of fit before")
+        data = self._data(X, y)
+        fits = self.fits_
+        if self.shared:
+            fits = pd.concat([fits.assign(id=name) for name in data.ids], ignore_index=True)
+        elif unknown := sorted(set(data.ids) - set(fits["id"])):
+            raise InputError(
+                f"{self!r}: found episode '{unknown[0]}', which was not fitted ({len(unknown)} such), expected those that were,"
+                " or shared=True"
+            )
+        order = {name: place for place, name in enumerate(data.ids.tolist())}
+        table = trial_table(data, fits)
+        return table.sort_values("id", key=lambda ids: ids.map(order), kind="stable").reset_index(drop=True)
+
+    def _data(self, X: pd.DataFrame | Dataset, y: Sequence | None) -> Dataset:
+        if isinstance(X, Dataset):
+            return X
+        if not isinstance(X, pd.DataFrame):
+            raise InputError(f"{self!r}, X: found {describe(X)}, expected a table (pandas DataFrame) or a Dataset")
+        role = (self.columns or {}).get("choice") or "choice"
+        if y is not None:
+            if len(y) != len(X):
+                raise InputError(f"{self!r}, y: found {len(y)} choices, expected {len(X)}, as X has rows")
+            X = X.assign(**{role: np.asarray(y)})
+        return from_frame(X, n_arms=self.n_arms, columns=self.columns)
+
+    def _pooled(self, data: Dataset) -> Dataset:
+        """All episodes as sessions of one, where they share their parameters."""
+        if not self.shared:
+            return data
+        real = np.arange(data.choices.shape[1]) < data.n_steps[:, None]
+        fields = {name: getattr(data, name) for name in ("choices", "rewards", "starts", "states", "forced")}
+        joined = {name: None if array is None else array[real][None] for name, array in fields.items()}
+        return replace(data, **joined, n_steps=[int(real.sum())], episodes=[0], ids=["everybody"], truth=None)
