@@ -75,9 +75,10 @@ class Comparison:
         return str(self.models["model"].iloc[0])
 
     def __repr__(self) -> str:
-        columns = [*SHOWN[:4], self.criterion, "delta", *SHOWN[4:]]
+        measures = dict.fromkeys([self.criterion, "delta", *(["held_out_nll"] if "held_out_nll" in self.models else [])])
+        columns = [*SHOWN[:4], *measures, *SHOWN[4:]]
         shown = self.models[columns].rename(columns={"n_parameters": "k", "best_for": "best for"})
-        digits = {"nll": 1, self.criterion: 1, "delta": 1, "lpt": 3, "frequency": 2, "protected": 3}
+        digits = dict.fromkeys(["nll", *measures], 1) | {"lpt": 3, "frequency": 2, "protected": 3}
         written = {name: lambda number, places=places: f"{number:.{places}f}" for name, places in digits.items()}
         people = self.people["episode"].nunique()
         lines = [
