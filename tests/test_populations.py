@@ -51,7 +51,7 @@ def results(runs):
         "hierarchical": hierarchical.compare(simulated, "forgetting", 2, 100, 200).assign(steps=40),
     }
     entry = catalogue.Entry("mine", "my bandit", "forgetting", None, "simulate", 2, 12, None)
-    return Results(scores, tables, scores, runs, cases_of({"mine": entry}), {"mine": data})
+    return Results(scores, tables, scores, runs, cases_of({"mine": entry}), {"mine": data}, {"mine": data})
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -64,7 +64,7 @@ def test_every_figure_is_drawn(results, name, tmp_path):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_without_data_says_so(results, name):
-    bare = Results(results.scores, {}, results.examples, results.runs, results.cases, results.data)
+    bare = Results(results.scores, {}, results.examples, results.runs, results.cases, results.data, results.data)
     assert "Nothing to draw" in figures.draw(name, bare).texts[0].get_text()
 
 
@@ -101,6 +101,7 @@ def test_a_criterion_beside_a_data_set_with_truth(results, runs, tmp_path):
         results.examples,
         runs,
         cases_of({"theirs": entry, "mine": entry}),
+        {"theirs": data, "mine": data},
         {"theirs": data, "mine": data},
     )
     assert figures.draw("validity", both).axes

@@ -89,6 +89,7 @@ def study(datasets, runs, how):
         runs=runs,
         cases=how,
         data=held,
+        first=held,
     )
     return results, fits
 

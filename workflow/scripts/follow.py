@@ -12,7 +12,7 @@ from banditfit.files import intact
 from banditfit.study.cases import with_models
 from banditfit.study.programs import log_to
 from banditfit.study.results import Results, read_tables
-from banditfit.study.store import read_csv, read_table
+from banditfit.study.store import read_csv, read_flat, read_table
 from banditfit.tables import Tables, table_names
 
 log_to(snakemake.log[0])
@@ -25,12 +25,13 @@ for table, (name, found) in snakemake.params.gathered.items():
     paths = dict.fromkeys(path for path in snakemake.input.parts if Path(path).parent.name == found)
     tables.add(table, experiment(name).gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
 tables.results = results = Results(
-    scores=pd.concat([intact(read_table, path) for path in snakemake.input.scores], ignore_index=True),
+    scores=read_flat(snakemake.input.scores, leave_out=["machine", "bounds"]),
     tables=tables,
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=runs,
     cases=cases,
-    data={dataset.name: dataset for dataset in (intact(stored.load, path) for path in snakemake.input.data)},
+    data={Path(path).stem: stored.outline(path) for path in snakemake.input.data},
+    first={Path(path).stem: next(stored.parts(path)) for path in snakemake.input.data},
     criteria=dict(zip(snakemake.params.criteria, snakemake.input.criteria, strict=True)),
     seed=snakemake.params.seed,
 )

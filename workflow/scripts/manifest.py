@@ -16,8 +16,8 @@ def machines(path):
 manifest = provenance.manifest(
     config=snakemake.params.config,
     models=snakemake.params.models,
-    # One after the other, and of the scores the column that counts, so that no more is held than need be.
-    datasets=(intact(stored.load, path) for path in snakemake.input.data),
+    # One after the other, in parts, and of the scores the column that counts, so that no more is held than need be.
+    datasets=((stored.outline(path), stored.parts(path)) for path in snakemake.input.data),
     scores=[intact(machines, path) for path in snakemake.input.scores],
 )
 provenance.write_manifest(manifest, snakemake.output[0])

@@ -15,9 +15,15 @@ log_to(snakemake.log[0])
 runs, paths = snakemake.params.runs, snakemake.input.fits
 # Fits of an episode are judged together, those of another one never: some episodes at a time keep the memory flat.
 blocks = episode_blocks(paths, 500)
-scores, drawn = [], []
-for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
-    scores.append(compact(score(dataset, fits), runs))
-    drawn.append(fits[fits["run"].isin([run.id for run in main_runs(runs)]) & (fits["episode"] == snakemake.params.example)])
-write_scores(pd.concat(scores, ignore_index=True), snakemake.output.scores)
+drawn = []
+
+
+def judged():
+    for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
+        main = fits["run"].isin([run.id for run in main_runs(runs)])
+        drawn.append(fits[main & (fits["episode"] == snakemake.params.example)])
+        yield compact(score(dataset, fits), runs)
+
+
+write_scores(judged(), snakemake.output.scores)
 write_table(pd.concat(drawn, ignore_index=True), snakemake.output.example)

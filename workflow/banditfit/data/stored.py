@@ -57,6 +57,53 @@ def load(path: str | Path) -> Dataset:
     )
 
 
+PART = 1000  # episodes of `parts`
+
+
+def parts(path: str | Path, truth: bool = True) -> Iterator[Dataset]:
+    """All episodes of a file that `save` wrote, PART of them at a time. Raises InputError for a damaged file."""
+    count = len(_read(path, ["n_steps"])["n_steps"])
+    yield from data_blocks(path, [range(at, min(at + PART, count)) for at in range(0, count, PART)], truth)
+
+
+OUTLINE = (
+    *("name", "n_arms", "model", "bounds", "notes", "reward_scale"),
+    *("episodes", "ids", "true_alpha", "true_beta", "true_nll"),
+)
+
+
+def outline(path: str | Path) -> Dataset:
+    """A data set without its steps, of which every episode has one, a missed trial: its name, arms, model, bounds and size of
+    rewards, the episodes with their ids, and their true parameters. Raises InputError for a damaged file."""
+    held = _read(path, OUTLINE)
+    scale = held.get("reward_scale")
+    if scale is None:  # in files of earlier versions
+        scale = largest_reward(*_read(path, ["choices", "rewards"]).values())
+    n = len(held["episodes"])
+    known = "true_alpha" in held
+    return Dataset(
+        name=str(held["name"]),
+        choices=np.full((n, 1), -1),
+        rewards=np.zeros((n, 1)),
+        n_arms=int(held["n_arms"]),
+        episodes=held["episodes"],
+        ids=held["ids"],
+        model=str(held["model"]) or None,
+        bounds=Bounds.read(str(held["bounds"])) if "bounds" in held else None,
+        truth=Truth(held["true_alpha"], held["true_beta"], np.empty((n, 0, 0)), held["true_nll"]) if known else None,
+        notes=tuple(held["notes"].tolist()) if "notes" in held else (),
+        reward_scale=float(scale),
+    )
+
+
+def _read(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Those of these arrays that a file holds."""
+    with naming_damage(path):
+        check_seal(path)
+        with np.load(path) as file:
+            return {name: file[name] for name in names if name in file}
+
+
 SKIP = 1 << 20  # bytes that are read over at once
 
 

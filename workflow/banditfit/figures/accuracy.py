@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..models.families import get_model
+from ..study.cases import KEYS
 from ..study.entries import main_runs
 from ..study.results import Results
+from ..study.store import objects
 from ..tables.summaries import METRICS
 from ._style import (
     FAINT,
@@ -37,7 +40,7 @@ def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
     """A figure of one metric: a box per method in each panel."""
 
     def draw(results: Results) -> Figure:
-        scores = results.scores[np.isfinite(results.scores[metric])]
+        scores = results.scores.loc[np.isfinite(results.scores[metric]), [*KEYS, "run", metric]]
         if scores.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
         figure, panels, runs = method_panels(results, scores)
@@ -67,7 +70,8 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
     """A figure of true against fitted values of one parameter: a row per data set, a column per method."""
 
     def draw(results: Results) -> Figure:
-        scores = results.scores[np.isfinite(results.scores[f"{parameter}_error"])]
+        told = np.isfinite(results.scores[f"{parameter}_error"])
+        scores = results.scores.loc[told, [*KEYS, "run", "episode", parameter]]
         if scores.empty:
             return Nothing("no data set of this study has true parameters of the fitted family")
         cases, runs = cases_in(results, scores), runs_of(main_runs(results.runs), scores)
@@ -77,7 +81,6 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
         axes = figure.subplots(len(cases), len(runs), squeeze=False)
         for row, case in enumerate(cases):
             data = results.data[case.dataset]
-            truth = dict(zip(data.episodes, getattr(data.truth, parameter), strict=True))
             bounds = data.bounds_of(get_model(data.model))
             pairs = [bounds.alpha] if parameter == "alpha" else bounds.beta
             low, high = min(lower for lower, _ in pairs), max(upper for _, upper in pairs)
@@ -96,8 +99,9 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                     ax.set_axis_off()
                     continue
                 # (signals, values): a correlation over signals of different range would look better than it is.
-                true = np.concatenate([truth[episode] for episode in fits["episode"]], axis=1)
-                fitted = np.concatenate(list(fits[parameter]), axis=1)
+                rows = pd.Index(data.episodes).get_indexer(fits["episode"])
+                true, fitted = getattr(data.truth, parameter)[rows], np.stack(objects(fits[parameter]).to_list())
+                true, fitted = (np.moveaxis(values, 1, 0).reshape(values.shape[1], -1) for values in (true, fitted))
                 ax.plot([low, high], [low, high], color=FAINT, linewidth=0.6)
                 _cloud(ax, true.ravel(), fitted.ravel(), run.entry.colour)
                 told = [np.stack(both)[:, np.isfinite(both[1])] for both in zip(true, fitted, strict=True)]

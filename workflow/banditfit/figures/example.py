@@ -15,12 +15,12 @@ from ._style import INK, WIDTH, FigureSpec, Nothing, cases_in, label_of, legend,
 
 
 def _example(results: Results) -> Figure:
-    cases = [case for case in cases_in(results, results.examples) if results.data[case.dataset].truth is not None]
+    cases = [case for case in cases_in(results, results.examples) if results.first[case.dataset].truth is not None]
     if not cases:
         return Nothing("no data set of this study has a known truth")
-    case = min(cases, key=lambda case: (results.data[case.dataset].n_arms, not own(case, results.cases[case])))
+    case = min(cases, key=lambda case: (results.first[case.dataset].n_arms, not own(case, results.cases[case])))
     fits = of(results.examples, case)
-    data = results.data[case.dataset].select([int(fits["episode"].iloc[0])])
+    data = results.first[case.dataset].select([int(fits["episode"].iloc[0])])
     model = get_model(case.model)
     problem = likelihood.problem(data, 0, model, data.bounds_of(model))
     arms, steps = data.n_arms, np.arange(problem.n_steps)

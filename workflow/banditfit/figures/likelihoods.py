@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
+from ..study.cases import KEYS
 from ..study.entries import main_runs
 from ..study.results import Results
 from ..tables.summaries import CERTIFIED, attribute, whole
@@ -31,10 +32,10 @@ from ._style import (
 
 
 def _bound_gaps(results: Results) -> Figure:
-    scores = results.scores[results.scores["bound_holds"].eq(True)].copy()
+    scores = results.scores.loc[results.scores["bound_holds"].eq(True), [*KEYS, "run", "best_nll", "lower_bound"]]
     if scores.empty:
         return Nothing("no method of this study gives a lower bound")
-    scores["bound_gap"] = scores["best_nll"] - scores["lower_bound"]
+    scores = scores.assign(bound_gap=scores["best_nll"] - scores["lower_bound"])
     figure, panels, runs = method_panels(results, scores)
     edges = 10.0 ** np.arange(np.log10(FLOOR), 2.01, 0.25)
     for case, ax in panels.items():
@@ -60,7 +61,8 @@ STEP = 1 / 30  # decades: distribution functions step no finer than a dot on a s
 
 
 def _regrets(results: Results) -> Figure:
-    scores = results.scores[np.isfinite(results.scores["regret"]) & whole(results.scores)]
+    told = np.isfinite(results.scores["regret"]) & whole(results.scores)
+    scores = results.scores.loc[told, [*KEYS, "run", "regret"]]
     if scores.empty:
         return Nothing("no fit of this study has admissible parameters")
     cases = cases_in(results, scores)

@@ -30,7 +30,8 @@ from ._style import (
 
 
 def _mean_policy(results: Results) -> Figure:
-    scores = results.scores[(results.scores[["kl", "kl_mean_policy"]] > 0).all(axis=1)]
+    both = ["kl", "kl_mean_policy"]
+    scores = results.scores.loc[(results.scores[both] > 0).all(axis=1), [*KEYS, "run", *both]]
     runs = runs_of(main_runs(results.runs), scores)
     if not runs:
         return Nothing("no fit of this study has a mean policy and a known truth")

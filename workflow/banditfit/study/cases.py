@@ -56,8 +56,10 @@ def of(table: pd.DataFrame, case: Case) -> pd.DataFrame:
 
 def among(table: pd.DataFrame, cases: Iterable[Case]) -> pd.DataFrame:
     """The rows of these cases."""
-    cases = set(cases)
-    return table[[held in cases for held in zip(table["dataset"], table["model"], strict=True)]]
+    held = pd.Series(False, index=table.index)
+    for case in cases:
+        held |= (table["dataset"] == case.dataset) & (table["model"] == case.model)
+    return table[held]
 
 
 def present(cases: Iterable[Case], table: pd.DataFrame) -> list[Case]:

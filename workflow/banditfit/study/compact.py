@@ -5,6 +5,7 @@ The tables are made of these rows and not of fuller ones, so a clone that holds 
 
 import io
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ..parameters import edges_of
 from .entries import Run, main_runs
-from .store import as_arrow, write_parquet
+from .store import as_arrow, write_parts
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
@@ -87,14 +88,15 @@ _SHORTER: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
-    """Writes scores as `tables.write_table` does, for `tables.read_table` to read, with the bytes of the floats sorted by
-    place: those of rounded numbers, most of them zero, then take next to no room."""
-    table = as_arrow(scores)
+def write_scores(parts: Iterable[pd.DataFrame], path: str | Path) -> None:
+    """Writes scores as `store.write_table` does, for `store.read_table` to read, part after part, with the bytes of the floats
+    sorted by place: those of rounded numbers, most of them zero, then take next to no room."""
+    tables = map(as_arrow, parts)
+    first = next(tables)
     empty = io.BytesIO()
-    pq.write_table(table.schema.empty_table(), empty)
+    pq.write_table(first.schema.empty_table(), empty)
     # What repeats within an episode is better off in a dictionary.
     leaves = list(pq.ParquetFile(empty).schema)
     kinds = {leaf.path: leaf.physical_type == "DOUBLE" and leaf.path not in ("best_nll", "best_bound") for leaf in leaves}
     split, others = ([path for path, floats in kinds.items() if floats == kind] for kind in (True, False))
-    write_parquet(table, path, compression_level=15, use_dictionary=others, use_byte_stream_split=split)
+    write_parts(chain([first], tables), path, compression_level=15, use_dictionary=others, use_byte_stream_split=split)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -147,21 +148,32 @@ def commit(root: Path) -> str:
         return "unknown (not a git checkout)"
 
 
-def checksums(data: Dataset) -> dict[str, str]:
-    """SHA-256 of the choices as signed bytes, and of the rewards as float64, in C order, padding included. (For choices
-    without missed trials, and for none else, the first equals the sum over unsigned bytes.)"""
-    return {
-        "choices": hashlib.sha256(data.choices.astype(np.int8).tobytes()).hexdigest(),
-        "rewards": hashlib.sha256(data.rewards.astype(np.float64).tobytes()).hexdigest(),
-    }
+def checksums(*parts: Dataset) -> dict[str, str]:
+    """SHA-256 of the choices as signed bytes, and of the rewards as float64, in C order, padding included, of a data set that
+    is given whole or part after part. (For choices without missed trials, and for none else, the first equals the sum over
+    unsigned bytes.)"""
+    return _checksums(parts)
+
+
+def _checksums(parts: Iterable[Dataset]) -> dict[str, str]:
+    kinds = {"choices": np.int8, "rewards": np.float64}
+    sums = {name: hashlib.sha256() for name in kinds}
+    for part in parts:
+        for name, kind in kinds.items():
+            sums[name].update(getattr(part, name).astype(kind).tobytes())
+    return {name: found.hexdigest() for name, found in sums.items()}
 
 
 def manifest(
-    config: dict[str, Any], datasets: Iterable[Dataset], models: Mapping[str, Iterable[str]], scores: list[pd.DataFrame]
+    config: dict[str, Any],
+    datasets: Iterable[tuple[Dataset, Iterable[Dataset]]],
+    models: Mapping[str, Iterable[str]],
+    scores: list[pd.DataFrame],
 ) -> dict[str, Any]:
     """The identity of a study: date, commit, configuration and its hash; the data with their checksums, how they were read,
     their largest reward, and the box in which each of their `models` is fitted; and each machine that fitted, with the number
-    of its fits. `scores` need only the column `machine`."""
+    of its fits. `datasets` are outlines (`stored.outline`), each with the data set part after part; `scores` need only the
+    column `machine`."""
     machines = pd.concat(scores)["machine"].value_counts()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -171,17 +183,24 @@ def manifest(
         "data": {
             data.name: {
                 "episodes": len(data),
-                "steps": data.choices.shape[1],
+                "steps": steps,
                 "arms": data.n_arms,
                 "notes": list(data.notes),
                 "reward_scale": data.reward_scale,
                 "models": {name: json.loads(data.bounds_of(get_model(name)).text()) for name in models[data.name]},
-                **checksums(data),
+                **sums,
             }
-            for data in datasets
+            for data, parts in datasets
+            for steps, sums in [_steps_and_sums(parts)]
         },
         "machines": [{"fits": int(count), **json.loads(text)} for text, count in machines.items()],
     }
+
+
+def _steps_and_sums(parts: Iterable[Dataset]) -> tuple[int, dict[str, str]]:
+    parts = iter(parts)
+    first = next(parts)
+    return first.choices.shape[1], _checksums(chain([first], parts))
 
 
 def write_manifest(manifest: dict[str, Any], path: str | Path) -> None:

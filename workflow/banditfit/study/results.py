@@ -17,10 +17,11 @@ from .store import read_csv
 class Results:
     """A judged study, as figures take it.
 
-    `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared,
-    outcomes, comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the
-    episode that is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data set and model, and
-    `data` the data sets themselves by name; `criteria` the files of their owners' traits, by data set; `seed` the study's.
+    `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared, outcomes,
+    comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the episode that
+    is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data set and model, and `data` the
+    data sets by name, which may be outlines (`stored.outline`), and `first` the first episodes of each with all that is known
+    of them; `criteria` the files of their owners' traits, by data set; `seed` the study's.
     """
 
     scores: pd.DataFrame
@@ -29,6 +30,7 @@ class Results:
     runs: list[Run]
     cases: Cases
     data: Mapping[str, Dataset]
+    first: Mapping[str, Dataset]
     criteria: Mapping[str, str | Path] = field(default_factory=dict)
     seed: int = 0
 

@@ -2,16 +2,18 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..errors import InputError
-from ..files import UNSEALED, check_seal, replacing, seal
+from ..files import UNSEALED, check_seal, intact, replacing, seal
 
 _ARRAY = pa.list_(pa.list_(pa.float64()))
 _STARTS = {"nll": pa.float64(), "alpha": _ARRAY, "beta": _ARRAY, "n_eval": pa.int64(), "message": pa.string()}
@@ -63,11 +65,21 @@ def as_arrow(table: pd.DataFrame) -> pa.Table:
 
 
 def write_parquet(table: pa.Table, path: str | Path, **how: Any) -> None:
-    """Writes an Arrow table, sealed; `how` as `pyarrow.parquet.write_table` takes it."""
-    marked = table.replace_schema_metadata({"sum": UNSEALED})
+    """Writes an Arrow table, sealed; `how` as `pyarrow.parquet.ParquetWriter` takes it."""
+    write_parts([table], path, **how)
+
+
+def write_parts(tables: Iterable[pa.Table], path: str | Path, **how: Any) -> None:
+    """Writes the rows of these Arrow tables (at least one, all alike), sealed, with no more than one of them held at a time:
+    each becomes a row group of the file."""
+    tables = iter(tables)
+    first = next(tables).replace_schema_metadata({"sum": UNSEALED})
     with replacing(path) as temporary:
         # The pages have their sums too, for whoever reads the file by other means.
-        pq.write_table(marked, temporary, write_page_checksum=True, **({"compression": "zstd"} | how))
+        with pq.ParquetWriter(temporary, first.schema, write_page_checksum=True, **({"compression": "zstd"} | how)) as file:
+            file.write_table(first)
+            for table in tables:
+                file.write_table(table.cast(first.schema))
         seal(temporary)
 
 
@@ -86,6 +98,47 @@ def read_table(path: str | Path) -> Fits:
             values = [_restored(name, value) for value in stored[name].to_pylist(maps_as_pydicts="strict")]
             table.insert(place, name, pd.Series(values, index=table.index, dtype=object))
     return Fits(table)
+
+
+def read_flat(paths: Iterable[str | Path], leave_out: Iterable[str] = ()) -> pd.DataFrame:
+    """The rows of several tables that `write_table` wrote, without some columns, in little memory: what is the same in many
+    rows is kept once, and arrays stay as they are stored until `objects` is asked for them. Raises InputError for a damaged
+    table."""
+    left = set(leave_out)
+    whole = pa.concat_tables([intact(lambda path: _columns(path, left), path) for path in paths], promote_options="default")
+    whole = whole.unify_dictionaries()
+    nested = [name for name in whole.column_names if pa.types.is_nested(whole.schema.field(name).type)]
+    names, stored = whole.column_names, {name: whole[name] for name in nested}
+    table = whole.drop_columns(nested).to_pandas(split_blocks=True)
+    for name, column in stored.items():
+        table[name] = pd.Series(pd.arrays.ArrowExtensionArray(column), index=table.index)
+    return table[names]
+
+
+def _columns(path: str | Path, left: set[str]) -> pa.Table:
+    names = [name for name in pq.read_schema(path).names if name not in left]
+    return read_parquet(path, names, read_dictionary=[name for name in REPEATED if name in names])
+
+
+# Columns of text that have few values.
+REPEATED = ("dataset", "model", "method", "run", "settings", "status")
+
+
+def objects(column: pd.Series) -> pd.Series:
+    """A column of arrays, or of what else OBJECTS names, as Python's objects; those of `read_flat` are made of what is
+    stored."""
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        return column
+    values = [_restored(column.name, value) for value in column.array.__arrow_array__().to_pylist(maps_as_pydicts="strict")]
+    return pd.Series(values, index=column.index, dtype=object)
+
+
+def flattened(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """The lengths of the arrays in a column, and all their numbers in one."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        stored = column.array.__arrow_array__()
+        return pc.list_value_length(stored).to_numpy(), pc.list_flatten(stored).to_numpy()
+    return np.array([len(values) for values in column], dtype=int), np.concatenate([[], *column])
 
 
 def _plain(value: Any) -> Any:

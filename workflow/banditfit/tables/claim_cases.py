@@ -9,6 +9,8 @@ import pandas as pd
 
 from ..data.dataset import Dataset
 from ..models.simulate import PUBLISHED
+from ..study.cases import Case as FittedCase
+from ..study.cases import among
 from ..study.entries import Run, main_runs
 from .summaries import INTERVAL, bootstrap_medians, complete
 
@@ -47,19 +49,26 @@ class Evidence:
     data: Mapping[str, Dataset]
 
     @cached_property
-    def _fits(self) -> dict[tuple[str, str], pd.DataFrame]:
-        groups = complete(self.of_own(self.scores)).groupby(["dataset", "run"], sort=False)
-        return {key: fits.set_index("episode") for key, fits in groups}
+    def _scores(self) -> pd.DataFrame:
+        return complete(self.of_own(self.scores))
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str], np.ndarray]:
+        """By data set and run, where its fits stand in `_scores`."""
+        return self._scores.groupby(["dataset", "run"], sort=False).indices
+
+    def _fits(self, dataset: str, run: str) -> pd.DataFrame:
+        return self._scores.iloc[self._rows[dataset, run]].set_index("episode")
 
     def of_own(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that are of data sets with their own models."""
-        models = {name: data.model for name, data in self.data.items()}
-        return table[table["model"] == table["dataset"].map(models)]
+        return among(table, [FittedCase(name, data.model) for name, data in self.data.items()])
 
     def fits(self, entry: str, model: str | None = None) -> dict[str, pd.DataFrame]:
         """By data set (only those made by `model`, if given), the fits of an entry's main run, indexed by episode."""
         run = next((run.id for run in main_runs(self.runs) if run.entry.id == entry), None)
-        held = {d: fits for (d, r), fits in self._fits.items() if r == run and model in (None, fits["model"].iloc[0])}
+        made = {name for name, data in self.data.items() if model in (None, data.model)}
+        held = {d: self._fits(d, r) for d, r in self._rows if r == run and d in made}
         if not held:
             raise NotTested(f"this study does not run {entry}" + (f" on data of {model}" if model and run else ""))
         return held
@@ -68,9 +77,9 @@ class Evidence:
         """By data set and local solver, the fits of an entry."""
         names = {run.id: run.local_solver for run in self.runs if run.entry.id == entry and run.local_solver}
         held: dict[str, dict[str, pd.DataFrame]] = {}
-        for (dataset, run), fits in self._fits.items():
+        for dataset, run in self._rows:
             if run in names:
-                held.setdefault(dataset, {})[names[run]] = fits
+                held.setdefault(dataset, {})[names[run]] = self._fits(dataset, run)
         return held
 
 

@@ -11,6 +11,7 @@ from ..models.families import get_model
 from ..models.simulate import PUBLISHED
 from ..parameters import SYMBOLS
 from ..study.entries import main_runs
+from ..study.store import objects
 from .claim_cases import (
     Case,
     Evidence,
@@ -208,7 +209,11 @@ def _log_start(evidence: Evidence) -> list[Case]:
 
 
 def _posteriors_agree(evidence: Evidence) -> list[Case]:
-    chains, exact = evidence.fits("mc", "forgetting"), evidence.fits("quadrature", "forgetting")
+    arrays = ("posterior", "diagnostics", "alpha", "beta")
+    chains, exact = (
+        {dataset: fits.assign(**{name: objects(fits[name]) for name in arrays}) for dataset, fits in fitted.items()}
+        for fitted in (evidence.fits("mc", "forgetting"), evidence.fits("quadrature", "forgetting"))
+    )
     cases = []
     for dataset in (name for name in chains if name in exact):
         both = chains[dataset].join(exact[dataset], rsuffix="_exact", how="inner")

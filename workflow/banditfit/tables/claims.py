@@ -326,7 +326,7 @@ CLAIMS: list[Claim] = [
 
 
 def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return check(Evidence(results.scores, results.tables, results.runs, results.data))
+    return check(Evidence(results.scores, results.tables, results.runs, results.first))
 
 
 TABLES = [Maker(("claims", "claim_figures"), _made)]

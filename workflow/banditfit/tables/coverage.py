@@ -15,6 +15,7 @@ from ..fitting import derive_seed
 from ..kinds import FilePath, Seed, Table
 from ..solvers.information import Z_95
 from ..study.results import Results
+from ..study.store import objects
 from . import Maker
 from .summaries import complete as complete_scores
 from .summaries import whole
@@ -57,6 +58,7 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
     if "outside" in fits:
         fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
+        part = part.assign(**{name: objects(part[name]) for name in ("alpha", "beta", "parameters") if name in part})
         wanted = part["id"].map(criterion).astype(float).to_numpy()
         estimates = [_estimates(fit) for fit in part.itertuples()]
         fitted = [any(np.isfinite(values).any() for values in held.values()) for held in estimates]
@@ -126,7 +128,8 @@ def _against_truth(data: Dataset, fits: pd.DataFrame, seed: int) -> list[pd.Data
     kept = data.select(sorted(fits["episode"].unique()))
     truth = pd.DataFrame({"run": "truth", "id": kept.ids})
     truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
-    everybody = pd.concat([truth, fits[["run", "id", "alpha", "beta"]]], ignore_index=True)
+    everybody = fits[["run", "id"]].astype(object).assign(**{name: objects(fits[name]) for name in ("alpha", "beta")})
+    everybody = pd.concat([truth, everybody], ignore_index=True)
     tables = []
     for symbol in ("alpha", "beta"):
         true = getattr(kept.truth, symbol)[:, 0, 0]
@@ -150,8 +153,11 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     row_of = {int(number): row for row, number in enumerate(data.episodes)}
     rows = []
-    fits = fits[[p is not None and "alpha_lower" in p for p in fits["posterior"]]]
-    for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
+    for run, part in fits[fits["posterior"].notna()].groupby("run" if "run" in fits else "method", sort=False):
+        part = part.assign(**{name: objects(part[name]) for name in ("posterior", "alpha", "beta")})
+        part = part[["alpha_lower" in posterior for posterior in part["posterior"]]]
+        if part.empty:
+            continue
         for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
             true, found = (np.stack(held) for held in ([truth[row_of[e]] for e in part["episode"]], part[symbol].to_list()))
             lower, upper = (np.stack([p[f"{symbol}_{end}"] for p in part["posterior"]]) for end in ("lower", "upper"))

@@ -16,6 +16,7 @@ from ..methods import get_method
 from ..study.cases import Case, of
 from ..study.entries import Run, main_runs
 from ..study.results import Results
+from ..study.store import objects
 from . import Maker
 from .coverage import HOLD
 from .summaries import CERTIFIED, USUAL, complete, groups
@@ -64,7 +65,7 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
             "ended_well": well,
             "estimates": estimates,
             "maxima": estimates & (fits["regret"] <= CERTIFIED),
-            "intervals": estimates & fits["posterior"].map(gives_intervals).astype(bool),
+            "intervals": estimates & objects(fits["posterior"]).map(gives_intervals).astype(bool),
             "proofs": proved(fits),
         }
         rows.append(

@@ -13,6 +13,7 @@ from ..arguments import checked
 from ..kinds import Table
 from ..study.cases import KEYS
 from ..study.entries import Run
+from ..study.store import objects
 from . import Maker
 
 LIMITS = (1.96, 2.58)  # standard errors beyond which a normal error lies with a probability of 5 % and 1 %
@@ -31,6 +32,7 @@ def diagnostics(scores: Scores) -> pd.DataFrame:
     rows = []
     for (dataset, model, run), fits in scores[scores["method"] == "mc"].groupby([*KEYS, "run"], sort=False):
         ended = fits[fits["diagnostics"].notna()]
+        ended = ended.assign(diagnostics=objects(ended["diagnostics"]))
         found = pd.DataFrame(ended["diagnostics"].tolist())
         if found.empty:
             continue
@@ -73,10 +75,10 @@ def errors(scores: Scores) -> pd.DataFrame:
     MCSE = sd / sqrt(ESS), with the fit's own sd and the smallest bulk ESS among its parameters, the one its row carries: for
     the other parameters MCSE is somewhat too large, and z too small. Columns: dataset, model, run, episode, parameter, z."""
     exact = {}
-    for fit in scores[(scores["method"] == "quadrature") & (scores["status"] == "converged")].itertuples():
+    for fit in _converged(scores, "quadrature").itertuples():
         exact[fit.dataset, fit.model, fit.episode, _priors(fit.settings)] = fit
     rows = []
-    for fit in scores[(scores["method"] == "mc") & (scores["status"] == "converged")].itertuples():
+    for fit in _converged(scores, "mc").itertuples():
         truth = exact.get((fit.dataset, fit.model, fit.episode, _priors(fit.settings)))
         if truth is None or fit.posterior is None:
             continue
@@ -87,6 +89,11 @@ def errors(scores: Scores) -> pd.DataFrame:
                 if np.isfinite(z):  # nor has one that the choices do not identify
                     rows.append((fit.dataset, fit.model, fit.run, fit.episode, name, z))
     return pd.DataFrame(rows, columns=[*KEYS, "run", "episode", "parameter", "z"])
+
+
+def _converged(scores: pd.DataFrame, method: str) -> pd.DataFrame:
+    fits = scores[(scores["method"] == method) & (scores["status"] == "converged")]
+    return fits.assign(**{name: objects(fits[name]) for name in ("diagnostics", "posterior", "alpha", "beta")})
 
 
 def _priors(settings: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..methods import STATUSES, get_method
 from ..parameters import edges_of
 from ..study.cases import KEYS, Case
 from ..study.entries import Run, main_runs
+from ..study.store import flattened
 from . import Maker
 
 
@@ -97,7 +98,7 @@ def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     Columns: dataset, model, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row,
     for their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
     scores = complete(scores)
-    scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))
+    scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))[[*KEYS, "run", "episode", *METRICS]]
     rows = []
     for case, fits in scores.groupby(KEYS, sort=False):
         every = fits["episode"].nunique()
@@ -112,12 +113,15 @@ def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*KEYS, "run", "metric", "n", "median"])
 
 
-def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> list[tuple[Case, str, pd.DataFrame]]:
-    """The fits of every case and run, cases as they come, runs in their order."""
-    held = dict(list(scores.groupby([*KEYS, "run"], sort=False)))
+def groups(scores: pd.DataFrame, runs: Iterable[Run]) -> Iterator[tuple[Case, str, pd.DataFrame]]:
+    """The fits of every case and run, cases as they come, runs in their order; one group is held at a time."""
+    rows = scores.groupby([*KEYS, "run"], sort=False).indices
     cases = [Case(*names) for names in scores[KEYS].drop_duplicates().itertuples(index=False)]
     runs = [run.id for run in runs]
-    return [(case, run, held[*case, run]) for case in cases for run in runs if (*case, run) in held]
+    for case in cases:
+        for run in runs:
+            if (*case, run) in rows:
+                yield case, run, scores.iloc[rows[*case, run]]
 
 
 def _seed(*parts: str) -> int:
@@ -212,7 +216,8 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     over the n episodes where the fit is admissible and CVX has a bound that holds; no rows where CVX did not run, nor for runs
     of fewer episodes than others (`whole`)."""
     runs, scores = list(runs), complete(scores)
-    scores = scores[whole(scores)]
+    columns = ["admissible", "bound_holds", "regret", "best_nll", "best_bound", "lower_bound"]
+    scores = scores.loc[whole(scores), [*KEYS, "run", "episode", *columns]]
     bounding = [run.id for run in runs if run.entry.published == "CVX"]
     source = scores[scores["run"].isin(bounding[:1]) & scores["bound_holds"].eq(True)]
     fits = scores[scores["admissible"].astype(bool)].merge(
@@ -230,12 +235,11 @@ def attribute(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
 def start_table(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per start of every multi-start fit: dataset, model, episode, run, start and excess, its nll above the best start
     of that fit, in nats (of the likelihood that the method itself minimised)."""
-    rows = [
-        (fit.dataset, fit.model, fit.episode, fit.run, start, excess)
-        for fit in scores[scores["start_excess"].notna()].itertuples()
-        for start, excess in enumerate(fit.start_excess)
-    ]
-    return pd.DataFrame(rows, columns=[*KEYS, "episode", "run", "start", "excess"])
+    fits = scores.loc[scores["start_excess"].notna(), [*KEYS, "episode", "run", "start_excess"]]
+    lengths, excess = flattened(fits["start_excess"])
+    table = fits.drop(columns="start_excess").iloc[np.repeat(np.arange(len(fits)), lengths)].reset_index(drop=True)
+    starts = np.arange(len(excess)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return table.assign(start=starts, excess=excess)
 
 
 TABLES = [
