@@ -11,6 +11,7 @@ from banditfit.experiments import experiments
 from banditfit.figures import FIGURES
 from banditfit.models.families import MODELS
 from banditfit.study.provenance import PROJECT, export_package, room, sources
+from banditfit.study.catalogue import own_data
 from banditfit.study.config import read_config, read_study
 from banditfit.tables import table_names
 
@@ -83,7 +84,7 @@ def tables(names):
 # The tables that are there before what follows from the scores.
 FOUND = tables([*(set(GATHERED) - set(KEPT)), *(["draws"] if STUDY.kept_draws else [])])
 # The tables that follow from the scores, and those gathered with them.
-FOLLOWING = tables([*table_names(STUDY.runs.values()), *KEPT])
+FOLLOWING = tables([*table_names(STUDY.runs.values(), STUDY.cases), *KEPT])
 
 
 def everything_stored():

@@ -18,5 +18,6 @@ rule score:
     params:
         example=STUDY.config["example"],
         runs=list(STUDY.runs.values()),
+        own=lambda wildcards: own_data(STUDY.catalogue[wildcards.dataset]),
     script:
         "../scripts/score.py"

@@ -19,7 +19,7 @@ log_to(snakemake.log[0])
 
 runs, cases = snakemake.params.runs, snakemake.params.cases
 folder = Path(snakemake.output.empty).parents[1]
-names = table_names(runs)
+names = table_names(runs, cases)
 tables = Tables(folder / "tables", names, read_tables(snakemake.input.found, cases))
 for table, (name, found) in snakemake.params.gathered.items():
     paths = dict.fromkeys(path for path in snakemake.input.parts if Path(path).parent.name == found)

@@ -22,7 +22,7 @@ def judged():
     for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
         main = fits["run"].isin([run.id for run in main_runs(runs)])
         drawn.append(fits[main & (fits["episode"] == snakemake.params.example)])
-        yield compact(score(dataset, fits), runs)
+        yield compact(score(dataset, fits), runs, snakemake.params.own)
 
 
 write_scores(judged(), snakemake.output.scores)

@@ -48,7 +48,8 @@ class Comparison:
                       ones), n_trials (scored), aic, aicc, bic; lpt, the geometric mean probability of a choice; guessing, the
                       nll of equal probabilities; with held-out trials held_out_nll (of every trial, by the parameters of the
                       other folds') and held_out_failed; delta, the criterion less that of the person's best model;
-                      not_identified and at_bound, names of parameters. NaN where a fit has no admissible parameters
+                      guessed, whether none beats guessing; not_identified and at_bound, names of parameters. NaN where a
+                      fit has no admissible parameters
     models            one row per model, best first: method, n_parameters (of one person), sums of nll and criteria over the
                       people who have fits of all models, lpt of all their trials, delta, best_for (people whose best it is);
                       alpha, frequency, exceedance and protected of `selection`; failed, not_identified, at_bound (people)
@@ -154,19 +155,15 @@ def compared(
 ) -> Comparison:
     """The comparison of models by fits that are there: `boxes` are the bounds of each, `predicted` what `predict` says."""
     scores = score(data, fits)
-    people = _people(data, scores, boxes)
+    free = {model: free_parameters(model, data.n_arms, box) for model, box in boxes.items()}
+    trials = dict(zip(data.episodes.tolist(), data.scored.sum(axis=1).tolist(), strict=True))
+    people = people_of(scores, scores["model"].map(free), scores["episode"].map(trials))
     if predicted is not None:
         people = people.merge(predicted, on=["episode", "model"], how="left", validate="one_to_one")
-    people["delta"] = people[criterion] - people.groupby("episode")[criterion].transform("min")
-    lacking = people.groupby("episode")[criterion].transform(lambda column: column.isna().any())
-    known = people[~lacking]
+    people, known, models, selection = weighed(people, criterion)
     if known.empty:
         raise InputError(f"compare: found no person of '{data.name}' with fits of all models, expected one or more")
-    names = list(dict.fromkeys(fits["model"]))
-    wide = known.pivot(index="episode", columns="model", values=criterion)[names]
-    selection = select_models(-wide / SCALE[criterion])
-    least = people[criterion].groupby(people["episode"]).transform("min")
-    guessed = people[least >= SCALE[criterion] * people["guessing"]]
+    guessed = people[people["guessed"]]
     of = lambda rows: tuple(rows.drop_duplicates("episode")["id"])  # noqa: E731
     return Comparison(
         data=data.name,
@@ -174,12 +171,29 @@ def compared(
         fits=Fits(fits),
         scores=scores,
         people=people,
-        models=_models(people, known, criterion, selection),
+        models=models,
         selection=selection,
         guessing=of(guessed),
-        left_out=of(people[lacking]),
+        left_out=of(people[~people["episode"].isin(known["episode"])]),
         notes=notes,
     )
+
+
+def weighed(people: pd.DataFrame, criterion: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Selection | None]:
+    """The criteria of `people_of`, with how far each model is from the person's best (`delta`) and whether none beats guessing
+    (`guessed`); the rows of people who have fits of all models; and over these the row of each model and the selection, None
+    where there is nobody."""
+    people = people.copy()
+    best = people.groupby("episode")[criterion].transform("min")
+    people["delta"] = people[criterion] - best
+    people["guessed"] = best >= SCALE[criterion] * people["guessing"]
+    known = people[~people.groupby("episode")[criterion].transform(lambda column: column.isna().any())]
+    if known.empty:
+        return people, known, pd.DataFrame(), None
+    names = list(dict.fromkeys(people["model"]))
+    wide = known.pivot(index="episode", columns="model", values=criterion)[names]
+    selection = select_models(-wide / SCALE[criterion])
+    return people, known, _models(people, known, criterion, selection), selection
 
 
 def _method_for(model: str, method: str, settings: Mapping[str, Any] | None) -> tuple[str, dict[str, Any] | None, str]:
@@ -205,16 +219,17 @@ def _boxes(data: Dataset, models: Sequence[str], bounds: Bounds | None) -> dict[
     return boxes
 
 
-def _people(data: Dataset, scores: pd.DataFrame, boxes: Mapping[str, Bounds]) -> pd.DataFrame:
-    """The criteria of every person and model."""
-    free = {}
-    for model, box in boxes.items():
-        lower, upper = get_model(model).box(data.n_arms, box)
-        free[model] = int((upper > lower).sum())
-    trials = dict(zip(data.episodes.tolist(), data.scored.sum(axis=1).tolist(), strict=True))
+def free_parameters(model: str, n_arms: int, box: Bounds) -> int:
+    """How many parameters of a model these bounds leave free."""
+    lower, upper = get_model(model).box(n_arms, box)
+    return int((upper > lower).sum())
+
+
+def people_of(scores: pd.DataFrame, n_parameters: pd.Series, n_trials: pd.Series) -> pd.DataFrame:
+    """The criteria of every person and model, from one row of scores for each, with its free parameters and scored trials."""
     people = scores[["dataset", "episode", "id", "model", "method", "status"]].copy()
-    nll = scores["nll"].where(scores["admissible"])
-    k, n = people["model"].map(free).astype(int), people["episode"].map(trials).astype(int)
+    nll = scores["nll"].where(scores["admissible"].astype(bool))
+    k, n = n_parameters.astype(int), n_trials.astype(int)
     people["nll"], people["n_parameters"], people["n_trials"] = nll, k, n
     people["aic"] = 2.0 * nll + 2.0 * k
     people["aicc"] = people["aic"] + (2.0 * k * (k + 1) / (n - k - 1).where(n > k + 1))  # none where trials are too few

@@ -58,7 +58,8 @@ def _rows(fit: dict) -> list[tuple]:
     posterior = fit.get("posterior") or {}
     low, high = (_posterior(model, posterior, end, len(names)) for end in ("lower", "upper"))
     gap = fit["gap"] if "gap" in fit else fit["nll"] - fit["lower_bound"]
-    ends = np.array((fit.get("starts") or {}).get("nll", []), dtype=float)
+    starts, excess = fit.get("starts") or {}, fit.get("start_excess")
+    ends = np.array(starts.get("nll", []) if excess is None else excess, dtype=float)
     agreed = int((ends <= ends.min() + AGREED).sum()) if len(ends) else 0
     head = (fit["dataset"], fit["episode"], fit.get("id", str(fit["episode"])), fit["model"], fit["method"])
     tail = (fit["nll"], fit["status"], gap, len(ends), agreed)

@@ -24,6 +24,7 @@ NEEDED = {
     "file": ("n_arms", "alpha", "beta", "reading"),
 }
 COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"], "reading")
+OWN = "own"  # the name of the data set that a configuration's own key `data` names
 ENDINGS = ("csv", "tsv", "txt")  # of files, packed (.gz) or not
 
 
@@ -48,13 +49,28 @@ class Entry:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def files(self, root: str | Path) -> list[str]:
-        """The files that the data are read from; raises InputError for one that a link takes out of `root`."""
-        if self.source in NEEDED:
+        """The files that the data are read from; raises InputError for one that a link takes out of `root`, if it is of the
+        table."""
+        if not own_data(self):
             return []
         path = Path(root) / self.source
-        if not path.resolve().is_relative_to(Path(root).resolve()):
+        if self.name != OWN and not path.resolve().is_relative_to(Path(root).resolve()):
             raise InputError(f"{path}: found a link to {path.resolve()}, expected a file below the project's root")
         return [str(path)]
+
+
+def own_data(entry: Entry) -> bool:
+    """Whether the data are somebody's own, from a file."""
+    return entry.source not in NEEDED
+
+
+def own_entry(path: str, n_arms: int, reading: dict[str, Any], where: str) -> Entry:
+    """The entry of the file that a configuration names itself, wherever it lies; `where` the configuration is, in messages."""
+    try:
+        Reading(**reading).check_arms(n_arms)
+    except InputError as error:
+        raise InputError(f"{where}: reading: {error}") from None
+    return Entry(OWN, Path(path).stem, None, None, path, n_arms, None, None, reading)
 
 
 def make(entry: Entry, root: str | Path) -> Dataset:
@@ -121,6 +137,8 @@ class _Row:
 
     def entry(self) -> Entry:
         name = self.held("dataset", r"[a-z][a-z0-9_]*", "small letters, digits and underscores")  # it names files
+        if name == OWN:
+            raise self.error("dataset", f"another name: '{OWN}' is the file that a configuration names in its key data")
         label = self.held("label", r"\S(.*\S)?", "text without blanks at its ends")
         source = self.cells["source"]
         kind = source if source in NEEDED else "file"

@@ -22,23 +22,26 @@ from .store import as_arrow, write_parts
 # Likelihoods: 5e-7; what counts is how they differ, and that stands in columns of its own, to LEAST nats.
 METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
 LEAST = 1e-9
-WHOLE = ("lower_bound", "best_nll", "best_bound")
+WHOLE = ("lower_bound", "best_nll", "best_bound", "guessing")
 # What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
 LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+ESTIMATES = ("alpha", "beta", "parameters")
 POSTERIOR = ("_sd", "_lower", "_upper")
 
 
-def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
     alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
-    not arms. `parameters` is None where the columns alpha and beta are all of them.
+    not arms. `parameters` is None where the columns alpha and beta are all of them. Of somebody's `own` data, of whom nobody
+    else has the fits, estimates and what is said of each keep all their digits and words.
 
     Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
     """
     table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
     for column in ("regret", "gap"):
         table[column] = np.round(table[column] / LEAST) * LEAST
-    table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
+    if not own:
+        table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
     for column in table.select_dtypes("float").columns.difference(WHOLE):
         bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
         table[column] = rounded(table[column].to_numpy(), bits)
@@ -46,10 +49,16 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     for column, shorten in _SHORTER.items():
         if column not in table:
             continue
+        if own and column in ESTIMATES:
+            shorten = _whole
         held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
         short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
         table[column] = pd.Series(short, index=table.index, dtype=object)
     return table
+
+
+def _whole(value: Any) -> Any:
+    return value
 
 
 def rounded(values: np.ndarray, bits: int) -> np.ndarray:

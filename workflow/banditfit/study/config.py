@@ -1,6 +1,7 @@
 """What a study is: a checked configuration, and the runs, batches and files that follow from it."""
 
 import math
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,8 +15,8 @@ from ..files import is_below, read_text
 from ..methods import get_method
 from ..models.families import MODELS, get_model
 from .cases import Case, cases_of
+from .catalogue import OWN, count_episodes, own_entry, read_catalogue
 from .catalogue import Entry as Data
-from .catalogue import count_episodes, read_catalogue
 from .entries import Run, expand, read_entries
 
 
@@ -106,6 +107,10 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     """
     check_config(config, root / "workflow/schemas/config.schema.yaml", where)
     catalogue = read_catalogue(root / "config/datasets.tsv")
+    if config["data"] is not None:
+        catalogue[OWN] = _own(config, where)
+    elif OWN in config["datasets"]:
+        raise InputError(f"{where}: key 'data' is missing; expected the path of a file, as in --config data=mine.csv n_arms=2")
     entries = read_entries(root / "config/methods.tsv")
     for key, known, table in (("datasets", catalogue, "datasets.tsv"), ("methods", entries, "methods.tsv")):
         for name in config[key]:
@@ -179,6 +184,24 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
         if not (is_below(root, path) and (root / path).is_file()):
             raise InputError(f"{where}: criteria of {dataset} is {path!r}, expected a file below the project's folder")
     return Study(config, chosen, cases, runs, given, n_episodes)
+
+
+def _own(config: dict[str, Any], where: str) -> Data:
+    """The data set that the configuration names itself."""
+    if OWN not in config["datasets"]:
+        raise InputError(f"{where}: key 'data' is {config['data']!r}, but datasets does not list '{OWN}', which stands for it")
+    if config["n_arms"] is None:
+        raise InputError(f"{where}: key 'n_arms' is missing; expected the number of arms of {config['data']}, at least 2")
+    return own_entry(config["data"], config["n_arms"], _as_written(config["reading"]), where)
+
+
+def _as_written(value: Any) -> Any:
+    """The same where numbers inside a mapping or list have come as text, as Snakemake hands over those of the command line."""
+    if isinstance(value, dict):
+        return {key: _as_written(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    return None if value == "null" else int(value) if isinstance(value, str) and re.fullmatch("-?[0-9]+", value) else value
 
 
 def _check_models(config: dict[str, Any], chosen: dict[str, Data], runs: dict[str, Run], where: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..study.cases import Cases
 from ..study.entries import Run
 from ..study.store import read_csv, write_csv
 
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Maker:
     """Tables that are made together: their `names`; `make`, which gives them in this order and may ask `results.tables` for
-    others; and whether a study of these runs has them."""
+    others; and whether a study of these runs and cases has them."""
 
     names: tuple[str, ...]
     make: Callable[["Results"], tuple[pd.DataFrame, ...]]
-    wanted: Callable[[Iterable[Run]], bool] = lambda runs: True
+    wanted: Callable[[Iterable[Run], Cases], bool] = lambda runs, cases: True
 
 
 @cache
@@ -35,10 +36,10 @@ def _makers() -> tuple[Maker, ...]:
     return tuple(maker for module in modules for maker in getattr(module, "TABLES", ()))
 
 
-def table_names(runs: Iterable[Run]) -> list[str]:
-    """The tables that follow from the scores of a study of these runs."""
+def table_names(runs: Iterable[Run], cases: Cases) -> list[str]:
+    """The tables that follow from the scores of a study of these runs and cases."""
     runs = list(runs)
-    return sorted(name for maker in _makers() if maker.wanted(runs) for name in maker.names)
+    return sorted(name for maker in _makers() if maker.wanted(runs, cases) for name in maker.names)
 
 
 class Tables(Mapping[str, pd.DataFrame]):

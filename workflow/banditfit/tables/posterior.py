@@ -11,7 +11,7 @@ from scipy import stats
 
 from ..arguments import checked
 from ..kinds import Table
-from ..study.cases import KEYS
+from ..study.cases import KEYS, Cases
 from ..study.entries import Run
 from ..study.store import objects
 from . import Maker
@@ -121,7 +121,7 @@ def agreement(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "z_mean", "z_sd", "z_largest"])
 
 
-def _sampled(runs: Iterable[Run]) -> bool:
+def _sampled(runs: Iterable[Run], cases: Cases) -> bool:
     return any(run.entry.method == "mc" for run in runs)
 
 

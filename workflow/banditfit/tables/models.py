@@ -1,0 +1,73 @@
+"""Models compared on the same data, and every person's parameters: what somebody asks of data of their own."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from ..comparison.compare import free_parameters, people_of, weighed
+from ..comparison.people import parameter_table
+from ..parameters import Bounds
+from ..study.cases import Cases, among
+from ..study.catalogue import own_data
+from ..study.entries import Run, main_runs
+from . import Maker
+
+CRITERION = "bic"
+
+
+def several(cases: Cases) -> list[str]:
+    """The data sets that are fitted with several models."""
+    names = [case.dataset for case in cases]
+    return list(dict.fromkeys(name for name in names if names.count(name) > 1))
+
+
+def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Per data set of several models: a row per model, the best first, as `bf.compare` has it by BIC, with its BOR and how many
+    people are no better than guessing; and a row per person and model. A person's fit of a model is the best that any method
+    found, with its `gap` to the best bound that holds (nats; NaN without one)."""
+    models, people = [], []
+    for dataset in several(cases):
+        rows = scores[(scores["dataset"] == dataset) & scores["admissible"].astype(bool)]
+        rows = rows.loc[rows.groupby(["model", "episode"], sort=False)["regret"].idxmin()].reset_index(drop=True)
+        if rows["model"].nunique() < 2:
+            continue
+        n_arms = next(entry.n_arms for case, entry in cases.items() if case.dataset == dataset)
+        free = {
+            box: free_parameters(*box[:1], n_arms, Bounds.read(box[1]))
+            for box in set(zip(rows["model"], rows["bounds"], strict=True))
+        }
+        k = pd.Series([free[box] for box in zip(rows["model"], rows["bounds"], strict=True)])
+        trials = (rows["guessing"] / np.log(n_arms)).round()
+        found, known, table, selection = weighed(people_of(rows, k, trials), CRITERION)
+        found.insert(found.columns.get_loc("nll") + 1, "gap", rows["best_nll"] - rows["best_bound"])
+        people.append(found)
+        if selection is not None:
+            guessed = known.loc[known["guessed"], "episode"].nunique()
+            models.append(table.drop(columns="method").assign(dataset=dataset, bor=selection.bor, guessed=guessed))
+    first = ["dataset", "model"]
+    whole = pd.concat(models, ignore_index=True) if models else pd.DataFrame(columns=first)
+    return whole[first + [name for name in whole if name not in first]], (
+        pd.concat(people, ignore_index=True) if people else pd.DataFrame(columns=[*first, "episode"])
+    )
+
+
+def parameters(scores: pd.DataFrame, runs: Iterable[Run], cases: Cases) -> pd.DataFrame:
+    """Every person's parameters by the main run of each method, of data sets of one's own: as `bf.parameter_table`."""
+    mine = among(scores, [case for case, entry in cases.items() if own_data(entry)])
+    rows = mine[mine["run"].isin([run.id for run in main_runs(runs)]) & mine["has_parameters"].astype(bool)]
+    return parameter_table(rows) if len(rows) else pd.DataFrame(columns=["dataset", "model", "episode"])
+
+
+TABLES = [
+    Maker(
+        ("models", "people"),
+        lambda results: compared(results.scores, results.cases),
+        lambda runs, cases: bool(several(cases)),
+    ),
+    Maker(
+        ("person_parameters",),
+        lambda results: (parameters(results.scores, results.runs, results.cases),),
+        lambda runs, cases: any(map(own_data, cases.values())),
+    ),
+]
