@@ -25,7 +25,7 @@ for table, (name, found) in snakemake.params.gathered.items():
     paths = dict.fromkeys(path for path in snakemake.input.parts if Path(path).parent.name == found)
     tables.add(table, experiment(name).gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
 tables.results = results = Results(
-    scores=read_flat(snakemake.input.scores, leave_out=["machine", "bounds"]),
+    scores=read_flat(snakemake.input.scores, leave_out=["machine"]),
     tables=tables,
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=runs,

@@ -11,9 +11,11 @@ from ..parameters import Bounds
 from ..study.cases import Cases, among
 from ..study.catalogue import own_data
 from ..study.entries import Run, main_runs
+from ..study.store import objects
 from . import Maker
 
 CRITERION = "bic"
+ARRAYS = ("alpha", "beta", "parameters", "posterior", "start_excess")
 
 
 def several(cases: Cases) -> list[str]:
@@ -56,6 +58,7 @@ def parameters(scores: pd.DataFrame, runs: Iterable[Run], cases: Cases) -> pd.Da
     """Every person's parameters by the main run of each method, of data sets of one's own: as `bf.parameter_table`."""
     mine = among(scores, [case for case, entry in cases.items() if own_data(entry)])
     rows = mine[mine["run"].isin([run.id for run in main_runs(runs)]) & mine["has_parameters"].astype(bool)]
+    rows = rows.assign(**{name: objects(rows[name]) for name in ARRAYS if name in rows})
     return parameter_table(rows) if len(rows) else pd.DataFrame(columns=["dataset", "model", "episode"])
 
 
