@@ -105,3 +105,52 @@ def test_a_game_is_the_same_in_any_units():
     one = play(problem, theta, offered, np.random.default_rng(2))
     other = play(scaled, theta * model.scale(3, unit), offered, np.random.default_rng(2))
     np.testing.assert_array_equal(one[0], other[0])
+
+
+def shown_to(data, seed=5):
+    """Two arms, the outcome of the other one shown on half of the trials."""
+    rng = np.random.default_rng(seed)
+    foregone = np.where(rng.random(data.choices.shape) < 0.5, rng.choice(REWARDS, size=data.choices.shape), np.nan)
+    return replace(data, foregone=foregone)
+
+
+def test_the_value_of_the_other_arm_moves_to_what_it_would_have_brought(tmp_path):
+    data = shown_to(hostile(n_arms=2))
+    problem = problem_of("rescorla_wagner + fictive", data)
+    alpha, fictive, weight = theta = np.array([0.3, 0.6, 2.0])
+    Q, nll = np.zeros(2), 0.0
+    for t in range(60):
+        Q = np.zeros(2) if data.starts[0, t] else Q
+        y, r, f = data.choices[0, t], data.rewards[0, t], data.foregone[0, t]
+        if y < 0:
+            continue
+        nll += np.log(1 + np.exp(weight * (Q[1 - y] - Q[y])))
+        Q[y] += alpha * (r - Q[y])
+        Q[1 - y] += fictive * ((-r if np.isnan(f) else f) - Q[1 - y])
+    assert problem.nll_theta(theta) == pytest.approx(nll, rel=1e-12)
+    stored.save(data, tmp_path / "data.npz")
+    for back in (stored.load(tmp_path / "data.npz"), *stored.data_blocks(tmp_path / "data.npz", [range(1)]), data.select([0])):
+        np.testing.assert_array_equal(back.foregone, data.foregone)
+    with pytest.raises(bf.InputError, match="foregone are those of one other arm, expected two arms, found 3"):
+        shown_to(hostile())
+
+
+def test_agents_see_what_the_other_arm_offers_where_it_is_shown():
+    design = shown_to(replace(hostile(n_arms=2), states=np.random.default_rng(3).integers(2, size=(1, 60))))
+    problem, shown = problem_of("dual_rates + fictive", design), np.isfinite(design.foregone[0])
+    theta, offered = inside(problem), np.random.default_rng(6).choice(REWARDS, size=(60, 2))
+    choices, policy = play(problem, theta, offered, np.random.default_rng(0), shown)
+    y, steps = np.maximum(choices, 0), np.arange(60)
+    foregone = np.where(shown, offered[steps, 1 - y], np.nan)[None]
+    data = replace(design, choices=choices[None], rewards=offered[steps, y][None], foregone=foregone)
+    np.testing.assert_allclose(policy, policy_of(problem_of("dual_rates + fictive", data), theta), rtol=1e-10)
+
+
+def test_foregone_outcomes_are_read_from_a_column(tmp_path):
+    path = tmp_path / "both.csv"
+    path.write_text("episode,choice,reward,foregone\n1,0,1,0.5\n1,1,0,\n2,1,1,-1\n")
+    data = bf.read_csv(path, n_arms=2)
+    np.testing.assert_array_equal(data.foregone, [[0.5, np.nan], [-1, np.nan]])
+    path.write_text("episode,choice,reward,foregone\n1,0,1,much\n")
+    with pytest.raises(bf.InputError, match="row 2, column 'foregone': found 'much', expected a finite number, or empty"):
+        bf.read_csv(path, n_arms=2)

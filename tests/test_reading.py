@@ -580,7 +580,11 @@ def test_no_table_is_refused():
             [-1, 1],
         ),
         ("cbm", {"subject": [1, 1], "actions": [2, 1], "outcome": [1, -1]}, [1, 0]),
-        ("palminteri", {"sub": [1, 1], "sta": [1, 2], "cho": [1.5, 2], "out": [0, 1], "con": [1, 1]}, [-1, 1]),
+        (
+            "palminteri",
+            {"sub": [1, 1], "sta": [1, 2], "cho": [1.5, 2], "out": [0, 1], "cou": [np.nan, -1], "con": [1, 1]},
+            [-1, 1],
+        ),
     ],
 )
 def test_the_layouts_of_other_programs(preset, table, choices, tmp_path):
@@ -588,7 +592,9 @@ def test_the_layouts_of_other_programs(preset, table, choices, tmp_path):
     assert data.choices.tolist() == [choices]
     pd.DataFrame(table).to_csv(tmp_path / "t.txt", sep="\t", index=False)
     same(data, read_csv(tmp_path / "t.txt", n_arms=2, preset=preset))
-    assert (data.states is not None) == ("sta" in table) and data.starts.sum() == 1 + ("block" in table)
+    assert (data.states is not None) == (data.foregone is not None) == ("sta" in table) and data.starts.sum() == 1 + (
+        "block" in table
+    )
 
 
 def test_settings_go_before_those_of_a_preset():

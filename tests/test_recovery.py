@@ -113,3 +113,21 @@ def test_what_a_recovery_refuses():
         bf.recover(data, MODELS, rewards=np.ones((2, 9)))
     with pytest.raises(bf.InputError, match="argument rewards: found 'pooled'"):
         bf.recover(data, MODELS, rewards="pooled")
+
+
+def test_foregone_outcomes_are_those_of_the_game(monkeypatch):
+    from banditfit.comparison import recovery
+
+    played = []
+    whole = recovery.compare
+    monkeypatch.setattr(recovery, "compare", lambda data, *rest, **how: played.append(data) or whole(data, *rest, **how))
+    data = people(2, 40)
+    shown = np.random.default_rng(2).random(data.choices.shape) < 0.5
+    offered = np.random.default_rng(3).choice([0.0, 10.0], size=(*data.choices.shape, 2))
+    data = replace(data, foregone=np.where(shown, 0.0, np.nan))
+    bf.recover(data, ["rescorla_wagner", "rescorla_wagner + fictive"], rewards=offered)
+    for game in played[1:]:
+        other = np.take_along_axis(offered, 1 - np.maximum(game.choices, 0)[..., None], axis=2)[..., 0]
+        seen = shown & (game.choices >= 0)
+        np.testing.assert_array_equal(game.foregone[seen], other[seen])
+        assert np.isnan(game.foregone[~shown]).all()

@@ -19,7 +19,7 @@ import pandas as pd
 from .arguments import describe
 from .comparison.people import parameter_table
 from .comparison.trials import trial_table
-from .data.dataset import Dataset
+from .data.dataset import OPTIONAL_FIELDS, Dataset
 from .data.reading import from_frame
 from .errors import InputError
 from .fitting import fit
@@ -151,6 +151,6 @@ class ChoiceModel:
         if not self.shared:
             return data
         real = np.arange(data.choices.shape[1]) < data.n_steps[:, None]
-        fields = {name: getattr(data, name) for name in ("choices", "rewards", "starts", "states", "forced")}
+        fields = {name: getattr(data, name) for name in ("choices", "rewards", "starts", *OPTIONAL_FIELDS)}
         joined = {name: None if array is None else array[real][None] for name, array in fields.items()}
         return replace(data, **joined, n_steps=[int(real.sum())], episodes=[0], ids=["everybody"], truth=None)

@@ -183,15 +183,20 @@ class _Truths:
         """The data set that the agents make, named after theirs, the model and the repeat."""
         choices = self.data.choices.copy()
         rewards = np.zeros(choices.shape)
+        shown = None if self.data.foregone is None else np.isfinite(self.data.foregone)
+        foregone = None if shown is None else np.full(choices.shape, np.nan)
         for place, (row, (episode, (problem, theta, _))) in enumerate(zip(self.rows, self.agents.items(), strict=True)):
             rng = np.random.default_rng([derive_seed(self.data.name, episode, self.name, seed), repeat])
             n = problem.n_steps
             given = isinstance(source, np.ndarray)
             offered = source[row, :n] if given else source.draw(row, n, problem.n_arms, rng)
-            choices[place, :n], _ = play(problem, theta, offered, rng)
+            seen = None if shown is None else shown[place, :n]
+            choices[place, :n], _ = play(problem, theta, offered, rng, seen)
             rewards[place, :n] = taken(offered, choices[place, :n])
+            if seen is not None:
+                foregone[place, :n] = np.where(seen, taken(offered[:, ::-1], choices[place, :n]), np.nan)
         named = f"{self.data.name} played by {self.name}, {repeat}"
-        return replace(self.data, name=named, choices=choices, rewards=rewards, truth=None)
+        return replace(self.data, name=named, choices=choices, rewards=rewards, foregone=foregone, truth=None)
 
     def against(self, found: Comparison) -> pd.DataFrame:
         """The truth of every parameter beside the estimate of the same model."""

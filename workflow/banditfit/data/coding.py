@@ -151,7 +151,7 @@ def decimal_sign(columns: Columns, how: Reading) -> str:
     """What stands before the decimals in the numbers of a file."""
     if how.decimal:
         return how.decimal
-    roles: list[str] = [role for role in ("reward", "choice", "step") if role in columns.used]
+    roles: list[str] = [role for role in ("reward", "choice", "step", "foregone") if role in columns.used]
     found: dict[str, tuple[str, np.ndarray]] = {}  # for each sign, a role in which it is met, and the rows
     for sign in ",.":
         for role in roles:
@@ -211,6 +211,17 @@ def read_rewards(columns: Columns, how: Reading, missed: np.ndarray, point: str)
     notes = ["rewards True and False read as 1 and 0"] if truth.any() else []
     notes += [f"rewards of {left_out.sum()} missed trials left out"] if left_out.any() else []
     return np.where(missed, 0.0, rewards), notes
+
+
+def read_foregone(columns: Columns, how: Reading, point: str) -> np.ndarray:
+    """The outcomes of the other arm, NaN where none was shown."""
+    found = columns.each("foregone", lambda text: TRUTH.get(text.casefold(), number(text, point)))
+    codes = how.missing_codes("reward")
+    absent = columns.which("foregone", lambda text: is_missing(text) or code(text, point) in codes)
+    columns.refuse(
+        "foregone", np.isnan(found) & ~absent, "a finite number, or empty or a code that `missing` names where none was shown"
+    )
+    return np.where(absent, np.nan, found)
 
 
 def read_truths(columns: Columns, role: str, point: str) -> np.ndarray:

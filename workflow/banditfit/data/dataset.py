@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 # What a data set may hold per step beside choices, rewards and starts.
-OPTIONAL_FIELDS = ("states", "forced")
+OPTIONAL_FIELDS = ("states", "forced", "foregone")
 KINDS = {"b": "True and False", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "durations"}
 
 
@@ -54,6 +54,8 @@ class Dataset:
              values of its own, and only those of the present one are seen and move.
     forced   (episodes, steps) bool, or None where there is none: trials on which the arm was not chosen freely. What it brought
              informs the values as ever, and the choice is not scored.
+    foregone (episodes, steps) float, or None where there is none: the outcome of the other of two arms where it was shown, NaN
+             where it was not.
     ids      (episodes,) str: what its owner calls the episode, each another text.
     model    the family that made the data, or None; `bounds` and `truth` are in its terms.
     notes    how the data were read, a short sentence each.
@@ -73,6 +75,7 @@ class Dataset:
     ids: np.ndarray = _COMPUTED
     states: np.ndarray | None = None
     forced: np.ndarray | None = None
+    foregone: np.ndarray | None = None
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
@@ -101,7 +104,9 @@ class Dataset:
         episodes = self._array("episodes", "iuf", "integers")
         states = None if self.states is None else self._array("states", "iuf", "integers")
         forced = None if self.forced is None else self._array("forced", "iufb", "True or False")
-        optional = [(name, array) for name, array in (("states", states), ("forced", forced)) if array is not None]
+        foregone = None if self.foregone is None else self._array("foregone", "iuf", "numbers, NaN where none was shown")
+        held = {"states": states, "forced": forced, "foregone": foregone}
+        optional = [(name, array) for name, array in held.items() if array is not None]
         for name, array in (("rewards", rewards), ("starts", starts), *optional):
             if array.shape != choices.shape:
                 raise InputError(f"{self._where(name)} have shape {array.shape}, expected that of choices, {choices.shape}")
@@ -144,6 +149,13 @@ class Dataset:
         if forced is not None:
             self._refuse((forced != 0) & (forced != 1), "forced", forced, "True or False")
             set_field("forced", forced.astype(bool))
+        if foregone is not None:
+            if self.n_arms != 2:
+                raise InputError(
+                    f"{self._where('foregone')} are those of one other arm, expected two arms, found {self.n_arms}"
+                )
+            self._refuse(np.isinf(foregone), "foregone outcome", foregone, "a finite number, or NaN where none was shown")
+            set_field("foregone", np.ascontiguousarray(foregone, dtype=float))
         set_field("choices", np.ascontiguousarray(numbers, dtype=np.int64))
         set_field("rewards", np.ascontiguousarray(rewards))
         set_field("starts", starts)

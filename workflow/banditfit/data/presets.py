@@ -23,7 +23,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cbm": {"columns": {"episode": "subject", "choice": "actions", "reward": "outcome"}, "first_arm": 1},
     # the vectors of Palminteri's files, one below the other, with a column that numbers the people
     "palminteri": {
-        "columns": {"episode": "sub", "choice": "cho", "reward": "out", "state": "sta"},
+        "columns": {"episode": "sub", "choice": "cho", "reward": "out", "state": "sta", "foregone": "cou"},
         "first_arm": 1,
         "missing": {"choice": [0, 1.5]},
     },

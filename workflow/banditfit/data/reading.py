@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..arguments import describe
 from ..errors import InputError
-from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_rewards, read_truths
+from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_foregone, read_rewards, read_truths
 from .dataset import CONTROL, Dataset, check_arms
 from .roles import OPTIONAL, ROLES, Columns, find
 from .sheet import Sheet, checked_path, frame_sheet, parquet_sheet, quoted, read_sheet
@@ -46,6 +46,7 @@ def read_csv(
     session  optional, any text: where it changes within an episode, all traces are reset
     state    optional, any text: the cue or context of the trial; each state has values of its own
     forced   optional, True or False (1 or 0): whether the arm was not chosen freely. It informs the values, and is not scored
+    foregone optional, of two arms: the outcome of the other one, empty or a missing code where it was not shown
     step     optional, an integer that grows by one from each row of a session to the next, as proof that none is absent
 
     n_arms     how many arms there are, chosen or not
@@ -126,6 +127,7 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
     starts = begins | _session_starts(file, order, begins)
     states, state_notes = _states(file)
     forced = read_truths(file, "forced", point) if "forced" in file.used else None
+    foregone = read_foregone(file, how, point) if "foregone" in file.used else None
     _check_steps(file, order, starts, point)
 
     first = np.flatnonzero(begins)
@@ -147,6 +149,7 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
         n_steps=n_steps,
         states=None if states is None else padded(states[order], 0),
         forced=None if forced is None else padded(forced[order], False),
+        foregone=None if foregone is None else padded(foregone[order], np.nan),
         ids=np.array([file.cells["episode"][row] for row in order[first]]),
         notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes),
     )

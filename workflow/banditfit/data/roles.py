@@ -9,12 +9,13 @@ from ..errors import InputError
 from .sheet import SEPARATORS, Sheet, quoted
 
 # What a file may hold; each is looked for in the column of its name. A file without the optional ones is complete.
-ROLES = ("episode", "choice", "reward", "session", "step", "state", "forced")
+ROLES = ("episode", "choice", "reward", "session", "step", "state", "forced", "foregone")
 OPTIONAL = {
     "session": "where traces are reset",
     "step": "the order of the trials",
     "state": "which has values of its own",
     "forced": "trials that are not scored",
+    "foregone": "the outcome of the other of two arms",
 }
 
 # The names that people give to these columns, as patterns of small letters and digits. They are never read unasked, but

@@ -228,6 +228,7 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
     # Copies, so that no method can change the data.
     arms, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
     choices = arms if data.forced is None else np.where(data.forced[row, :n_steps], -1, arms)
+    foregone = None if data.foregone is None else data.foregone[row, :n_steps]
     lower, upper = model.box(data.n_arms, bounds)
     order = None
     if data.states is not None:
@@ -236,6 +237,7 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
         states, session = data.states[row, :n_steps], np.cumsum(starts)
         order = np.lexsort((np.arange(n_steps), states, session))
         choices, arms, rewards = choices[order], arms[order], rewards[order]
+        foregone = None if foregone is None else foregone[order]
         starts = np.append(True, (np.diff(states[order]) != 0) | (np.diff(session[order]) != 0))
-    signals = model.signal_values(arms, rewards)
+    signals = model.signal_values(arms, rewards, foregone)
     return Problem(model, data.n_arms, choices, starts, arms, signals, lower, upper, order=order)

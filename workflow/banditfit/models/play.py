@@ -55,15 +55,23 @@ def _play(ep, theta, signals, free, uniform, choices, policy):
                 z[k, i] = _move(ep, k, theta, i, y, brought, z[k, i])
 
 
-def play(problem: Problem, theta: np.ndarray, offered: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def play(
+    problem: Problem, theta: np.ndarray, offered: np.ndarray, rng: np.random.Generator, shown: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Choices (steps,) of an agent with the parameters theta on the design of `problem`, and the policy (steps, arms) they were
     drawn from. `offered` (steps, arms) is what each arm would bring on each step. Missed trials stay missed, and forced choices
-    what they were. All of it in the order of the data."""
+    what they were. `shown` (steps,) is where what the other of two arms offered is seen too. All of it is in the order of the
+    data."""
     n_steps, n_arms = problem.n_steps, problem.n_arms
     order = np.arange(n_steps) if problem.order is None else problem.order
     offered = np.asarray(offered, dtype=float)[order]
-    every = [np.full(n_steps, arm) for arm in range(n_arms)]
-    signals = np.stack([problem.model.signal_values(arm, offered[:, i]) for i, arm in enumerate(every)])
+    seen = np.zeros(n_steps, dtype=bool) if shown is None else shown[order]
+    signals = np.stack(
+        [
+            problem.model.signal_values(np.full(n_steps, i), offered[:, i], np.where(seen, offered[:, 1 - i], np.nan))
+            for i in range(n_arms)
+        ]
+    )
     signals = signals / problem.unit[:, None]
     choices, policy = problem.arms.copy(), np.empty((n_steps, n_arms))
     uniform = rng.random(n_steps)[order]

@@ -13,15 +13,18 @@ import numpy as np
 from ..errors import InputError
 from ..parameters import Parameter
 
-# What a trace follows at the chosen arm of each step, from choices (steps,) and rewards (steps,).
-SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "reward": lambda choices, rewards: np.where(choices >= 0, rewards, 0.0),
-    "choice": lambda choices, rewards: (choices >= 0).astype(float),
-    "gain": lambda choices, rewards: np.where(choices >= 0, np.maximum(rewards, 0.0), 0.0),
-    "loss": lambda choices, rewards: np.where(choices >= 0, np.minimum(rewards, 0.0), 0.0),
-    "minus reward": lambda choices, rewards: np.where(choices >= 0, -rewards, 0.0),
+# What a trace follows at the chosen arm of each step (and "foregone" at the other), from choices, rewards and the foregone
+# outcomes that were shown, all (steps,).
+SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "reward": lambda choices, rewards, foregone: np.where(choices >= 0, rewards, 0.0),
+    "choice": lambda choices, rewards, foregone: (choices >= 0).astype(float),
+    "gain": lambda choices, rewards, foregone: np.where(choices >= 0, np.maximum(rewards, 0.0), 0.0),
+    "loss": lambda choices, rewards, foregone: np.where(choices >= 0, np.minimum(rewards, 0.0), 0.0),
+    "foregone": lambda choices, rewards, foregone: np.where(
+        choices >= 0, np.where(np.isnan(foregone), -rewards, foregone), 0.0
+    ),
 }
-IN_REWARDS = ("reward", "gain", "loss", "minus reward")  # those that are counted in units of the rewards
+IN_REWARDS = ("reward", "gain", "loss", "foregone")  # those that are counted in units of the rewards
 
 ALWAYS_0, ALWAYS_1 = "0", "1"  # rates that are no parameters
 
@@ -92,7 +95,7 @@ def _unchosen_decay(model: Composition, axes: tuple[str, ...]) -> Composition:
 
 
 def _fictive(model: Composition, axes: tuple[str, ...]) -> Composition:
-    return _unchosen(model, Parameter("alpha_fictive", "α̃", "rate"), "minus reward")
+    return _unchosen(model, Parameter("alpha_fictive", "α̃", "rate"), "foregone")
 
 
 def _sensitivities(model: Composition, axes: tuple[str, ...]) -> Composition:
@@ -146,7 +149,10 @@ TERMS = {
     "rescorla_wagner": Term(_rescorla_wagner, "the chosen arm's value moves to the reward", True, ("arm",)),
     "dual_rates": Term(_dual_rates, "likewise, with a rate for rewards above the value and one for others", True),
     "unchosen_decay": Term(_unchosen_decay, "the values of arms not chosen decay"),
-    "fictive": Term(_fictive, "the values of arms not chosen move to the reward with its sign turned"),
+    "fictive": Term(
+        _fictive,
+        "the values of arms not chosen move to the foregone outcome, or the reward with its sign turned where none is shown",
+    ),
     "sensitivities": Term(_sensitivities, "rewards and punishments have values and sensitivities of their own"),
     "initial_value": Term(_initial_value, "values begin a session at a value of their own, not at 0"),
     "choice_kernel": Term(_choice_kernel, "past choices attract or repel, and fade"),
