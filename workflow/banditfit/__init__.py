@@ -8,6 +8,7 @@
 
 from .comparison.compare import compare
 from .comparison.grid import model_grid, model_table
+from .comparison.loo import loo
 from .comparison.people import parameter_table
 from .comparison.recovery import recover
 from .comparison.selection import select_models
@@ -40,6 +41,7 @@ __all__ = [
     "get_model",
     "group_effects",
     "load_fits",
+    "loo",
     "method_names",
     "model_grid",
     "model_table",
