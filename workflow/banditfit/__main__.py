@@ -51,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         folder,
         ("scale", 1.0, "multiplies the numbers of episodes"),
     )
+    command(
+        _psychometrics,
+        "how well the decisiveness of simulated players of peg solitaire is recovered, beside what was published",
+        ("participants", 200, "of each board"),
+    )
     return parser
 
 
@@ -95,6 +100,12 @@ def _samplers(folder: Path, scale: float) -> None:
     from .benchmark import samplers
 
     samplers.main(folder, scale)
+
+
+def _psychometrics(participants: int) -> None:
+    from .psychometrics.measure import describe
+
+    print(describe(participants))
 
 
 if __name__ == "__main__":
