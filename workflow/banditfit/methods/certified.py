@@ -1,7 +1,10 @@
-"""A certified global fit: branch and bound over the hull relaxation, until no parameters can be better by more than the
-tolerance.
+"""A certified global fit: branch and bound, until no parameters can be better by more than the tolerance.
+
+Inside a box the published families are bounded by the hull relaxation, other models that are linear in their weights by their
+tangents and a bound on what these leave out (docs/certificates.md).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -9,9 +12,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers import atoms
+from ..solvers import atoms, rate_search
 from ..solvers.branch import Search, warm_up
 from ..solvers.columns import Box, episode
+from ..solvers.rate_search import RateSearch
 from . import Method, Outcome
 
 
@@ -34,25 +38,52 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The global optimum, with what is left between it and the bound."""
+    if not problem.model.kernels:
+        return _composed(problem, settings)
     begin = perf_counter()
     ep = episode(problem)
     search = Search(ep, Box.of(problem, ep), settings.tolerance)
     ready = perf_counter()
     search.run(settings.max_nodes, settings.max_seconds)
     alpha, beta = search.alpha.reshape(problem.shape), (search.beta / ep.scale).reshape(problem.shape)
-    gap = max(search.nll - search.bound, 0.0)
-    # The relaxation of a box that needed no branching may be left a rounding error above the tolerance.
-    done = gap <= settings.tolerance * (1.0 + 1e-6)
-    words = f"within {gap:.1e} nats of the global optimum, {search.nodes} relaxations"
-    if not done and search.tolerance > settings.tolerance:
-        words += f"; rounding in values of up to {np.abs(problem.values(alpha, beta)).max():.1e} hides what is less"
+    done, words = _verdict(search, settings, lambda: problem.values(alpha, beta))
     return Outcome(
         status="converged" if done else "limit",
         alpha=alpha,
         beta=beta,
         nll=search.nll,
         lower_bound=max(search.bound, 0.0),
-        message=f"certified: {words}" if done else words,
+        message=words,
+        n_eval=search.n_eval,
+        t_setup=ready - begin,
+        t_solve=perf_counter() - ready,
+    )
+
+
+def _verdict(search: Search | RateSearch, settings: Settings, values: Callable[[], np.ndarray]) -> tuple[bool, str]:
+    """Whether a search closed, and what it found in words; `values` gives those of the best parameters."""
+    gap = max(search.nll - search.bound, 0.0)
+    # The relaxation of a box that needed no branching may be left a rounding error above the tolerance.
+    done = gap <= settings.tolerance * (1.0 + 1e-6)
+    words = f"within {gap:.1e} nats of the global optimum, {search.nodes} relaxations"
+    if not done and search.tolerance > settings.tolerance:
+        words += f"; rounding in values of up to {np.abs(values()).max():.1e} hides what is less"
+    return done, f"certified: {words}" if done else words
+
+
+def _composed(problem: Problem, settings: Settings) -> Outcome:
+    """The same of any other model that is linear in its weights."""
+    begin = perf_counter()
+    search = RateSearch(problem, settings.tolerance)
+    ready = perf_counter()
+    search.run(settings.max_nodes, settings.max_seconds)
+    done, words = _verdict(search, settings, lambda: problem.values_of(search.theta))
+    return Outcome(
+        status="converged" if done else "limit",
+        **problem.estimate(search.theta),
+        nll=search.nll,
+        lower_bound=max(search.bound, 0.0),
+        message=words,
         n_eval=search.n_eval,
         t_setup=ready - begin,
         t_solve=perf_counter() - ready,
@@ -62,6 +93,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
 def _warm_up() -> None:
     atoms.warm_up()
     warm_up()
+    rate_search.warm_up()
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=_warm_up)

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.likelihood import Problem
+from ..models.traces import _derivatives
 from ..numerics import _cholesky, _compiled, _residuals, _softmax, _solve
 from .local import Found, Search
 from .objectives import Likelihood
+from .rate_search import descend
 from .scan import rates
 
 # Newton's steps in the weights: 4 to 8 are usual.
@@ -22,6 +24,8 @@ _STEPS = 60
 _ENOUGH = 1e-10
 # Points of a grid in each of two dimensions.
 _SQUARE = 20
+# Nats that the last step of Newton's method may still promise where it has arrived.
+_LEFT = 1e-8
 # Nats by which a valley must be lower to be followed.
 _LOWER = 1e-7
 
@@ -111,6 +115,28 @@ def _combine(columns, w, x):
                 x[i, t] += w[j] * columns[j, i, t]
 
 
+@_compiled
+def _least_at(ep, theta, outer, inner, lower, upper, points):
+    """The least nll over the parameters `inner` with the others, `outer`, at each of `points` (n, outer), from the weights of
+    the one before: nlls (n,), thetas (n, parameters) and evaluations."""
+    theta = theta.copy()
+    nlls, thetas = np.empty(len(points)), np.empty((len(points), theta.size))
+    weights, low, high = theta[inner], lower[inner], upper[inner]
+    n_arms, n_steps = ep.places.shape[1], ep.choices.size
+    columns = np.empty((inner.size, n_arms, n_steps))
+    n_eval = 0
+    for n in range(len(points)):
+        theta[outer] = points[n]
+        slopes = _derivatives(ep, theta)
+        for j in range(inner.size):
+            columns[j] = slopes[inner[j]]
+        nlls[n], used = best_weights(ep.choices, columns, weights, low, high)
+        n_eval += used
+        theta[inner] = weights
+        thetas[n] = theta
+    return nlls, thetas, n_eval
+
+
 @dataclass
 class Profile:
     """The search of one episode: `ends` so far, each with the words that say where it came from."""
@@ -148,6 +174,15 @@ class Profile:
         self.n_eval += end.n_eval
         self.ends.append((end, words))
 
+    def sink(self, theta: np.ndarray, words: str) -> None:
+        """The same by Newton's method, if that arrives."""
+        nll, used, left = descend(self.problem.episode, theta, self.problem.lower, self.problem.upper)
+        self.n_eval += used
+        if left <= _LEFT:
+            self.ends.append((Found(theta, nll, used, "converged", "", left), words))
+        else:
+            self.follow(theta, words)
+
     def axis(self, place: int, n: int) -> np.ndarray:
         return rates(self.problem.lower[place], self.problem.upper[place], n)
 
@@ -155,11 +190,17 @@ class Profile:
         """Follows every valley of the profile along the one or two outer parameters."""
         axes = [self.axis(place, self.grid if len(self.outer) == 1 else _SQUARE) for place in self.outer]
         shape = tuple(len(axis) for axis in axes)
-        nll, thetas, theta = np.empty(shape), {}, self.theta
-        for place in itertools.product(*map(range, shape)):
-            # Each goes on from the weights of the one before.
-            nll[place], theta = self.least(np.array([axis[p] for axis, p in zip(axes, place, strict=True)]), theta)
-            thetas[place] = theta
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+        if len(shape) == 2:
+            points[1::2] = points[1::2, ::-1]  # to and fro, so that neighbours follow one another
+        problem = self.problem
+        found, thetas, used = _least_at(
+            problem.episode, self.theta, self.outer, self.inner, problem.lower, problem.upper, points.reshape(-1, len(shape))
+        )
+        self.n_eval += used
+        nll, thetas = found.reshape(shape), thetas.reshape(*shape, -1)
+        if len(shape) == 2:
+            nll[1::2], thetas[1::2] = nll[1::2, ::-1].copy(), thetas[1::2, ::-1].copy()
         padded = np.pad(nll, 1, constant_values=np.inf)
         around = [
             padded[tuple(slice(1 + o, 1 + o + size) for o, size in zip(offset, shape, strict=True))]
@@ -168,7 +209,7 @@ class Profile:
         ]
         lowest = np.all([nll <= other for other in around], axis=0)
         for place in sorted(map(tuple, np.argwhere(lowest)), key=lambda p: nll[p]):
-            self.follow(thetas[place], "a valley of the profile")
+            self.sink(thetas[place].copy(), "a valley of the profile")
 
     def best(self) -> tuple[Found, str]:
         return min(self.ends, key=lambda end: end[0].value)
