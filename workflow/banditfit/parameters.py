@@ -120,9 +120,10 @@ class Bounds:
     def meant_for(self, other: "Bounds") -> "Bounds":
         """Of these bounds, those of the parameters that `other`, the whole box of another model, has. Pairs of beta go to its
         signals in their order; a signal that these have no pair for keeps that of `other`."""
-        beta = self.beta and other.beta and (self.beta + other.beta[len(self.beta) :])[: len(other.beta)]
-        others = {name: pair for name, pair in self.others.items() if name in other.others}
-        return Bounds(self.alpha if other.alpha else None, beta, others or None)
+        own, theirs = (cast(tuple[Pair, ...], each.beta or ()) for each in (self, other))
+        beta = (own + theirs[len(own) :])[: len(theirs)] if own else None
+        others = {name: pair for name, pair in self._others.items() if name in other._others}
+        return Bounds(self.alpha if other.alpha else None, beta or None, others or None)
 
     def text(self) -> str:
         """The bounds as JSON, as a table of fits holds them; `read` reads it."""

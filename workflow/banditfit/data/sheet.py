@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -114,7 +115,7 @@ def _texts(column: pd.Series) -> list[str]:
     absent = column.isna().to_numpy()
     values = column.astype(object).to_list()
 
-    def text(value) -> str:
+    def text(value: Any) -> str:
         if isinstance(value, float) and value == round(value, 0) and abs(value) < 1e15:
             return str(int(value))
         return str(value)

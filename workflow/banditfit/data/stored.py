@@ -21,7 +21,8 @@ def save(data: Dataset, path: str | Path) -> None:
     arrays = {f: getattr(data, f) for f in EPISODE_FIELDS}
     optional = {name: getattr(data, name) for name in OPTIONAL_FIELDS}
     arrays |= {name: array for name, array in optional.items() if array is not None}
-    arrays |= {"states": data.states.astype(np.int32)} if "states" in arrays else {}
+    if data.states is not None:
+        arrays["states"] = data.states.astype(np.int32)
     arrays["choices"] = arrays["choices"].astype(np.int16 if data.n_arms <= 2**15 else np.int64)
     arrays |= {"notes": np.array(data.notes, dtype=str), "reward_scale": np.array(data.reward_scale)}
     if data.truth is not None:
@@ -76,8 +77,9 @@ def outline(path: str | Path) -> Dataset:
     """A data set without its steps, of which every episode has one, a missed trial: its name, arms, model, bounds and size of
     rewards, the episodes with their ids, and their true parameters. Raises InputError for a damaged file."""
     held = _read(path, OUTLINE)
-    scale = held.get("reward_scale")
-    if scale is None:  # in files of earlier versions
+    if "reward_scale" in held:
+        scale = float(held["reward_scale"])
+    else:  # in files of earlier versions
         scale = largest_reward(*_read(path, ["choices", "rewards"]).values())
     n = len(held["episodes"])
     known = "true_alpha" in held
@@ -92,7 +94,7 @@ def outline(path: str | Path) -> Dataset:
         bounds=Bounds.read(str(held["bounds"])) if "bounds" in held else None,
         truth=Truth(held["true_alpha"], held["true_beta"], np.empty((n, 0, 0)), held["true_nll"]) if known else None,
         notes=tuple(held["notes"].tolist()) if "notes" in held else (),
-        reward_scale=float(scale),
+        reward_scale=scale,
     )
 
 

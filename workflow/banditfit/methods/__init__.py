@@ -75,7 +75,8 @@ class Method:
 
     def lacks(self, model: Model) -> str:
         """What the method needs and the model does not have, in words; empty if it serves the model."""
-        return next((words for words, has in map(REQUIREMENTS.get, self.requires) if not has(model)), "")
+        needs = [REQUIREMENTS[name] for name in self.requires]
+        return next((words for words, has in needs if not has(model)), "")
 
     def serves(self, model: Model) -> bool:
         """Whether the model has all that the method needs."""
