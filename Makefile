@@ -23,11 +23,16 @@ $(BIN)/.cluster: $(BIN)/.ready envs/requirements-cluster.lock
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --require-hashes --requirement envs/requirements-cluster.lock
 	touch $@
 
-reproduce: env ## the quick study and its report (about eleven minutes on two cores)
+# Once, on all cores; jobs and tests that begin together would each do it.
+$(BIN)/.compiled: $(BIN)/.ready
+	$(BIN)/python -m banditfit compile
+	touch $@
+
+reproduce: env $(BIN)/.compiled ## the quick study and its report (about eleven minutes on two cores)
 	$(SNAKEMAKE)
 	@echo "The report: results/quick/report.html"
 
-test: env ## all tests
+test: env $(BIN)/.compiled ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)

@@ -23,7 +23,7 @@ ROOMS = [
     ["solvers"],
     ["methods"],
     ["names", "fits", "fitting", "judge", "study"],  # a fit knows the tables of methods and how tables are kept
-    ["experiments", "comparison", "psychometrics"],
+    ["experiments", "comparison", "psychometrics", "compiling"],
     ["estimator"],
     ["tables"],
     ["figures"],

@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         cores,
     )
     command(_headline, "what a finished study found, in Markdown", paper)
+    command(_compile, "compile what fits need, once and on all cores")
     command(_models, "which methods serve which models, in Markdown")
     folder = ("folder", Path("results/benchmark"), "where tables and figures go")
     command(_benchmark, "speed, measured in one run, as ratios", folder)
@@ -82,6 +83,12 @@ def _headline(config: Path) -> None:
 
     study = load_study(config, Path.cwd())
     print("\n".join(headline(study, Path("results") / study.config["study"])))
+
+
+def _compile() -> None:
+    from .compiling import compile_all
+
+    compile_all()
 
 
 def _models() -> None:
