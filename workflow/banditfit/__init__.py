@@ -6,18 +6,12 @@
 >>> table = bf.score(data, fits)
 """
 
-from .comparison.compare import compare
-from .comparison.grid import model_grid, model_table
-from .comparison.loo import loo
-from .comparison.people import parameter_table
-from .comparison.recovery import recover
-from .comparison.selection import select_models
-from .comparison.trials import trial_table
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .data.dataset import Dataset, Truth
 from .data.reading import from_frame, read_csv
 from .errors import InputError
-from .estimator import ChoiceModel
-from .experiments.effects import group_effects
 from .fits import load_fits, save_fits
 from .fitting import fit
 from .judge import score
@@ -26,6 +20,17 @@ from .models.families import MODELS, get_model
 from .models.simulate import published_data, simulate
 from .names import method_names
 from .parameters import Bounds
+
+if TYPE_CHECKING:
+    from .comparison.compare import compare
+    from .comparison.grid import model_grid, model_table
+    from .comparison.loo import loo
+    from .comparison.people import parameter_table
+    from .comparison.recovery import recover
+    from .comparison.selection import select_models
+    from .comparison.trials import trial_table
+    from .estimator import ChoiceModel
+    from .experiments.effects import group_effects
 
 __all__ = [
     "MODELS",
@@ -55,3 +60,28 @@ __all__ = [
     "simulate",
     "trial_table",
 ]
+
+# What a job that fits does not need is imported when it is first asked for.
+_LATER = {
+    "ChoiceModel": "estimator",
+    "compare": "comparison.compare",
+    "group_effects": "experiments.effects",
+    "loo": "comparison.loo",
+    "model_grid": "comparison.grid",
+    "model_table": "comparison.grid",
+    "parameter_table": "comparison.people",
+    "recover": "comparison.recovery",
+    "select_models": "comparison.selection",
+    "trial_table": "comparison.trials",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

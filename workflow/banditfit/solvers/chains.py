@@ -21,6 +21,16 @@ def r_hat(draws: np.ndarray) -> np.ndarray:
     return az.rhat(_named(draws))["theta"].values
 
 
+def leave_one_out(draws: np.ndarray, log_likelihood: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """PSIS-LOO from draws (chains, draws, parameters) and the log-likelihood of every trial under each (chains, draws, trials):
+    each trial's expected log predictive density (trials,), the effective number of parameters, and Pareto's k (trials,)."""
+    import arviz as az
+
+    whole = az.from_dict(posterior={"theta": draws}, log_likelihood={"choice": log_likelihood})
+    found = az.loo(whole, pointwise=True)
+    return found.loo_i.values, float(found.p_loo), found.pareto_k.values
+
+
 def effective_draws(draws: np.ndarray, where: Literal["bulk", "tail"]) -> np.ndarray:
     """The effective sample size of each parameter (parameters,), likewise."""
     import arviz as az
