@@ -219,7 +219,13 @@ WRONG = [
     (HELD_OUT, "folds", 1, "1", "an integer of at least 2"),
     (HELD_OUT, "folds", 2.0, "2.0", "an integer of at least 2"),
     (SUMMARISE, "table", {}, "an empty dict", "a table as held_out.held_out returns it"),
-    (SUMMARISE, "table", pd.DataFrame({"run": [1]}), "a table without the columns 'dataset', 'model', 'episode', 'nll'", "a table as"),
+    (
+        SUMMARISE,
+        "table",
+        pd.DataFrame({"run": [1]}),
+        "a table without the columns 'dataset', 'model', 'episode', 'nll'",
+        "a table as",
+    ),
     (EXTERNAL, "fits", "fits", "'fits' (text)", "a table of fits or scores"),
     (
         EXTERNAL,

@@ -22,7 +22,7 @@ ROOMS = [
     ["identification", "outcome"],
     ["solvers"],
     ["methods"],
-    ["names", "fits", "fitting", "judge", "study"],  # a fit knows the tables of methods and how tables are kept
+    ["names", "fits", "fitting", "judge", "sets", "study"],  # a fit knows the tables of methods and how tables are kept
     ["experiments", "comparison", "psychometrics", "compiling"],
     ["estimator"],
     ["tables"],

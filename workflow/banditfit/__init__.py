@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .comparison.trials import trial_table
     from .estimator import ChoiceModel
     from .experiments.effects import group_effects
+    from .sets import profile_sets
 
 __all__ = [
     "MODELS",
@@ -51,6 +52,7 @@ __all__ = [
     "model_grid",
     "model_table",
     "parameter_table",
+    "profile_sets",
     "published_data",
     "read_csv",
     "recover",
@@ -70,6 +72,7 @@ _LATER = {
     "model_grid": "comparison.grid",
     "model_table": "comparison.grid",
     "parameter_table": "comparison.people",
+    "profile_sets": "sets",
     "recover": "comparison.recovery",
     "select_models": "comparison.selection",
     "trial_table": "comparison.trials",

@@ -10,7 +10,10 @@ from time import perf_counter
 
 import numpy as np
 
+from ..data.dataset import Dataset
 from ..errors import InputError
+from ..models import likelihood
+from ..models.families import get_model
 from ..models.likelihood import Problem
 from ..solvers import atoms
 from ..solvers.atoms import local_fit
@@ -167,8 +170,11 @@ def _composed(problem: Problem, settings: Settings, rng: np.random.Generator) ->
 
 
 def _warm_up() -> None:
-    """Compiles the scan, on two steps of a one-rate problem."""
+    """Compiles the scans: of a published family on two steps of a one-rate problem, of other models on six with two rates."""
     atoms.warm_up()
+    data = Dataset("warm-up", np.array([[0, 1, 0, 0, 1, 0]]), np.array([[1.0, 0.0, 1.0, 1.0, 0.0, 0.0]]), n_arms=2)
+    model = get_model("dual_rates")
+    _composed(likelihood.problem(data, 0, model, model.default_bounds), Settings(), np.random.default_rng(0))
     arms = np.array([0, 1])
     ep = Episode(arms, arms, np.ones((1, 2, 2)), np.array([True, False]), np.array([2, 2]), 1, True, 1, np.ones(1))
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))
