@@ -218,7 +218,13 @@ WRONG = [
     (HELD_OUT, "share", "half", "'half' (text)", "a finite number above 0 and below 1"),
     (HELD_OUT, "folds", 1, "1", "an integer of at least 2"),
     (HELD_OUT, "folds", 2.0, "2.0", "an integer of at least 2"),
-    (SUMMARISE, "table", {}, "an empty dict", "a table as held_out.held_out returns it"),
+    (
+        SUMMARISE,
+        "table",
+        pd.DataFrame({"run": [1]}),
+        "a table without the columns 'dataset', 'model', 'episode', 'nll'",
+        "a table as held_out.held_out returns it",
+    ),
     (
         SUMMARISE,
         "table",
