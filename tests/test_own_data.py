@@ -167,3 +167,29 @@ def test_what_is_deleted_is_made_anew_by_the_same_command(project):
     (asked,) = [line.split(": ", 1)[1] for line in lines if line.startswith("    input: ") and "report.html" in line]
     files = {str(path.relative_to(project)) for path in (project / "results").rglob("*") if path.is_file()}
     assert files == set(asked.split(", "))
+
+
+def test_models_are_compared_and_everybody_has_parameters(project):
+    tables = {name: read_csv(project / STUDY / f"tables/{name}.csv") for name in ("models", "people", "person_parameters")}
+    scores = read_table(project / STUDY / "scores/mine.parquet")
+    models = tables["models"][tables["models"]["dataset"] == "mine"].set_index("model")
+    assert set(models.index) == set(MODELS) and models["n_people"].eq(6).all() and models["delta"].min() == 0.0
+    assert models["frequency"].sum() == pytest.approx(1.0) and models["best_for"].sum() == 6
+    # By the best fit of each person and model, and hand.
+    best = scores[scores["admissible"]].groupby(["model", "id"])["nll"].min()
+    trials = scores.groupby(["model", "id"])["guessing"].first() / np.log(2.0)
+    for model, k in (("forgetting", 2), ("rescorla_wagner", 2), ("rw_perseveration", 3)):
+        assert models.loc[model, "nll"] == pytest.approx(best[model].sum(), rel=1e-5)
+        bic = 2.0 * best[model].sum() + k * np.log(trials[model]).sum()
+        assert models.loc[model, "bic"] == pytest.approx(bic, rel=1e-5) and models.loc[model, "n_parameters"] == k
+    people = tables["people"]
+    assert len(people[people["dataset"] == "mine"]) == 6 * len(MODELS)
+    assert people.loc[(people["id"] == UNREWARDED) & (people["model"] == "rescorla_wagner"), "guessed"].all()
+    # Of one's own data alone, with all digits.
+    parameters = tables["person_parameters"]
+    assert set(parameters["dataset"]) == {"mine"} and set(parameters["model"]) == set(MODELS)
+    rows = parameters[(parameters["method"] == "profile") & (parameters["parameter"] == "alpha")]
+    assert len(rows) == 6 * len(MODELS) and rows.loc[rows["id"] == UNREWARDED, "not_identified"].all()
+    assert rows.loc[rows["id"] == UNREWARDED, "estimate"].isna().all() and rows["upper"].eq(1.0).all()
+    page = (project / STUDY / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="models">Models compared</h2>' in page and 'id="figure-models"' in page

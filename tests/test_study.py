@@ -275,3 +275,43 @@ def test_sources_are_what_a_script_imports_and_no_more():
     assert "config/models.tsv" in names  # which the models are read from
     assert not names & library("figures/__init__", "judge", "data/reading", "methods/cvx", "__init__")
     assert library("methods/d_loc") <= needed("methods.d_loc_published")
+
+
+def own(tmp_path, **changes):
+    (tmp_path / "mine.csv").write_text("who,choice,reward\n" + "a,1,1\nb,2,0\nc,2,0\n")
+    # As Snakemake hands over what stands on the command line.
+    told = {"data": str(tmp_path / "mine.csv"), "n_arms": 2, "reading": {"columns": {"episode": "who"}, "first_arm": "1"}}
+    return load_own(told | changes)
+
+
+def load_own(told):
+    return read_study(yaml.safe_load((ROOT / "config/own_data.yaml").read_text()) | told, ROOT, "config/own_data.yaml")
+
+
+def test_a_file_named_on_the_command_line_is_a_data_set_wherever_it_lies(tmp_path):
+    study = own(tmp_path)
+    entry = study.catalogue["own"]
+    assert entry.label == "mine" and entry.files(ROOT) == [str(tmp_path / "mine.csv")]
+    assert {case.dataset for case in study.cases} == {"own"} and len(study.cases) == len(study.config["models"])
+    assert set(study.n_episodes.values()) == {3}
+    # A method that does not serve a model is left out.
+    assert ("own", "rw_lapse", "profile") not in study.n_episodes and ("own", "rw_lapse", "gem") in study.n_episodes
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": None}, "key 'data' is missing; expected the path of a file, as in --config data=mine.csv n_arms=2"),
+        ({"n_arms": None}, "key 'n_arms' is missing; expected the number of arms of "),
+        ({"n_arms": 1}, "n_arms is 1, expected how many arms there are"),
+        ({"data": "nowhere.csv"}, "nowhere.csv"),
+        ({"reading": {}}, "episode"),
+        ({"reading": {"columns": {"episode": "who"}, "first_arm": "left"}}, "reading: first_arm: found 'left'"),
+        ({"datasets": ["tiny_2arm"]}, "but datasets does not list 'own'"),
+        ({"models": ["nobody"]}, "nobody"),
+    ],
+)
+def test_what_is_wrong_with_a_file_of_ones_own_is_one_sentence(tmp_path, changes, words):
+    with pytest.raises(InputError) as caught:
+        own(tmp_path, **changes)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
