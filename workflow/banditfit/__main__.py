@@ -110,9 +110,9 @@ def _samplers(folder: Path, scale: float) -> None:
 
 
 def _psychometrics(participants: int) -> None:
-    from .psychometrics.measure import describe
+    from .psychometrics.measure import report
 
-    print(describe(participants))
+    report(participants)
 
 
 if __name__ == "__main__":

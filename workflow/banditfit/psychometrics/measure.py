@@ -1,6 +1,8 @@
 """The table of docs/psychometrics.md: every board, both generators, all methods, beside what was published."""
 
-import numpy as np
+from collections.abc import Iterator
+from typing import Any
+
 import pandas as pd
 
 from .boards import board
@@ -16,29 +18,26 @@ SMALL = ("tiny_cross", "big_cross")
 # The methods for players of each generator, and those that are shown on small boards alone, as they take minutes on others.
 METHODS = {"shared": ("mdp_gem", "mdp_mm"), "mdp_mm": ("mdp_mm",)}
 ON_SMALL = {"shared": ("no_prior",), "mdp_mm": ("mdp_gem",)}
+COLUMNS = ("board", "players", "method", "rmse", "free_rmse", "r", "coverage", "missing", "seconds", "weight")
 THIN = {"participants": 30, "games": 2}  # big cross, with little data
 
 
-def measure(participants: int = 200, games: int = 50, seed: int = 0) -> pd.DataFrame:
-    """One row per board, generator and method (and the oracle): recovery, seconds, and the published numbers of the board."""
+def measure(participants: int = 200, games: int = 50, seed: int = 0) -> Iterator[dict[str, Any]]:
+    """One row per board, generator and method (and the oracle), as they are ready: recovery and seconds."""
     fit(simulate(board("tiny_cross"), 4, 4), settings={"bellman": 1.0})  # compiles before the clock starts
-    rows = []
     for name in BOARDS:
         task = board(name)
         for generator, methods in METHODS.items():
             logs = simulate(task, participants, games, generator, MU, SIGMA, seed)
             row = {"board": name, "players": generator}
             if generator == "shared":
-                rows.append(row | {"method": "oracle", **oracle(logs, MU, SIGMA)})
+                yield row | {"method": "oracle", **oracle(logs, MU, SIGMA)}
             for method in methods + (ON_SMALL[generator] if name in SMALL else ()):
                 found = fit(logs, method, seed=seed)
-                rows.append(row | {"method": method, **recovery(found), "seconds": found.seconds, "bellman": found.bellman})
-    table = pd.DataFrame(rows)
-    published = pd.DataFrame(PUBLISHED, index=["published_rmse", "published_seconds"]).T
-    return table.join(published, on="board")
+                yield row | {"method": method, **recovery(found), "seconds": found.seconds, "weight": found.bellman}
 
 
-def thin(seeds: int = 10) -> pd.DataFrame:
+def thin(seeds: int = 5) -> pd.DataFrame:
     """One row per data set of 30 participants with 2 games each on the big cross: RMSE of the oracle, without a penalty, and
     with one chosen by held-out choices."""
     rows = []
@@ -50,16 +49,16 @@ def thin(seeds: int = 10) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def describe(participants: int) -> str:
-    """Both tables as text."""
-    table, few = measure(participants), thin()
-    mean = few[["oracle", "none", "chosen"]].mean()
-    worst = np.round(few["chosen"].max(), 3)
-    words = ", ".join(f"{name} {value:.3f}" for name, value in mean.items())
-    return "\n\n".join(
-        [
-            table.round(3).to_string(index=False, na_rep=""),
-            f"big cross, 30 participants x 2 games, mean RMSE over {len(few)} data sets by weight of the Bellman penalty: "
-            f"{words}; largest of the chosen {worst}",
-        ]
+def report(participants: int) -> None:
+    """Prints both tables, in Markdown, row by row as they are ready."""
+    published = "; ".join(f"{name} {rmse:g}, {seconds:g} s" for name, (rmse, seconds) in PUBLISHED.items())
+    print(f"Published RMSE and seconds of RLMM: {published}\n\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for row in measure(participants):
+        cells = [row.get(name, "") for name in COLUMNS]
+        print("|", " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells), "|", flush=True)
+    few = thin()
+    means = ", ".join(f"{name} {few[name].mean():.3f}" for name in ("oracle", "none", "chosen"))
+    print(
+        f"\nBig cross, {THIN['participants']} participants x {THIN['games']} games: mean RMSE over {len(few)} data sets "
+        f"by weight of the Bellman penalty: {means}"
     )
