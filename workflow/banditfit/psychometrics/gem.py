@@ -7,8 +7,8 @@ It minimises, over the shared parameters x, z_j = log beta_j, mu and sigma,
         + sum_j [ ((z_j - mu)^2 + V_j) / (2 sigma^2) + log sigma - log(V_j) / 2 ],        N = observed steps.
 
 E: z_j, the mode, by a safeguarded Newton method, and the first two moments of z_j: m_j and V_j by quadrature (or z_j and
--1 / H). M: mu = mean m, sigma^2 = mean[(m - mu)^2 + V], and x by L-BFGS on the first two lines with z fixed; a round that
-raises them is taken back half-way until it does not.
+-1 / H). M: mu = mean m and sigma^2 = mean[(m - mu)^2 + V], with two participants more (`_population`), and x by L-BFGS on the
+first two lines with z fixed; a round that raises them is taken back half-way until it does not.
 """
 
 from dataclasses import dataclass, replace
@@ -146,8 +146,7 @@ def _all(goal: Objective, state: State, still: float, rounds: int) -> tuple[Stat
     for _ in range(rounds):
         z, V = modes(goal.choices, state.A, state.mu, state.sigma, z)
         first, second = _moments(goal, goal.choices, state, z, V)
-        mu = float(first.mean())
-        sigma = max(float(np.sqrt(np.mean(second) - mu**2)), LEAST_SIGMA)
+        mu, sigma = _population(float(first.mean()), float(second.mean()), len(first))
         x, penalised = _improve(goal, state.x, z)
         change = max(np.abs(z - state.z).max(), abs(mu - state.mu), abs(np.log(sigma / state.sigma)))
         state = _state(goal, x, z, V, mu, sigma)
@@ -169,11 +168,19 @@ def _online(goal: Objective, state: State, rng: np.random.Generator) -> tuple[St
         found = _moments(goal, some, state, z[who], V[who])
         rate = (t + 1.0) ** -FORGET
         first, second = first + rate * (found[0].mean() - first), second + rate * (found[1].mean() - second)
-        sigma = max(float(np.sqrt(max(second - first**2, 0.0))), LEAST_SIGMA)
+        mu, sigma = _population(float(first), float(second), n)
         better, value = _improve(part, state.x, z[who])
-        state = _state(goal, state.x + rate * (better - state.x), z, V, float(first), sigma)
+        state = _state(goal, state.x + rate * (better - state.x), z, V, mu, sigma)
         trace.append(value)
     return _ended(goal, state), trace, True
+
+
+def _population(first: float, second: float, n: int) -> tuple[float, float]:
+    """mu and sigma from the means of E z_j and E z_j^2 over n participants, and one more at the start's mu and one with the
+    start's sigma: a handful of players with few games would else make sigma as large as it likes."""
+    mu = n * first / (n + 1.0)
+    spread = n * (max(second - first**2, 0.0) + (first - mu) ** 2) + mu**2 + SIGMA**2
+    return mu, max(float(np.sqrt(spread / (n + 2.0))), LEAST_SIGMA)
 
 
 def _moments(goal: Objective, choices: Choices, state: State, z: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
