@@ -251,13 +251,13 @@ def changed(row, column, cell):
 
 def test_a_file_in_the_table(tmp_path):
     write(tmp_path, HEAD + "a,0,1\nb,1,1\n")
-    own = changed(changed(changed(changed(FILE, "dataset", "own"), "label", "own"), "alpha", "0 0.5"), "beta", "1 9")
-    entries = read_catalogue(table(tmp_path, FILE, own))
+    ours = changed(changed(changed(changed(FILE, "dataset", "ours"), "label", "ours"), "alpha", "0 0.5"), "beta", "1 9")
+    entries = read_catalogue(table(tmp_path, FILE, ours))
     data = make(entries["mine"], tmp_path)
     assert (data.name, data.model, data.bounds, len(data)) == ("mine", "forgetting", None, 2)
     assert count_episodes(entries["mine"], tmp_path) == 2
     assert entries["mine"].files(tmp_path) == [str(tmp_path / "trials.csv")]
-    data = make(entries["own"], tmp_path)
+    data = make(entries["ours"], tmp_path)
     assert (data.bounds.alpha, data.bounds.beta) == ((0.0, 0.5), ((1.0, 9.0),))
 
 

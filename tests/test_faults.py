@@ -120,7 +120,7 @@ def test_a_flipped_bit_is_seen_or_changes_nothing(tmp_path):
     stored.save(whole, tmp_path / "data.npz")
     table = pd.DataFrame({"episode": [0, 1], "run": "d_loc", "alpha": [np.ones((1, 2)), None], "kl": [0.1, np.nan]})
     write_table(table, tmp_path / "fits.parquet")
-    write_scores(table, tmp_path / "scores.parquet")
+    write_scores([table], tmp_path / "scores.parquet")
     readers = {
         "fits.parquet": lambda path: repr(intact(read_table, path).to_dict()),
         "scores.parquet": lambda path: repr(intact(read_parquet, path).to_pydict()),

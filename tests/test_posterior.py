@@ -388,6 +388,7 @@ def judged(alpha, settings="{}", method="quadrature", **changes):
     rows = [
         {
             "dataset": "d",
+            "model": "forgetting",
             "run": method,
             "method": method,
             "episode": e,

@@ -463,7 +463,7 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
     for section in ("identity", "known", "results", "figures", "times", "outcomes", "corrections", "limitations"):
         assert f'<h2 id="{section}">' in page
     assert page.count("data:image/svg+xml;") == sum(
-        spec.section not in ("posterior", "population") for spec in figures.FIGURES.values()
+        spec.section not in ("posterior", "population", "models") for spec in figures.FIGURES.values()
     )
     assert "No published figures exist for" in page
     assert "the code of 2 commits" in page and "different machines" not in page
@@ -481,7 +481,9 @@ def test_the_report_says_what_posteriors_are_worth(known, tmp_path):
     (tmp_path / "without").mkdir()
     assert 'id="posterior"' not in rendered(known[0], tmp_path / "without/report.html")
     page = rendered(with_posteriors(known[0]), tmp_path / "report.html")
-    assert page.count("data:image/svg+xml;") == sum(spec.section != "population" for spec in figures.FIGURES.values())
+    assert page.count("data:image/svg+xml;") == sum(
+        spec.section not in ("population", "models") for spec in figures.FIGURES.values()
+    )
     section = page.split('<h2 id="posterior">')[1].split("<h2")[0]
     assert "Of 3 fits by Monte Carlo, 2 (66.7 %) failed a diagnostic" in section and "1.0012" in section
     assert "20 of 100 means are off by more than 1.96 standard errors" in section
