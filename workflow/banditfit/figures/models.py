@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..models.families import get_model
+from ..study.cases import data_label
 from ..study.results import Results
 from ._style import FAINT, INK, ROW, WIDTH, FigureSpec, Nothing, broken, short
 
@@ -27,8 +28,7 @@ def draw(results: Results) -> Figure:
         left.plot(rows["delta"][rows["delta"] == 0.0], y[rows["delta"] == 0.0], "o", color=INK)
         left.set_yticks(y, names)
         left.set_xlabel("BIC above that of the best, summed over people")
-        label = next(entry.label for case, entry in results.cases.items() if case.dataset == dataset)
-        left.set_title(broken(label.rsplit(": ", 1)[0]))
+        left.set_title(broken(data_label(dataset, results.cases)))
         right.barh(y, rows["frequency"], height=0.6, color=FREQUENT, label="frequency among people")
         right.plot(rows["protected"], y, "D", color=SURE, markeredgecolor="white", label="protected exceedance probability")
         right.set_yticks(y, [""] * len(rows))

@@ -38,19 +38,15 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The global optimum, with what is left between it and the bound."""
-    if not problem.model.kernels:
-        return _composed(problem, settings)
     begin = perf_counter()
-    ep = episode(problem)
-    search = Search(ep, Box.of(problem, ep), settings.tolerance)
+    search, best = _search(problem, settings.tolerance)
     ready = perf_counter()
     search.run(settings.max_nodes, settings.max_seconds)
-    alpha, beta = search.alpha.reshape(problem.shape), (search.beta / ep.scale).reshape(problem.shape)
-    done, words = _verdict(search, settings, lambda: problem.values(alpha, beta))
+    theta = best()
+    done, words = _verdict(search, settings, lambda: problem.values_of(theta))
     return Outcome(
         status="converged" if done else "limit",
-        alpha=alpha,
-        beta=beta,
+        **problem.estimate(theta),
         nll=search.nll,
         lower_bound=max(search.bound, 0.0),
         message=words,
@@ -58,6 +54,16 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         t_setup=ready - begin,
         t_solve=perf_counter() - ready,
     )
+
+
+def _search(problem: Problem, tolerance: float) -> tuple[Search | RateSearch, Callable[[], np.ndarray]]:
+    """The search for a model, of kernels or of whatever else is linear in its weights, and what gives its best theta."""
+    if not problem.model.kernels:
+        search = RateSearch(problem, tolerance)
+        return search, lambda: search.theta
+    ep = episode(problem)
+    columns = Search(ep, Box.of(problem, ep), tolerance)
+    return columns, lambda: np.concatenate([columns.alpha.ravel(), (columns.beta / ep.scale).ravel()])
 
 
 def _verdict(search: Search | RateSearch, settings: Settings, values: Callable[[], np.ndarray]) -> tuple[bool, str]:
@@ -69,25 +75,6 @@ def _verdict(search: Search | RateSearch, settings: Settings, values: Callable[[
     if not done and search.tolerance > settings.tolerance:
         words += f"; rounding in values of up to {np.abs(values()).max():.1e} hides what is less"
     return done, f"certified: {words}" if done else words
-
-
-def _composed(problem: Problem, settings: Settings) -> Outcome:
-    """The same of any other model that is linear in its weights."""
-    begin = perf_counter()
-    search = RateSearch(problem, settings.tolerance)
-    ready = perf_counter()
-    search.run(settings.max_nodes, settings.max_seconds)
-    done, words = _verdict(search, settings, lambda: problem.values_of(search.theta))
-    return Outcome(
-        status="converged" if done else "limit",
-        **problem.estimate(search.theta),
-        nll=search.nll,
-        lower_bound=max(search.bound, 0.0),
-        message=words,
-        n_eval=search.n_eval,
-        t_setup=ready - begin,
-        t_solve=perf_counter() - ready,
-    )
 
 
 def _warm_up() -> None:

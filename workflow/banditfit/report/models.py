@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ..models.families import get_model
-from ..study.cases import Cases
+from ..study.cases import Cases, data_label
 from ..study.entries import Run
 from .wording import count, counted, sig
 
@@ -24,7 +24,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
         whose = people[people["dataset"] == dataset]
         parts.append(
             {
-                "label": next(entry.label for case, entry in cases.items() if case.dataset == dataset).rsplit(": ", 1)[0],
+                "label": data_label(dataset, cases),
                 "sentences": _sentences(rows, whose),
                 "rows": [{"label": get_model(row.model).label, "own": row} for row in rows.itertuples()],
             }

@@ -11,7 +11,7 @@ from ..methods import get_method
 from ..models.families import get_model
 from ..models.simulate import PUBLISHED
 from ..parameters import Bounds
-from ..study.cases import KEYS, Case, Cases, key, of, present
+from ..study.cases import KEYS, Case, Cases, data_label, key, of, present
 from ..study.cases import published as is_published
 from ..study.catalogue import NEEDED
 from ..study.entries import Run, main_runs
@@ -59,11 +59,6 @@ class Page:
 
     def label(self, case: Case) -> str:
         return self.entries[case].label
-
-    def _data_label(self, dataset: str) -> str:
-        """The label of a data set, whatever it is fitted with."""
-        cases = [case for case in self.entries if case.dataset == dataset]
-        return self.label(cases[0]).removesuffix(f": {get_model(cases[0].model).label}" if len(cases) > 1 else "")
 
     def anchor(self, case: Case) -> str:
         """The name of a case's part of the page."""
@@ -186,7 +181,7 @@ class Page:
             if entry.bounds and any(set(entry.bounds.named()) < set(get_model(case.model).symbols) for case in cases):
                 whose += ", and the default for rewards of this size of what it does not name"
             said.append(
-                f"{self._data_label(name)} was read from {entry.source}: {'; '.join(held['notes'])}. Its largest"
+                f"{data_label(name, self.entries)} was read from {entry.source}: {'; '.join(held['notes'])}. Its largest"
                 f" reward is {sig(held['reward_scale'])}; it is fitted with {'; with '.join(fitted)}, {whose}."
             )
         return said

@@ -34,6 +34,13 @@ def cases_of(catalogue: Mapping[str, "Entry"], models: Sequence[str] | None = No
     return cases
 
 
+def data_label(dataset: str, cases: Cases) -> str:
+    """The label of a data set, whatever it is fitted with."""
+    fitted = [case for case in cases if case.dataset == dataset]
+    label = cases[fitted[0]].label
+    return label.removesuffix(f": {get_model(fitted[0].model).label}") if len(fitted) > 1 else label
+
+
 def own(case: Case, entry: "Entry") -> bool:
     """Whether the model is that of the data set's own row: the one that made the data, if they are not somebody's own."""
     return case.model == entry.model

@@ -30,16 +30,17 @@ def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataF
     found, with its `gap` to the best bound that holds (nats; NaN without one)."""
     models, people = [], []
     for dataset in several(cases):
-        rows = scores[(scores["dataset"] == dataset) & scores["admissible"].astype(bool)]
-        rows = rows.loc[rows.groupby(["model", "episode"], sort=False)["regret"].idxmin()].reset_index(drop=True)
+        rows = scores[scores["dataset"] == dataset].reset_index(drop=True)
+        # Where no fit is admissible one of them stands for all, so that the person is known to lack the model.
+        regret = rows["regret"].where(rows["admissible"].astype(bool), np.inf).fillna(np.inf)
+        rows = rows.loc[regret.groupby([rows["model"], rows["episode"]], sort=False, observed=True).idxmin()]
+        rows = rows.reset_index(drop=True)
         if rows["model"].nunique() < 2:
             continue
         n_arms = next(entry.n_arms for case, entry in cases.items() if case.dataset == dataset)
-        free = {
-            box: free_parameters(*box[:1], n_arms, Bounds.read(box[1]))
-            for box in set(zip(rows["model"], rows["bounds"], strict=True))
-        }
-        k = pd.Series([free[box] for box in zip(rows["model"], rows["bounds"], strict=True)])
+        boxes = list(zip(rows["model"], rows["bounds"], strict=True))
+        free = {(model, box): free_parameters(model, n_arms, Bounds.read(box)) for model, box in set(boxes)}
+        k = pd.Series([free[box] for box in boxes])
         trials = (rows["guessing"] / np.log(n_arms)).round()
         found, known, table, selection = weighed(people_of(rows, k, trials), CRITERION)
         found.insert(found.columns.get_loc("nll") + 1, "gap", rows["best_nll"] - rows["best_bound"])
