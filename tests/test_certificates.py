@@ -12,7 +12,7 @@ import pytest
 import banditfit as bf
 from banditfit.methods import get_method
 from banditfit.models import likelihood
-from banditfit.solvers import boxes
+from banditfit.solvers import boxes, groups
 from banditfit.solvers.rate_search import descend
 
 MODELS = [
@@ -111,7 +111,7 @@ def check_box(problem: likelihood.Problem, rng: np.random.Generator) -> None:
     wide = problem.model.roles(problem.n_arms) != "rate"
     low = np.where(wide, problem.lower, ends[0])
     high = np.where(wide, problem.upper, ends[0] + width)
-    bound, *_ = boxes.bound_box(problem.episode, boxes.groups(problem), low, high, 0.5 * (low + high), np.inf, 1e-6)
+    bound, *_ = boxes.bound_box(problem.episode, groups.groups(problem), low, high, 0.5 * (low + high), np.inf, 1e-6)
     inside = replace(problem, lower=low, upper=high)
     least = least_found(inside, rng, 6)
     assert bound <= least + 1e-9 * max(least, 1.0)
@@ -159,7 +159,7 @@ def test_the_gap_of_a_box_shrinks_with_its_square():
     for half in (0.008, 0.004, 0.002):
         low, high = problem.lower.copy(), problem.upper.copy()
         low[:2], high[:2] = np.maximum(fit.theta[:2] - half, 0.0), np.minimum(fit.theta[:2] + half, 1.0)
-        bound, *_ = boxes.bound_box(problem.episode, boxes.groups(problem), low, high, fit.theta, np.inf, 1e-6)
+        bound, *_ = boxes.bound_box(problem.episode, groups.groups(problem), low, high, fit.theta, np.inf, 1e-6)
         gaps.append(fit.nll - bound)
     assert gaps[1] <= gaps[0] / 3 and gaps[2] <= gaps[1] / 3
 

@@ -13,7 +13,9 @@ from ..models.families import get_model
 from ..models.likelihood import Problem
 from ..models.traces import _nll, _nll_hessian
 from ..numerics import _compiled
-from .boxes import Groups, _newton_step, bound_box, groups
+from .boxes import bound_box
+from .groups import Groups, groups
+from .relaxation import _newton_step
 
 # Newton's steps of a local search at most; 5 to 15 are usual.
 _ROUNDS = 100
