@@ -13,10 +13,10 @@ holds; a good r comes from the convex problem in which each trace is replaced by
 
 import numpy as np
 
-from ..models.traces import N_OWN, OWN, _sizes
-from ..numerics import _compiled, _softmax
+from ..models.traces import OWN, _sizes
+from ..numerics import _compiled, _dot, _softmax
 from .enclosures import _enclose, _ranges
-from .relaxation import _first_and_second, _newton_step, _relaxed
+from .relaxation import _aim, _first_and_second, _first_point, _newton_step, _relaxed
 
 _EPS = np.finfo(np.float64).eps
 # Newton's steps in a box at most; 3 to 6 are usual.
@@ -44,23 +44,9 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
             at = k * n_arms + i
             _enclose(ep, k, i, low, high, h[at], p[at], c[at], size[at, 0], size[at, 1], size[at, 2], size[at, 3], size[at, 4])
     half = 0.5 * (high - low)
-    n = n_groups + gr.size.sum() + gr.biases.size
-    y, y_low, y_high, shift = np.zeros(n), np.empty(n), np.empty(n), np.zeros(n)
-    j = 0
-    for g in range(n_groups):
-        w = gr.weight[g]
-        y_low[j], y_high[j] = low[w], high[w]
-        y[j] = min(max(start[w], low[w]), high[w])
-        for a in range(gr.size[g]):
-            place = gr.own[g, a]
-            y_low[j + 1 + a], y_high[j + 1 + a] = (-1.0, 1.0) if half[place] > 0.0 else (0.0, 0.0)
-            if half[place] > 0.0:
-                y[j + 1 + a] = min(max((start[place] - 0.5 * (low[place] + high[place])) / half[place], -1.0), 1.0)
-        j += 1 + gr.size[g]
-    for b in range(gr.biases.size):
-        place = gr.biases[b]
-        y_low[j + b], y_high[j + b] = low[place], high[place]
-        y[j + b] = min(max(start[place], low[place]), high[place])
+    y, y_low, y_high = _first_point(gr, low, high, start, half)
+    n = y.size
+    shift = np.zeros(n)
 
     x, tangent = np.empty((n_arms, n_steps)), np.empty((n, n_arms, n_steps))
     x_there, tangent_there = np.empty((n_arms, n_steps)), np.empty((n, n_arms, n_steps))
@@ -69,7 +55,6 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
     first, second = np.empty((n_groups, most)), np.empty((n_groups, most * (most + 1) // 2))
     remainder, inner, moved = np.empty(n_groups), np.empty((n_groups, 4)), np.empty((n_groups, most))
     bound, rounding = 0.0, 0.0  # the nll of choices is never negative
-    score = np.zeros(low.size)
     _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
     policy[:] = x
     J = _softmax(ep.choices, policy)
@@ -78,37 +63,17 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
             _first_and_second(ep, policy, tangent, r, mean, gradient, hessian)
             for a in range(n):
                 gradient[a] -= shift[a]
-            j = 0
-            for g in range(n_groups):  # a tangent of no weight is used where it promises most
-                if y[j] == 0.0 and (y_low[j] >= 0.0 or y_high[j] <= 0.0):
-                    for a in range(gr.size[g]):
-                        if half[gr.own[g, a]] > 0.0:
-                            d = 0.0
-                            for k in range(n_traces):
-                                for i in range(n_arms):
-                                    if gr.of[k, i] == g:
-                                        for l in range(ep.rules[k, N_OWN]):
-                                            if gr.slot[k, i, l] == a:
-                                                for t in range(n_steps):
-                                                    d += r[i, t] * p[k * n_arms + i, l, t]
-                            y[j + 1 + a] = -1.0 if d > 0.0 else 1.0
-                    _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
-                    total = 0.0
-                    for i in range(n_arms):
-                        for t in range(n_steps):
-                            total += r[i, t] * tangent[j, i, t]
-                    gradient[j] = total - shift[j]
-                j += 1 + gr.size[g]
+            _aim(ep, gr, low, high, y_low, y_high, half, h, p, r, shift, y, x, tangent, gradient)
             left = _newton_step(y, y_low, y_high, gradient, hessian, there)
+            value = J - _dot(shift, y)
             # What the bound would lose: slopes count in full over the box, not squared as in `left`.
             loss = 0.0
             for a in range(n):
                 loss += max(gradient[a] * (y[a] - y_low[a]), gradient[a] * (y[a] - y_high[a]))
             if loss <= 0.03 * tolerance or left <= 1e-24:
                 break
-            if J - _product(shift, y) < cutoff - 2.0 * tolerance and left < 0.05 * (cutoff - J + _product(shift, y)):
+            if value < cutoff - 2.0 * tolerance and left < 0.05 * (cutoff - value):
                 break
-            value = J - _product(shift, y)
             tau, moves = 1.0, False
             for _ in range(20):
                 promised = 0.0
@@ -118,7 +83,7 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
                 _relaxed(gr, low, high, trial, h, p, half, n_arms, x_there, tangent_there)
                 policy[:] = x_there
                 J_there = _softmax(ep.choices, policy)
-                if J_there - _product(shift, trial) <= value - 1e-4 * promised + 1e-14 * (J_there + 1.0):
+                if J_there - _dot(shift, trial) <= value - 1e-4 * promised + 1e-14 * (J_there + 1.0):
                     moves = True
                     break
                 tau *= 0.5
@@ -132,53 +97,76 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
             tangent, tangent_there = tangent_there, tangent
         _first_and_second(ep, policy, tangent, r, mean, gradient, hessian)
         _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved)
-        product = magnitude = slack = 0.0
-        for t in range(n_steps):
-            if ep.choices[t] >= 0:
-                for i in range(n_arms):
-                    term = r[i, t] * (x[i, t] - x[ep.choices[t], t])
-                    product += term
-                    magnitude += abs(term)
-        lower = J - product
-        j = 0
-        for g in range(n_groups):
-            w = gr.weight[g]
-            part = min(min(low[w] * inner[g, 1], low[w] * inner[g, 2]), min(high[w] * inner[g, 1], high[w] * inner[g, 2]))
-            lower += part
-            magnitude += abs(part)
-            slack += max(abs(low[w]), abs(high[w])) * inner[g, 3]
-            linear = 0.0
-            for a in range(gr.size[g]):
-                linear += abs(first[g, a]) * half[gr.own[g, a]]
-            if low[w] >= 0.0:
-                shift[j] = inner[g, 0] - linear - inner[g, 1]
-            elif high[w] <= 0.0:
-                shift[j] = inner[g, 0] + linear - inner[g, 2]
-            shift[j] += 1e-7 * tolerance * (1.0 if low[w] >= 0.0 else -1.0 if high[w] <= 0.0 else 0.0)
-            j += 1 + gr.size[g]
-        for b in range(gr.biases.size):
-            place = gr.biases[b]
-            total = 0.0
-            for i in range(n_arms):
-                if gr.arm[i] == b:
-                    for t in range(n_steps):
-                        total += r[i, t]
-                        slack += abs(r[i, t]) * max(abs(low[place]), abs(high[place]))
-            lower += min(low[place] * total, high[place] * total)
-            magnitude += abs(low[place] * total)
-        given_up = _EPS * (
-            (n_steps + n_arms + 8.0) * (abs(J) + magnitude) + n_steps * (n_arms + 4.0) + (3.0 * n_steps + 20.0) * slack
-        )
-        improved = lower - given_up - bound
+        lower, given_up = _proved(ep, gr, low, high, J, r, x, inner)
+        _shift_slopes(gr, low, high, half, first, inner, 1e-7 * tolerance, shift)
+        improved = lower - bound
         if improved > 0.0:
-            bound, rounding = lower - given_up, given_up
+            bound, rounding = lower, given_up
         # A relaxation whose own value lies below the cutoff cannot show more.
         if bound >= cutoff or cutoff - 2.0 * tolerance > J or improved < 0.02 * (cutoff - bound):
             break
-    # Where the gap comes from.
-    at = start.copy()
+    at, score = _gap(gr, low, high, start, half, y, second, remainder, moved)
+    return bound, rounding, at, score
+
+
+@_compiled
+def _proved(ep, gr, low, high, J, r, x, inner):
+    """The bound of the head of this module, from the nll J and the residuals r at the values x and the ranges of phi in
+    `inner`, less what rounding may have made of it; and that share."""
+    _, n_arms, n_steps = _sizes(ep)
+    product = magnitude = slack = 0.0
+    for t in range(n_steps):
+        if ep.choices[t] >= 0:
+            for i in range(n_arms):
+                term = r[i, t] * (x[i, t] - x[ep.choices[t], t])
+                product += term
+                magnitude += abs(term)
+    lower = J - product
+    for g in range(gr.weight.size):
+        w = gr.weight[g]
+        least = min(min(low[w] * inner[g, 1], low[w] * inner[g, 2]), min(high[w] * inner[g, 1], high[w] * inner[g, 2]))
+        lower += least
+        magnitude += abs(least)
+        slack += max(abs(low[w]), abs(high[w])) * inner[g, 3]
+    for b in range(gr.biases.size):
+        place = gr.biases[b]
+        total = 0.0
+        for i in range(n_arms):
+            if gr.arm[i] == b:
+                for t in range(n_steps):
+                    total += r[i, t]
+                    slack += abs(r[i, t]) * max(abs(low[place]), abs(high[place]))
+        lower += min(low[place] * total, high[place] * total)
+        magnitude += abs(low[place] * total)
+    given_up = _EPS * (
+        (n_steps + n_arms + 8.0) * (abs(J) + magnitude) + n_steps * (n_arms + 4.0) + (3.0 * n_steps + 20.0) * slack
+    )
+    return lower - given_up, given_up
+
+
+@_compiled
+def _shift_slopes(gr, low, high, half, first, inner, least, shift):
+    """Sets the shift of the slope of each weight of one sign: what the range of phi has beyond its linear part, and `least`
+    towards the weight's end nearer to 0."""
     j = 0
-    for g in range(n_groups):
+    for g in range(gr.weight.size):
+        w = gr.weight[g]
+        linear = 0.0
+        for a in range(gr.size[g]):
+            linear += abs(first[g, a]) * half[gr.own[g, a]]
+        if low[w] >= 0.0:
+            shift[j] = inner[g, 0] - linear - inner[g, 1] + least
+        elif high[w] <= 0.0:
+            shift[j] = inner[g, 0] + linear - inner[g, 2] - least
+        j += 1 + gr.size[g]
+
+
+@_compiled
+def _gap(gr, low, high, start, half, y, second, remainder, moved):
+    """The theta of a point of the relaxed problem, and per parameter what its width adds to the gap, roughly."""
+    at, score = start.copy(), np.zeros(low.size)
+    j = 0
+    for g in range(gr.weight.size):
         w = gr.weight[g]
         at[w] = y[j]
         heavy = abs(y[j]) + 0.01 * max(abs(low[w]), abs(high[w]))
@@ -199,12 +187,4 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
         j += 1 + gr.size[g]
     for b in range(gr.biases.size):
         at[gr.biases[b]] = y[j + b]
-    return bound, rounding, at, score
-
-
-@_compiled
-def _product(a, b):
-    total = 0.0
-    for k in range(a.size):
-        total += a[k] * b[k]
-    return total
+    return at, score

@@ -2,16 +2,8 @@
 
 import numpy as np
 
-from ..models.traces import CHOICES, EVERY_STEP, GAIN, INITIAL, LOSS, N_OWN, ONE, OTHERS, OWN, RULE, SLOT, UNCHOSEN, _sizes
+from ..models.traces import CHOICES, EVERY_STEP, GAIN, INITIAL, LOSS, N_OWN, OTHERS, OWN, RULE, SLOT, UNCHOSEN, _at, _sizes
 from ..numerics import _compiled
-
-
-@_compiled
-def _side(side, place):
-    """One side of the box at a place."""
-    if place >= 0:
-        return side[place]
-    return 1.0 if place == ONE else 0.0
 
 
 @_compiled
@@ -29,12 +21,12 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
     lo, hi, mid, radius = np.empty(3), np.empty(3), np.empty(3), np.zeros(3)
     half = np.zeros(n)
     for g in range(3):
-        lo[g], hi[g] = _side(low, ep.places[k, arm, g]), _side(high, ep.places[k, arm, g])
+        lo[g], hi[g] = _at(low, ep.places[k, arm, g]), _at(high, ep.places[k, arm, g])
         mid[g] = 0.5 * (lo[g] + hi[g])
         radius[g] = 0.5 * (hi[g] - lo[g])
     for l in range(n):
         half[l] = 0.5 * (high[ep.places[k, arm, OWN + l]] - low[ep.places[k, arm, OWN + l]])
-    start_low, start_high = _side(low, ep.rules[k, INITIAL]), _side(high, ep.rules[k, INITIAL])
+    start_low, start_high = _at(low, ep.rules[k, INITIAL]), _at(high, ep.rules[k, INITIAL])
     two_rates = ep.places[k, arm, GAIN] != ep.places[k, arm, LOSS]
     difference = max(hi[GAIN] - lo[LOSS], hi[LOSS] - lo[GAIN])
     now = zl = zh = error = d1 = d2 = d3 = 0.0

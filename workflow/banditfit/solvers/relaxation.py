@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..models.traces import N_OWN, _sizes
 from ..numerics import _cholesky, _compiled, _dot, _dot3, _solve
 
 
@@ -13,6 +14,29 @@ def _reach(low, high):
     if high <= 0.0:
         return -1.0, 0.0
     return (high + low) / (high - low), -2.0 * low * high / (high - low)
+
+
+@_compiled
+def _first_point(gr, low, high, start, half):
+    """The point of the relaxed problem nearest to theta = `start`, and the problem's box."""
+    n = gr.weight.size + gr.size.sum() + gr.biases.size
+    y, y_low, y_high = np.zeros(n), np.empty(n), np.empty(n)
+    j = 0
+    for g in range(gr.weight.size):
+        w = gr.weight[g]
+        y_low[j], y_high[j] = low[w], high[w]
+        y[j] = min(max(start[w], low[w]), high[w])
+        for a in range(gr.size[g]):
+            place = gr.own[g, a]
+            y_low[j + 1 + a], y_high[j + 1 + a] = (-1.0, 1.0) if half[place] > 0.0 else (0.0, 0.0)
+            if half[place] > 0.0:
+                y[j + 1 + a] = min(max((start[place] - 0.5 * (low[place] + high[place])) / half[place], -1.0), 1.0)
+        j += 1 + gr.size[g]
+    for b in range(gr.biases.size):
+        place = gr.biases[b]
+        y_low[j + b], y_high[j + b] = low[place], high[place]
+        y[j + b] = min(max(start[place], low[place]), high[place])
+    return y, y_low, y_high
 
 
 @_compiled
@@ -53,6 +77,37 @@ def _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent):
             for t in range(n_steps):
                 tangent[first + gr.arm[i], i, t] = 1.0
                 x[i, t] += y[first + gr.arm[i]]
+
+
+@_compiled
+def _aim(ep, gr, low, high, y_low, y_high, half, h, p, r, shift, y, x, tangent, gradient):
+    """Turns the tangents of weights that are 0 at an end of their box, which do not matter at y itself, to where they promise
+    most, and renews the tangents and the slope along these weights."""
+    j = 0
+    for g in range(gr.weight.size):
+        if y[j] == 0.0 and (y_low[j] >= 0.0 or y_high[j] <= 0.0):
+            for a in range(gr.size[g]):
+                if half[gr.own[g, a]] > 0.0:
+                    y[j + 1 + a] = -1.0 if _slope_of_tangent(ep, gr, g, a, p, r) > 0.0 else 1.0
+            _relaxed(gr, low, high, y, h, p, half, len(r), x, tangent)
+            gradient[j] = -shift[j]
+            for i in range(len(r)):
+                gradient[j] += _dot(r[i], tangent[j, i])
+        j += 1 + gr.size[g]
+
+
+@_compiled
+def _slope_of_tangent(ep, gr, g, a, p, r):
+    """The derivative of phi_g in its own parameter a."""
+    n_traces, n_arms, _ = _sizes(ep)
+    total = 0.0
+    for k in range(n_traces):
+        for i in range(n_arms):
+            if gr.of[k, i] == g:
+                for l in range(ep.rules[k, N_OWN]):
+                    if gr.slot[k, i, l] == a:
+                        total += _dot(r[i], p[k * n_arms + i, l])
+    return total
 
 
 @_compiled
