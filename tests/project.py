@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from banditfit.study.store import read_parquet
+from banditfit.parquet import read_parquet
 
 ROOT = Path(__file__).parents[1]
 STUDY = "results/test"

@@ -16,9 +16,10 @@ from banditfit.data.stored import data_blocks
 from banditfit.errors import InputError
 from banditfit.files import intact, replacing
 from banditfit.models.simulate import simulate
+from banditfit.parquet import read_parquet
 from banditfit.study.compact import write_scores
 from banditfit.study.provenance import read_manifest, write_manifest
-from banditfit.study.store import read_csv, read_parquet, read_table, write_csv, write_table
+from banditfit.study.store import read_csv, read_table, write_csv, write_table
 from project import BATCHES, SCORES, frail_project, snakemake, stamps, timeless
 
 

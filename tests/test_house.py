@@ -16,7 +16,7 @@ PACKAGE = ROOT / "workflow/banditfit"
 # Each room may import from those of its own line and above.
 ROOMS = [
     ["errors", "numerics"],
-    ["arguments", "files", "kinds", "parameters"],
+    ["arguments", "files", "kinds", "parameters", "parquet"],
     ["data"],
     ["models"],
     ["identification", "outcome"],

@@ -2,9 +2,9 @@
 
 from banditfit.data import stored
 from banditfit.files import intact
+from banditfit.parquet import read_parquet
 from banditfit.study import provenance
 from banditfit.study.programs import log_to
-from banditfit.study.store import read_parquet
 
 log_to(snakemake.log[0])
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ..parameters import edges_of
+from ..parquet import write_parts
 from .entries import Run, main_runs
-from .store import as_arrow, write_parts
+from .store import as_arrow
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from ..files import intact
+from ..parquet import read_parquet
 from .config import Study
 from .progress import words
-from .store import read_parquet
 
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
 OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from ..files import intact
+from ..parquet import read_parquet
 from .config import Study
-from .store import read_parquet
 
 JOB = 4.0  # seconds that a job takes beside its fits: to start Python, import, compile or load what was compiled, and write
 
