@@ -58,8 +58,8 @@ def test_save_and_load(data, tmp_path):
     read = read_csv(write(tmp_path, "episode,choice,reward,session\na,0,1,x\na,,,y\nb,1,.5,x\n"), n_arms=3)
     many = Dataset("many", [[0, 39999]], [[1, 0]], n_arms=40_000)
     for held in (data, data.select([3]), read, many):
-        save(held, tmp_path / "held.npz")
-        assert_same(load(tmp_path / "held.npz"), held)
+        save(held, tmp_path / "held.parquet")
+        assert_same(load(tmp_path / "held.parquet"), held)
 
 
 def write(folder, text):
@@ -88,20 +88,10 @@ def test_the_reward_scale_is_the_largest_reward_of_a_choice(choices, rewards, sc
 def test_a_part_keeps_the_scale_and_notes_of_the_whole(tmp_path):
     whole = Dataset("any", [[0, 1], [1, 0]], [[0, 1], [50, 2]], 2, notes=("told by hand", "one more"))
     parts = [whole.select([0]), replace(whole.select([0]), name="other")]
-    save(whole, tmp_path / "whole.npz")
-    parts += [*data_blocks(tmp_path / "whole.npz", [range(1), range(1, 2)]), load(tmp_path / "whole.npz").select([0])]
+    save(whole, tmp_path / "whole.parquet")
+    parts += [*data_blocks(tmp_path / "whole.parquet", [range(1), range(1, 2)]), load(tmp_path / "whole.parquet").select([0])]
     for part in parts:
         assert part.reward_scale == 50 and part.notes == ("told by hand", "one more")
-
-
-def test_files_of_earlier_versions_are_read(tmp_path):
-    whole = Dataset("any", [[0, 1], [1, 0]], [[0, 1], [50, 2]], 2)
-    save(whole, tmp_path / "whole.npz")
-    with np.load(tmp_path / "whole.npz") as file:
-        np.savez(tmp_path / "old.npz", **{name: file[name] for name in file if name not in ("notes", "reward_scale")})
-    first, *_ = data_blocks(tmp_path / "old.npz", [range(1)])
-    for data in (load(tmp_path / "old.npz"), first):
-        assert data.reward_scale == 50 and data.notes == ()
 
 
 @pytest.mark.parametrize(

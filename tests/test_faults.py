@@ -91,7 +91,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"half", b"\0" * 5000])
 def test_damage_is_said_in_one_sentence(tmp_path, content):
-    table, dataset = tmp_path / "table.parquet", tmp_path / "data.npz"
+    table, dataset = tmp_path / "table.parquet", tmp_path / "data.parquet"
     for read, path in ((read_table, table), (stored.load, dataset)):
         path.write_bytes(content)
         with pytest.raises(InputError) as raised:
@@ -101,13 +101,11 @@ def test_damage_is_said_in_one_sentence(tmp_path, content):
         assert words.endswith("delete it and run the same command again, which makes it anew")
 
 
-# NumPy leaves a file open that is no zip file.
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_half_a_file_is_never_read(tmp_path):
     whole = simulate("one", "forgetting", p_reward=(0.8, 0.2), p_switch=0.0, n_episodes=2, n_steps=20, seed=1, beta=((0, 5),))
-    stored.save(whole, tmp_path / "data.npz")
+    stored.save(whole, tmp_path / "data.parquet")
     write_table(pd.DataFrame({"episode": range(100)}), tmp_path / "table.parquet")
-    for read, name in ((stored.load, "data.npz"), (read_table, "table.parquet")):
+    for read, name in ((stored.load, "data.parquet"), (read_table, "table.parquet")):
         content = (tmp_path / name).read_bytes()
         for end in range(0, len(content), 97):
             (tmp_path / name).write_bytes(content[:end])
@@ -118,17 +116,17 @@ def test_half_a_file_is_never_read(tmp_path):
 def test_a_flipped_bit_is_seen_or_changes_nothing(tmp_path):
     """Wherever it is: in the data, or in what says which column they are."""
     whole = simulate("one", "forgetting", p_reward=(0.8, 0.2), p_switch=0.0, n_episodes=2, n_steps=9, seed=1, beta=((0, 5),))
-    stored.save(whole, tmp_path / "data.npz")
+    stored.save(whole, tmp_path / "data.parquet")
     table = pd.DataFrame({"episode": [0, 1], "run": "d_loc", "alpha": [np.ones((1, 2)), None], "kl": [0.1, np.nan]})
     write_table(table, tmp_path / "fits.parquet")
     write_scores([table], tmp_path / "scores.parquet")
     readers = {
         "fits.parquet": lambda path: repr(intact(read_table, path).to_dict()),
         "scores.parquet": lambda path: repr(intact(read_parquet, path).to_pydict()),
-        "data.npz": lambda path: repr(intact(stored.load, path)),
+        "data.parquet": lambda path: repr(intact(stored.load, path)),
     }
     blocks = lambda path: repr(next(data_blocks(path, [range(2)])))  # noqa: E731
-    for name, read in [*readers.items(), ("data.npz", blocks)]:
+    for name, read in [*readers.items(), ("data.parquet", blocks)]:
         path = tmp_path / name
         content, right = path.read_bytes(), read(path)
         seen = 0
@@ -175,7 +173,7 @@ def test_half_a_manifest_is_not_read(tmp_path):
 
 
 def test_what_is_no_damage_keeps_its_own_error(tmp_path):
-    for read, name in ((read_table, "absent.parquet"), (stored.load, "absent.npz")):
+    for read, name in ((read_table, "absent.parquet"), (stored.load, "absent.parquet")):
         with pytest.raises(FileNotFoundError):
             intact(read, tmp_path / name)
 

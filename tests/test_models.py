@@ -154,9 +154,9 @@ def test_each_state_has_values_of_its_own(text, tmp_path):
     assert one.nll_theta(theta) == problem_of(text).nll_theta(theta)
     fits = bf.fit(data, text, "d_loc", settings={"starts": 1})
     assert bf.score(data, fits)["claim_held"].all()
-    stored.save(data, tmp_path / "data.npz")
-    np.testing.assert_array_equal(stored.load(tmp_path / "data.npz").states, states)
-    (block,) = stored.data_blocks(tmp_path / "data.npz", [range(1)])
+    stored.save(data, tmp_path / "data.parquet")
+    np.testing.assert_array_equal(stored.load(tmp_path / "data.parquet").states, states)
+    (block,) = stored.data_blocks(tmp_path / "data.parquet", [range(1)])
     np.testing.assert_array_equal(block.states, states)
     np.testing.assert_array_equal(data.select([0]).states, states)
 

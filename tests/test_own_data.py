@@ -110,7 +110,7 @@ def test_the_study_ends_in_its_report_and_manifest(project):
 
 
 def test_everybody_has_a_row_of_every_run(project):
-    held = stored.load(project / "results/data/mine.npz")
+    held = stored.load(project / "results/data/mine.parquet")
     assert held.ids.tolist() == IDS and held.rewards.max() == 100 and (held.choices == -1).any()
     assert held.starts.sum(axis=1).tolist() == [2] * len(IDS)
     scores = read_table(project / STUDY / "scores/mine.parquet")

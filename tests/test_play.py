@@ -77,8 +77,12 @@ def test_forced_choices_move_the_values_and_are_not_scored(tmp_path):
     assert judged["claim_held"].all() and fits["status"][0] == "converged"
     assert fits["lower_bound"][0] <= judged["nll"][0] + 1e-9 and judged["nll"][0] - fits["nll"][0] < 1e-5
     assert judged["guessing"][0] == pytest.approx(len(scored) * np.log(3))
-    stored.save(data, tmp_path / "data.npz")
-    for back in (stored.load(tmp_path / "data.npz"), *stored.data_blocks(tmp_path / "data.npz", [range(1)]), data.select([0])):
+    stored.save(data, tmp_path / "data.parquet")
+    for back in (
+        stored.load(tmp_path / "data.parquet"),
+        *stored.data_blocks(tmp_path / "data.parquet", [range(1)]),
+        data.select([0]),
+    ):
         np.testing.assert_array_equal(back.forced, forced)
     assert f"{(forced & (whole.choices >= 0)).sum()} forced choices" in repr(data)
 
@@ -128,8 +132,12 @@ def test_the_value_of_the_other_arm_moves_to_what_it_would_have_brought(tmp_path
         Q[y] += alpha * (r - Q[y])
         Q[1 - y] += fictive * ((-r if np.isnan(f) else f) - Q[1 - y])
     assert problem.nll_theta(theta) == pytest.approx(nll, rel=1e-12)
-    stored.save(data, tmp_path / "data.npz")
-    for back in (stored.load(tmp_path / "data.npz"), *stored.data_blocks(tmp_path / "data.npz", [range(1)]), data.select([0])):
+    stored.save(data, tmp_path / "data.parquet")
+    for back in (
+        stored.load(tmp_path / "data.parquet"),
+        *stored.data_blocks(tmp_path / "data.parquet", [range(1)]),
+        data.select([0]),
+    ):
         np.testing.assert_array_equal(back.foregone, data.foregone)
     with pytest.raises(bf.InputError, match="foregone are those of one other arm, expected two arms, found 3"):
         shown_to(hostile())

@@ -81,7 +81,7 @@ def test_a_killed_run_keeps_what_was_finished(interrupted, finished):
 def test_the_fits_are_those_of_one_process(finished, tmp_path):
     """However many jobs ran at once, and in whatever order."""
     study = read_study(yaml.safe_load((finished / "config/test.yaml").read_text()), finished, "test")
-    dataset = load(finished / "results/data/tiny_2arm.npz")
+    dataset = load(finished / "results/data/tiny_2arm.parquet")
     fits = {path.parent.name: path for path in finished.glob(f"{STUDY}/fits/tiny_2arm/forgetting/*/*.parquet")}
     assert len(fits) == 9
     for name, path in fits.items():

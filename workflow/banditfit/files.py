@@ -3,14 +3,12 @@
 import csv
 import errno
 import io
-import mmap
 import os
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 
@@ -67,17 +65,18 @@ def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict
 
 
 T = TypeVar("T")
-# What the readers of Parquet, npz, CSV and JSON raise at a file that is not what was written.
-DAMAGE = (pa.ArrowException, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, RuntimeError, csv.Error)
-# A text that a format has room for (the metadata of Parquet, the comment of a zip file), and what the sum is taken with.
+# What the readers of Parquet, CSV and JSON raise at a file that is not what was written.
+DAMAGE = (pa.ArrowException, EOFError, OSError, ValueError, KeyError, RuntimeError, csv.Error)
+# A text that a format has room for (the metadata of Parquet), and what the sum is taken with.
 MARK = b"CRC-32 of this file, with zeros in this place: "
 UNSEALED = MARK + b"00000000"
+CHUNK = 1 << 20  # bytes that are read at once
 
 
 def seal(path: str | Path) -> None:
     """Puts the sum of all bytes into the file at `path`, in the place of the zeros after its last UNSEALED.
 
-    The sums that Parquet and zip have themselves cover the data, but not what says which column they belong to."""
+    The sums that Parquet has itself cover the data, but not what says which column they belong to."""
     place, total = _sum(path)
     with open(path, "r+b") as file:
         file.seek(place)
@@ -95,16 +94,36 @@ def check_seal(path: str | Path) -> None:
 
 
 def _sum(path: str | Path) -> tuple[int | None, int]:
-    """Where the digits of the sum stand in a file, None if nowhere, and what they should be."""
-    if Path(path).stat().st_size == 0:  # which cannot be mapped
-        return None, 0
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        marked = content.rfind(MARK)
-        if marked < 0:
+    """Where the digits of the sum stand in a file, None if nowhere, and what they should be.
+
+    The mark is looked for from the end, and the bytes are summed chunk by chunk, so that a large file takes no memory."""
+    size = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        end, place = size, None
+        while place is None and end > 0:
+            begin = max(end - CHUNK, 0)
+            file.seek(begin)
+            found = file.read(end - begin + len(MARK)).rfind(MARK)
+            place = begin + found + len(MARK) if found >= 0 else None
+            end = begin
+        if place is None:
             return None, 0
-        place = marked + len(MARK)
-        with memoryview(content) as view, view[:marked] as before, view[place + 8 :] as after:
-            return place, zlib.crc32(after, zlib.crc32(UNSEALED, zlib.crc32(before)))
+        file.seek(0)
+        total = 0
+        for part in _chunks(file, place - len(MARK)):
+            total = zlib.crc32(part, total)
+        total = zlib.crc32(UNSEALED, total)
+        file.seek(place + 8)
+        for part in _chunks(file, max(size - place - 8, 0)):
+            total = zlib.crc32(part, total)
+    return place, total
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The next `size` bytes of a file, CHUNK of them at most at a time."""
+    while size > 0 and (part := file.read(min(size, CHUNK))):
+        size -= len(part)
+        yield part
 
 
 def intact(read: Callable[[str | Path], T], path: str | Path) -> T:

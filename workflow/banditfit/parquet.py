@@ -1,6 +1,6 @@
 """Parquet files as all of this project's are: sealed against damage, written and read in row groups."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ def write_parquet(table: pa.Table, path: str | Path, **how: Any) -> None:
     write_parts([table], path, **how)
 
 
-def write_parts(tables: Iterable[pa.Table], path: str | Path, **how: Any) -> None:
+def write_parts(tables: Iterable[pa.Table], path: str | Path, about: Mapping[str, str] | None = None, **how: Any) -> None:
     """Writes the rows of these Arrow tables (at least one, all alike), sealed, with no more than one of them held at a time:
-    each becomes a row group of the file."""
+    each becomes a row group of the file. `about` are texts to be kept in its metadata."""
     tables = iter(tables)
-    first = next(tables).replace_schema_metadata({"sum": UNSEALED})
+    first = next(tables).replace_schema_metadata({**(about or {}), "sum": UNSEALED})
     with replacing(path) as temporary:
         # The pages have their sums too, for whoever reads the file by other means.
         with pq.ParquetWriter(temporary, first.schema, write_page_checksum=True, **({"compression": "zstd"} | how)) as file:

@@ -98,5 +98,5 @@ def everything_stored():
     outputs = [path for rule in (rules.report, rules.manifest, rules.follow) for path in rule.output]
     parts = [path for paths in PARTS.values() for path in paths]
     files = [*outputs, *FOUND, *parts, *(rules.draws.output if STUDY.kept_draws else ())]
-    files += ["results/data/{dataset}.npz", *of_data, *fits]
+    files += ["results/data/{dataset}.parquet", *of_data, *fits]
     return sorted(set(expand(files, study=STUDY.config["study"], dataset=STUDY.catalogue)))

@@ -6,7 +6,7 @@ for name, experiment in EXPERIMENTS.items():
         name:
             f"experiment_{name}"
         input:
-            data="results/data/{part}.npz" if experiment.of_data else [],
+            data="results/data/{part}.parquet" if experiment.of_data else [],
             library=sources("experiment", f"experiments.{name}", *(f"methods.{m}" for m in experiment.methods(STUDY))),
         output:
             [f"results/{{study}}/{experiment.folder}/{found}/{{part}}.csv" for found in experiment.found],
@@ -51,7 +51,7 @@ if made := [table for table in GATHERED if table not in KEPT]:
 # The draws behind some fits of Monte Carlo.
 rule draws:
     input:
-        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.parquet", dataset=STUDY.catalogue),
         fits=[
             f"results/{{study}}/fits/{dataset}/{model}/{run}/{STUDY.batch_of(dataset, model, run, episode)}.parquet"
             for dataset, model, run, episode in STUDY.kept_draws

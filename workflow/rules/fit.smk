@@ -3,7 +3,7 @@
 
 rule fit:
     input:
-        data="results/data/{dataset}.npz",
+        data="results/data/{dataset}.parquet",
         given=given_fits,
         library=lambda wildcards: sources("fit", f"methods.{method_of(wildcards)}"),
     output:

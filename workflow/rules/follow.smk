@@ -5,7 +5,7 @@ rule follow:
     input:
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
-        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.parquet", dataset=STUDY.catalogue),
         found=FOUND,
         parts=[path for table in KEPT for path in PARTS[GATHERED[table]]],
         criteria=[PROJECT / path for path in STUDY.config["criteria"].values()],

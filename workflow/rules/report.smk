@@ -3,7 +3,7 @@
 
 rule manifest:
     input:
-        data=expand("results/data/{dataset}.npz", dataset=STUDY.catalogue),
+        data=expand("results/data/{dataset}.parquet", dataset=STUDY.catalogue),
         scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
         library=sources("manifest"),
     output:

@@ -3,7 +3,7 @@
 
 rule score:
     input:
-        data="results/data/{dataset}.npz",
+        data="results/data/{dataset}.parquet",
         fits=all_fits,
         library=sources("score"),
     output:

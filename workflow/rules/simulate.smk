@@ -6,7 +6,7 @@ rule data:
         file=lambda wildcards: STUDY.catalogue[wildcards.dataset].files(PROJECT),
         library=sources("data"),
     output:
-        "results/data/{dataset}.npz",
+        "results/data/{dataset}.parquet",
     log:
         "logs/data/{dataset}.log",
     benchmark:

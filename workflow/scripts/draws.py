@@ -15,7 +15,7 @@ from banditfit.study.store import read_table, write_csv
 
 log_to(snakemake.log[0])
 
-datasets = {Path(path).stem: intact(stored.load, path) for path in snakemake.input.data}
+datasets = {Path(path).stem: path for path in snakemake.input.data}
 head = [*KEYS, "run", "episode"]
 tables = [pd.DataFrame(columns=[*head, *DRAWS])]
 for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemake.output.draws, strict=True):
@@ -23,7 +23,11 @@ for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemak
     row = intact(read_table, fits).set_index("episode", drop=False).loc[episode]
     failed = row["status"] == "failed"
     # Of a failed fit there are no draws; the file then holds why.
-    inference = InferenceData(attrs={"failed": row["message"]}) if failed else draws(datasets[dataset], row)
+    if failed:
+        inference = InferenceData(attrs={"failed": row["message"]})
+    else:
+        (data,) = stored.data_blocks(datasets[dataset], [range(episode, episode + 1)], truth=False)
+        inference = draws(data, row)
     with replacing(file) as path:
         inference.to_netcdf(path)
     # Of models other than the published families no picture is drawn of a rate against its sensitivity.

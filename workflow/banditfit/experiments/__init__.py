@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class Experiment:
     """An experiment, as the workflow runs it.
 
-    run      run(**arguments) -> the tables that a part finds, in the order of `found`; with `data` too, the data set that the
-             part is named by, if it is `of_data`
+    run      run(**arguments) -> the tables that a part finds, in the order of `found`; with `data` too, the first episodes of
+             the data set that the part is named by, if it is `of_data`
     found    the names of these tables
     parts    the parts that a study asks for, each a job of its own; none where it does not ask for the experiment
     arguments  those of a part's run
     methods  the methods that a study lets it run
     tables   the tables that people read, by name: which of the found ones each is gathered from, and by what; None: as they are
-    of_data  whether each part is a data set of the study
+    of_data  where each part is a data set of the study: how many of its first episodes a run with these arguments needs
     folder   where the parts lie below the study's results
     kept     whether the parts are kept with a study's scores, so that the tables are gathered anew from them
     """
@@ -37,7 +37,7 @@ class Experiment:
     arguments: Callable[["Study", str], dict[str, Any]]
     methods: Callable[["Study"], list[str]] = lambda study: []
     tables: Mapping[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame] | None]] = field(default_factory=dict)
-    of_data: bool = False
+    of_data: Callable[[Mapping[str, Any]], int] | None = None
     folder: str = "population"
     kept: bool = True
 

@@ -152,5 +152,5 @@ EXPERIMENT = Experiment(
     arguments=_arguments,
     methods=methods_of("held_out"),
     tables={"held_out": ("held_out", summarise_held_out)},
-    of_data=True,
+    of_data=lambda arguments: arguments["episodes"],
 )

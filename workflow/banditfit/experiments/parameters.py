@@ -112,5 +112,5 @@ EXPERIMENT = Experiment(
     parts=part_of_study("parameters", "datasets"),
     arguments=_arguments,
     methods=methods_of("parameters"),
-    of_data=True,
+    of_data=lambda arguments: max(n for runs in arguments["models"].values() for _, _, n in runs.values()),
 )

@@ -8,8 +8,8 @@ randomness comes from one stream, seeded as NumPy's legacy RandomState, in this 
                  probability p_switch, p_reward is shuffled in place; it is not reset between episodes
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numba import njit
@@ -61,7 +61,12 @@ def simulate(
 
     Returns a Dataset with its Truth. Raises InputError naming the argument that is wrong.
     """
-    return _play(name, model, _stream(seed), p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value)
+    return next(_play(name, model, _stream(seed), p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value))
+
+
+def simulated_parts(name: str, model: str, part: int, *, seed: int, **how: Any) -> Iterator[Dataset]:
+    """What `simulate` gives with these arguments, `part` episodes at a time, so that no more of them need be held."""
+    return _play(name, model, _stream(seed), **how, part=part)
 
 
 @checked
@@ -72,7 +77,7 @@ def published_data(model: PublishedName, bandit: Literal["2arm", "10arm"]) -> Da
     """
     rng = _stream(PUBLISHED_SEED)
     for name, arms in PUBLISHED_BANDITS.items():  # the stream runs on from one bandit to the next
-        data = _play(f"{model}_{name}", model, rng, beta=PUBLISHED_BETA[model][name], **arms, **PUBLISHED)
+        data = next(_play(f"{model}_{name}", model, rng, beta=PUBLISHED_BETA[model][name], **arms, **PUBLISHED))
         if name == bandit:
             break
     return data
@@ -85,9 +90,22 @@ def _stream(seed: int) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def _play(name, model, rng, p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value) -> Dataset:
+def _play(
+    name, model, rng, p_reward, p_switch, n_episodes, n_steps, alpha, beta, initial_value, part=None
+) -> Iterator[Dataset]:
+    """The episodes, `part` of them at a time (None: all at once), with numbers that run on."""
     family, bounds, n_arms = get_model(model), Bounds(alpha, beta), len(p_reward)
     family.box(n_arms, bounds)  # raises InputError unless beta has one pair per signal
+    p_now = np.array(p_reward, dtype=float)
+    step = part or n_episodes
+    for begin in range(0, n_episodes, step):
+        numbers = np.arange(begin, min(begin + step, n_episodes))
+        yield _play_part(name, family, rng, p_now, p_switch, numbers, n_steps, bounds, initial_value)
+
+
+def _play_part(name, family, rng, p_now, p_switch, numbers, n_steps, bounds, initial_value) -> Dataset:
+    """The episodes of these numbers, on a bandit with p_now, which they change."""
+    n_arms, n_episodes = len(p_now), len(numbers)
     n_signals, q = family.shape(n_arms)
     choices = np.empty((n_episodes, n_steps), dtype=np.int64)
     rewards = np.empty((n_episodes, n_steps))
@@ -97,7 +115,6 @@ def _play(name, model, rng, p_reward, p_switch, n_episodes, n_steps, alpha, beta
         values=np.empty((n_episodes, n_steps, n_arms)),
         nll=np.empty(n_episodes),
     )
-    p_now = np.array(p_reward, dtype=float)
     outcomes = np.array([0.0, 1.0])
     signals = family.signal_values(np.zeros(2, dtype=np.int64), outcomes)  # (signals, 2): without and with a reward
     for e in range(n_episodes):
@@ -107,7 +124,9 @@ def _play(name, model, rng, p_reward, p_switch, n_episodes, n_steps, alpha, beta
         z = np.full((n_signals, n_arms), float(initial_value))
         a, b = (np.repeat(parameter[e], n_arms // q, axis=1) for parameter in (truth.alpha, truth.beta))
         truth.nll[e] = _play_episode(rng, p_now, p_switch, a, b, signals, z, choices[e], rewards[e], truth.values[e])
-    return Dataset(name, choices, rewards, n_arms, model=model, bounds=bounds, truth=truth)
+    return Dataset(
+        name, choices, rewards, n_arms, episodes=numbers, model=family.name, bounds=bounds, truth=truth, reward_scale=1.0
+    )
 
 
 @njit(cache=True, error_model="numpy")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from ..arguments import conform, expected
 from ..data.coding import Reading
 from ..data.dataset import Dataset
 from ..data.reading import read_csv
+from ..data.stored import PART
 from ..errors import InputError
 from ..files import read_tsv
 from ..kinds import Count, Probability, Seed
 from ..models.families import MODELS, PUBLISHED_MODELS
-from ..models.simulate import PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, published_data, simulate
+from ..models.simulate import PUBLISHED, PUBLISHED_BANDITS, PUBLISHED_BETA, published_data, simulate, simulated_parts
 from ..parameters import Bounds
 
 # Of the columns after `source`, those that each kind of source needs; the others hold "-".
@@ -81,6 +83,14 @@ def make(entry: Entry, root: str | Path) -> Dataset:
         return simulate(entry.name, entry.model, **entry.arguments)
     data = read_csv(*entry.files(root), n_arms=entry.n_arms, name=entry.name, **entry.arguments)
     return replace(data, model=entry.model, bounds=entry.bounds)
+
+
+def parts(entry: Entry, root: str | Path) -> Iterator[Dataset]:
+    """The data set of an entry, as `make` gives it, in parts: what is simulated is never held whole."""
+    if entry.source == "simulate":
+        yield from simulated_parts(entry.name, entry.model, PART, **entry.arguments)
+    else:
+        yield make(entry, root)
 
 
 def count_episodes(entry: Entry, root: str | Path) -> int:

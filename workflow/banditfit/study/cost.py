@@ -5,8 +5,7 @@ of every job (in logs/), the times in the tables of fits and the sizes of files.
 EPISODES a million of each data set, CORES the cores of this machine.
 
 The model: a fit takes the processor time that it took on average here; a job takes, beside its fits, what it took here; all
-other jobs take time in proportion to the episodes. Memory as Snakemake samples it: every half second for 15 seconds, then
-every half minute, so that a short peak can escape it.
+other jobs take time in proportion to the episodes. Memory is the most that a job held, as the system counted it.
 """
 
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ import pandas as pd
 from ..files import intact
 from ..parquet import read_parquet
 from .config import Study
+from .programs import peak_in
 from .progress import words
 
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
@@ -129,20 +129,21 @@ def cost(study: Study, folder: Path) -> Cost:
         if found := [row for row in found if row is not None]:
             seconds, peaks = zip(*found, strict=True)
             others.append(Other(f"{part}, {len(found)} in all", sum(seconds), max(peaks), 0))
-    stored = [results / f"data/{dataset}.npz" for dataset in study.catalogue]
+    stored = [results / f"data/{dataset}.parquet" for dataset in study.catalogue]
     stored += [path for path in (results / name).rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in stored if path.exists())
     return Cost(fits, others, *_elapsed(spans), size, absent)
 
 
 def _benchmark(path: Path) -> tuple[float, float] | None:
-    """The seconds and the MB of a job, or None if there is no record of it; a job too short to be looked at held 0 MB."""
+    """The seconds and the MB of a job, or None if there is no record of it. Memory is what its log says, or else what Snakemake
+    saw of it: 0 of a job too short to be looked at."""
     try:
         row = pd.read_csv(path, sep="\t").iloc[-1]
     except (FileNotFoundError, pd.errors.EmptyDataError, IndexError):
         return None
-    peak = pd.to_numeric(row["max_rss"], errors="coerce")
-    return float(row["s"]), 0.0 if np.isnan(peak) else float(peak)
+    seen = pd.to_numeric(row["max_rss"], errors="coerce")
+    return float(row["s"]), peak_in(path.with_suffix(".log")) or (0.0 if np.isnan(seen) else float(seen))
 
 
 def _times(path: Path) -> tuple[int, float, float]:
@@ -195,7 +196,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
         "",
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"
         f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {jobs} jobs of fits.",
-        "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held, as sampled.",
+        "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held.",
         "bytes: an episode's on disk. -: fits only the first episodes here, and none of more.",
         'Other jobs are taken to grow with the episodes, but for those given "in all".',
     ]

@@ -2,6 +2,8 @@
 sentence and not in a traceback."""
 
 import argparse
+import atexit
+import resource
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,9 +15,33 @@ from ..errors import InputError
 
 
 def log_to(path: str | Path) -> None:
-    """Sends all that a script says to its log, which Snakemake shows if the script fails."""
+    """Sends all that a script says to its log, which Snakemake shows if the script fails; its last line says how much memory
+    the script held at most."""
     sys.stdout = sys.stderr = open(path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115  (until the script ends)
     sys.excepthook = _explain
+    atexit.register(lambda: print(PEAK.format(_peak())))
+
+
+PEAK = "memory at most: {:.0f} MB"
+
+
+def _peak() -> float:
+    """The most memory that this process has held, MB, as the system counts it."""
+    try:
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1e3
+    except OSError:  # no Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def peak_in(log: Path) -> float:
+    """The MB that a script's log says it held at most; 0 where it says nothing."""
+    words = PEAK.split("{")[0]
+    try:
+        *_, last = log.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return 0.0
+    return float(last.removeprefix(words).removesuffix(" MB")) if last.startswith(words) else 0.0
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: Any) -> None:
