@@ -36,3 +36,12 @@ def effective_draws(draws: np.ndarray, where: Literal["bulk", "tail"]) -> np.nda
     import arviz as az
 
     return az.ess(_named(draws), method=where)["theta"].values
+
+
+def pareto_smoothed(log_ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of importance ratios (rows, draws), the largest of each row smoothed (Vehtari et al. 2024, JMLR 25(72)), and
+    Pareto's k of each row (rows,)."""
+    import arviz as az
+
+    smoothed, k = az.psislw(log_ratios, normalize=False)
+    return np.asarray(smoothed), np.asarray(k)

@@ -23,7 +23,7 @@ held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -43,6 +43,7 @@ SUPPORT = 0.8  # share of their effective number at which nodes no longer suppor
 WINDOW = 3  # rounds whose objectives are averaged to tell a rise from quadrature error
 PATIENCE = 6  # rounds without a better objective that end the fit
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
+Step = Callable[[Sequence[Problem], Population, Expectation | None], Expectation]
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
 
@@ -127,9 +128,10 @@ def learn(
     rng: np.random.Generator,
     shared: bool = False,
     design: np.ndarray | None = None,
+    step: Step | None = None,
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step. `design` (J, C), centred, is what is known of
-    them.
+    them; `step` takes the E-step, from the one before, in place of `expect`.
 
     The iterate with the best objective is kept, and EM ends, not converged, after PATIENCE rounds without a better one: with
     Laplace's approximation it may head away from its maximum. With quadrature the objective rises on given nodes, but every
@@ -142,13 +144,12 @@ def learn(
         raise InputError(f"batch is {settings.batch}, expected 0 where people differ in what is known of them")
     if settings.batch:
         return _learn_online(problems, settings, rng, start), None
-    J, trace, n_eval, modes = len(problems), [], 0.0, None
+    J, trace, n_eval, expectation = len(problems), [], 0.0, None
     converged, reason = False, f"the limit of {settings.iterations} rounds was met"
     for _ in range(settings.iterations):
-        expectation = expect(problems, population, modes)
+        expectation = (step or _from_modes)(problems, population, expectation)
         if not expectation.found.any():
             raise ArithmeticError("no participant has a mode of finite likelihood")
-        modes = expectation.mode
         n_eval += expectation.n_eval.mean()
         trace.append(_objective(expectation, population, start))
         if trace[-1] >= max(trace):
@@ -173,6 +174,10 @@ def learn(
     held_sd = _held_sd([(problems, expectation)], population, start)
     end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
+
+
+def _from_modes(problems: Sequence[Problem], population: Population, earlier: Expectation | None) -> Expectation:
+    return expect(problems, population, None if earlier is None else earlier.mode)
 
 
 def _noise(trace: list[float]) -> float | None:

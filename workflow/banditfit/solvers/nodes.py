@@ -28,3 +28,15 @@ def _points(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
     L = np.linalg.cholesky(unit.T @ (np.exp(log_r)[:, None] * unit))
     unit = np.ascontiguousarray(solve_triangular(L, unit.T, lower=True).T)
     return unit, log_r + 0.5 * (unit**2).sum(axis=1) + 0.5 * d * np.log(2.0 * np.pi)
+
+
+def normal_points(n: int, d: int, seed: int = 0) -> np.ndarray:
+    """n scrambled Sobol points (n, d) of the standard normal, in pairs of opposite sign, and moved until their second moments
+    are exact."""
+    from scipy.stats.qmc import Sobol
+
+    half = ndtri(Sobol(d, seed=seed).random(n // 2))
+    if n // 2 <= d:
+        return np.concatenate([half, -half])
+    half = solve_triangular(np.linalg.cholesky(half.T @ half / (n // 2)), half.T, lower=True).T
+    return np.ascontiguousarray(np.concatenate([half, -half]))

@@ -14,6 +14,7 @@ from .newton import LOG, LOGIT, PROBIT, best_start, climb, quadrature
 from .nodes import _grid, _points
 
 Links = Literal["probit", "logit"]
+Prior = Literal["learned", "fixed"]
 Moments = Literal["auto", "quadrature", "laplace", "hard"]
 # Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
@@ -44,7 +45,7 @@ class Settings:
 
     links: Links = "probit"
     moments: Moments = "auto"
-    prior: Literal["learned", "fixed"] = "learned"
+    prior: Prior = "learned"
     nodes: int = 9
     points: int = 1024
     iterations: int = 200
