@@ -83,6 +83,21 @@ def test_exceedance_of_cbm():
     np.testing.assert_allclose(exceedances(theirs.alpha), theirs.xp, atol=1e-8)
 
 
+@needs("fixture_cbm_simulated")
+def test_hierarchical_inference_of_cbm():
+    """Its run ended some twenty rounds from where nothing moves any more, which here costs .1 nats and .0006 of a frequency."""
+    found = bf.hbi(cbm(), ["rescorla_wagner", "dual_rates"])
+    theirs = loadmat(CBM / "hbi_RL_dualRL.mat", squeeze_me=True, struct_as_record=False)["cbm"]
+    assert found.converged
+    np.testing.assert_allclose(found.frequency, theirs.output.model_frequency, atol=1e-3)
+    np.testing.assert_allclose(found.assigned, theirs.output.responsibility, atol=0.02)
+    np.testing.assert_allclose(found.protected, theirs.exceedance.pxp, atol=1e-3)
+    assert found.bound == pytest.approx(theirs.exceedance.L, abs=0.2)
+    assert found.null_bound == pytest.approx(theirs.exceedance.L0, abs=0.2)
+    np.testing.assert_allclose(found.groups["mean"], np.concatenate(theirs.output.group_mean), atol=0.02)
+    np.testing.assert_allclose(found.groups["se"], np.concatenate(theirs.output.group_hierarchical_errorbar), atol=0.01)
+
+
 # ---- Zorowitz, Solis, Niv & Bennett 2023 (doi 10.1038/s41562-023-01640-7): 386 people, 90 trials, 3 arms ----------------
 
 ZOROWITZ = DATA / "zorowitz2023_3arm"

@@ -97,3 +97,25 @@ def test_a_table_names_the_models():
 def test_evidence_that_is_refused(evidence, words):
     with pytest.raises(bf.InputError, match=words):
         bf.select_models(evidence)
+
+
+def test_people_of_two_kinds_are_told_apart_while_they_are_fitted():
+    rng = np.random.default_rng(1)
+    bandit = {"p_reward": (0.8, 0.2), "p_switch": 0.05, "n_episodes": 8, "n_steps": 150, "beta": ((3.0, 6.0),)}
+    quick = bf.simulate("quick", "forgetting", **bandit, alpha=(0.5, 0.7), seed=int(rng.integers(99)))
+    found = bf.hbi(quick, ["forgetting", "choice_kernel"])
+    assert found.converged
+    assert found.models[int(np.argmax(found.frequency))] == "forgetting"
+    np.testing.assert_allclose(found.assigned.sum(axis=1), 1.0)
+    np.testing.assert_allclose(found.frequency, found.assigned.mean(axis=0))
+    assert found.bound > found.null_bound
+    assert found.protected[0] > 0.9
+    assert list(found.people["assigned"][:2]) == [found.assigned[0, 0]] * 2
+    rates = found.people[(found.people["model"] == "forgetting") & (found.people["parameter"] == "alpha[reward]")]["estimate"]
+    np.testing.assert_allclose(rates, quick.truth.alpha.ravel(), atol=0.25)
+
+
+def test_a_model_is_compared_once():
+    data = bf.simulate("few", "forgetting", p_reward=(0.8, 0.2), p_switch=0.0, n_episodes=2, n_steps=20, beta=((1, 2),), seed=0)
+    with pytest.raises(bf.InputError, match="models: found forgetting, forgetting, expected each model once"):
+        bf.hbi(data, ["forgetting", "forgetting"])

@@ -24,6 +24,7 @@ from .parameters import Bounds
 if TYPE_CHECKING:
     from .comparison.compare import compare
     from .comparison.grid import model_grid, model_table
+    from .comparison.hbi import hbi
     from .comparison.loo import loo
     from .comparison.people import parameter_table
     from .comparison.recovery import recover
@@ -46,6 +47,7 @@ __all__ = [
     "from_frame",
     "get_model",
     "group_effects",
+    "hbi",
     "load_fits",
     "loo",
     "method_names",
@@ -68,6 +70,7 @@ _LATER = {
     "ChoiceModel": "estimator",
     "compare": "comparison.compare",
     "group_effects": "experiments.effects",
+    "hbi": "comparison.hbi",
     "loo": "comparison.loo",
     "model_grid": "comparison.grid",
     "model_table": "comparison.grid",
