@@ -38,7 +38,7 @@ def test_the_slope_of_the_bound_is_that_of_its_value(people, model):
     start = population.begin(one, population.Settings(moments="laplace"), shared=False)
     d = len(start.mu)
     rng, below = np.random.default_rng(1), np.tril_indices(d, -1)
-    arguments = (*population._arguments(start, one)[0], one.episode)
+    arguments = (start.mu, start.free, *population._arguments(start, one)[0], one.episode)
     given = (below, variational.rule(d, 5, 16), 0.3 * rng.normal(size=d), np.eye(d) + 0.1 * np.tri(d), np.zeros(d), np.eye(d))
     loss = lambda x: variational._loss(x, *given, arguments)  # noqa: E731
     x = 0.2 * rng.normal(size=2 * d + len(below[0]))

@@ -1,5 +1,4 @@
 """Hierarchical Bayesian inference: models fitted and compared at once, each by the people whom it explains.
-
 Piray, Dezfouli, Heskes, Frank & Daw 2019, PLoS Comput. Biol. 15(6), e1007043. Person n's data come from one model, z_n = k with
 probability m_k; if from k, then h_n ~ N(mu_k, diag(tau_k)^-1) on the link scale. The population of each model has the prior
 mu_kd | tau_kd ~ N(a_0, 1 / (b tau_kd)), tau_kd ~ Gamma(v, s), and m a Dirichlet of ones. The variational posterior factors into
@@ -98,6 +97,16 @@ def hbi(
         rounds=found.rounds,
         converged=found.converged and null.converged,
     )
+
+
+def population_of(
+    data: Dataset, model: str, links: Links, bounds: Bounds | None = None, tolerance: float = 1e-3
+) -> tuple[Expectation, bool]:
+    """The same of one model: everybody's fit under the population that is learned, and whether that stayed as it was. On
+    "probit" links the start is uniform on the bounds."""
+    member = _Members(data, model, links, bounds, 1.0 if links == "probit" else 6.25)
+    found = _iterate([member], [member.own_fit()], tolerance, equal=False)
+    return found.expectations[0], found.converged
 
 
 @dataclass(frozen=True)

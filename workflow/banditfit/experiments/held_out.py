@@ -23,8 +23,7 @@ from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem, log_policy
 from ..names import called
 from ..parameters import Bounds
-from ..solvers.em import estimate
-from ..solvers.population import expect
+from ..solvers.em import estimate, members
 from ..study.cases import KEYS, each
 from . import Experiment, methods_of, part_of_study
 from .populations import POPULATION_METHODS, Runs, _Participants, learn
@@ -84,7 +83,7 @@ def held_out(
                 others = data.select(data.episodes[fold != held])
                 found = learn(others, model, method, settings, bounds, seed).rescaled(problems.scale)
                 rows = np.flatnonzero(fold == held)
-                expectation = expect([early_problems[row] for row in rows], found)
+                expectation = members([early_problems[row] for row in rows], found)
                 for row, theta, is_found in zip(rows, estimate(found, expectation)["median"], expectation.found, strict=True):
                     if is_found:
                         values[run][row] = problems[row].values_of(theta)

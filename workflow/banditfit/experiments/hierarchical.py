@@ -187,6 +187,14 @@ def sample(
     return nutpie.sample(compiled, chains=chains, tune=tune, draws=draws, seed=seed, cores=1, progress_bar=False)
 
 
+def worst(inference: Any) -> tuple[float, float, int]:
+    """Of draws as `sample` gives them: the worst r_hat and the least effective draws of the population's parameters, and the
+    number of divergences."""
+    population = np.concatenate([inference.posterior[symbol].values for symbol in ("mean", "sd")], axis=-1)
+    divergences = int(inference.sample_stats["diverging"].sum())
+    return float(r_hat(population).max()), float(effective_draws(population, "bulk").min()), divergences
+
+
 @checked
 def compare(
     data: Dataset, model: ModelName, chains: Count = 4, tune: Count = 500, draws: Count = 1000, seed: Seed = 0
@@ -206,14 +214,8 @@ def compare(
         draws_of = inference.posterior[symbol].values
         table[f"gem_{symbol}"], table[f"gem_{symbol}_se"] = found[symbol], found[f"{symbol}_se"]
         table[f"nuts_{symbol}"], table[f"nuts_{symbol}_sd"] = draws_of.mean(axis=(0, 1)), draws_of.std(axis=(0, 1))
-    population = np.concatenate([inference.posterior[symbol].values for symbol in ("mean", "sd")], axis=-1)
-    return table.assign(
-        r_hat=float(r_hat(population).max()),
-        ess=float(effective_draws(population, "bulk").min()),
-        divergences=int(inference.sample_stats["diverging"].sum()),
-        gem_s=gem_s,
-        nuts_s=nuts_s,
-    )
+    of_population = dict(zip(("r_hat", "ess", "divergences"), worst(inference), strict=True))
+    return table.assign(**of_population, gem_s=gem_s, nuts_s=nuts_s)
 
 
 def _run(participants: int, steps: int, seed: int) -> tuple[pd.DataFrame]:

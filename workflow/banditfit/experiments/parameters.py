@@ -13,8 +13,9 @@ from ..kinds import ByName, Number, Seed
 from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem
 from ..solvers.em import learn as _learn
+from ..solvers.em import members
 from ..solvers.information import Z_95, standard_errors
-from ..solvers.population import Population, begin, expect
+from ..solvers.population import Population, begin
 from . import Experiment, methods_of, part_of_study
 from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
 
@@ -44,7 +45,7 @@ def parameters(
     problems = _Participants(data, model, None)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared)
-    mean_se, sd_se, _ = standard_errors(found, expectation or expect(problems, found), begin(problems[0], options, shared))
+    mean_se, sd_se, _ = standard_errors(found, expectation or members(problems, found), begin(problems[0], options, shared))
     draws = np.array([_moments(_learn(_drawn(problems, rng), options, rng, shared)[0]) for _ in range(bootstrap)])
     boot = draws.std(axis=0, ddof=1) if bootstrap > 1 else np.full((2, len(found.mu)), np.nan)
     found = found.rescaled(1.0 / problems.scale)

@@ -17,7 +17,7 @@ from ..models.likelihood import Problem, problem
 from ..solvers import em
 from ..solvers.population import Links, Population, Prior
 from ..solvers.population import Settings as PopulationSettings
-from ..solvers.variational import Check, Family, Variational, check, rule, stepper
+from ..solvers.variational import GRADIENT, Check, Family, Variational, check, rule, stepper
 from . import Method, Outcome
 
 
@@ -36,10 +36,10 @@ class Settings:
     links: Links = "probit"
     prior: Prior = "learned"
     nodes: int = 7
-    points: int = 256
+    points: int = 128
     iterations: int = 200
     tolerance: float = 1e-3
-    gradient: float = 1e-4
+    gradient: float = GRADIENT
 
     def __post_init__(self):
         self.of_population()
@@ -50,7 +50,7 @@ class Settings:
         """Of the population that is learned, or is the prior; what else stands there is not asked for."""
         return PopulationSettings(
             links=self.links,
-            moments="laplace",
+            moments="variational",
             prior=self.prior,
             nodes=self.nodes,
             points=self.points,
@@ -67,7 +67,7 @@ class Settings:
 def learn(problems: list[Problem], settings: Settings, rng: np.random.Generator) -> tuple[Population, Variational, Check]:
     """The population, its members' approximations, and what fresh points say of them."""
     over = rule(len(problems[0].lower), settings.nodes, settings.points)
-    step = stepper(settings.family, over, settings.gradient)
+    step = stepper(over, settings.family, settings.gradient)
     population, found = em.learn(problems, settings.of_population(), rng, step=step)
     return population, found, check(problems, population, found, rng)
 
@@ -98,7 +98,7 @@ def _outcome(one: Problem, population: Population, found: Variational, checked: 
         return Outcome("failed", message="no approximation with a finite bound was found", n_eval=n_eval)
     message = population.reason
     if not found.settled[j]:
-        message = f"the climb of this person's bound ended where it still rises; {message}"
+        message = f"{em.UNSETTLED}; {message}"
     return Outcome(
         status="converged" if population.converged and found.settled[j] else "limit",
         **one.estimate(theta["median"]),

@@ -35,14 +35,18 @@ from ..identification import settle
 from ..models.families import get_model
 from ..models.likelihood import Problem, problem
 from ..outcome import Outcome
+from .acceleration import Leaps
 from .information import Z_95, _held_sd, _score
 from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, weigh
+from .variational import Variational, enough_points, rule, stepper
 
 INNER = 30  # EM steps on the same nodes, before they are placed anew
 SUPPORT = 0.8  # share of their effective number at which nodes no longer support the population that moves away from them
 WINDOW = 3  # rounds whose objectives are averaged to tell a rise from quadrature error
 PATIENCE = 6  # rounds without a better objective that end the fit
+FEW_NODES = 7  # per dimension of variational moments, in up to two
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
+UNSETTLED = "the climb of this person's bound ended where it still rises"
 Step = Callable[[Sequence[Problem], Population, Expectation | None], Expectation]
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
@@ -131,28 +135,30 @@ def learn(
     step: Step | None = None,
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step. `design` (J, C), centred, is what is known of
-    them; `step` takes the E-step, from the one before, in place of `expect`.
+    them; `step` takes the E-step in place of `members`.
 
-    The iterate with the best objective is kept, and EM ends, not converged, after PATIENCE rounds without a better one: with
-    Laplace's approximation it may head away from its maximum. With quadrature the objective rises on given nodes, but every
-    round places them anew; EM has then converged also when the objective goes up and down, and from WINDOW rounds to the next
-    by less than it varies among them. The online mode keeps its last iterate and holds nothing of the participants: its
-    E-step is None. Raises ArithmeticError if no participant has a mode.
+    With quadrature the objective rises on given nodes, but every round places them anew: the iterate with the best objective is
+    kept, and EM ends also when the objective goes up and down, and from WINDOW rounds to the next by less than it varies among
+    them, or, not converged, after PATIENCE rounds without a better one. Otherwise EM leaps (`acceleration`), and ends where its
+    steps do. Variational bounds are highest there; with modes in the place of means (Laplace, hard) it is a fixed point that no
+    objective is highest at, and the reason says by how much another round was higher. The online mode keeps its last iterate
+    and holds nothing of the participants: its E-step is None. Raises ArithmeticError if no participant has a mode.
     """
     start = population = begin(problems[0], settings, shared, design)
     if settings.batch and design is not None:
         raise InputError(f"batch is {settings.batch}, expected 0 where people differ in what is known of them")
     if settings.batch:
         return _learn_online(problems, settings, rng, start), None
-    J, trace, n_eval, expectation = len(problems), [], 0.0, None
+    J, trace, n_eval, expectation, leaps = len(problems), [], 0.0, None, Leaps()
+    placed = start.moments == "quadrature"
     converged, reason = False, f"the limit of {settings.iterations} rounds was met"
     for _ in range(settings.iterations):
-        expectation = (step or _from_modes)(problems, population, expectation)
+        expectation = (step or members)(problems, population, expectation)
         if not expectation.found.any():
             raise ArithmeticError("no participant has a mode of finite likelihood")
         n_eval += expectation.n_eval.mean()
         trace.append(_objective(expectation, population, start))
-        if trace[-1] >= max(trace):
+        if not placed or trace[-1] >= max(trace):
             best, kept = (population, expectation), len(trace)
         before = population
         if settings.prior == "learned":
@@ -163,20 +169,34 @@ def learn(
         if change < settings.tolerance:
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
             break
-        if start.moments == "quadrature" and (noise := _noise(trace)) is not None:
+        if placed and (noise := _noise(trace)) is not None:
             converged, reason = True, f"the objective goes up and down by {noise:.2g} nats, quadrature error, and moves by less"
             break
-        if len(trace) - kept == PATIENCE:
+        if placed and len(trace) - kept == PATIENCE:
             reason = f"{PATIENCE} rounds brought no better objective"
             break
+        if not placed:
+            fell = start.moments == "variational" and len(trace) > 1 and trace[-1] < trace[-2]
+            population = leaps.onwards(before, population, fell)
     population, expectation = best
-    reason += f"; round {kept} had the best objective"
+    reason += _beside(trace, kept)
     held_sd = _held_sd([(problems, expectation)], population, start)
     end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
 
 
-def _from_modes(problems: Sequence[Problem], population: Population, earlier: Expectation | None) -> Expectation:
+def _beside(trace: list[float], kept: int) -> str:
+    """How the round that is kept stands among the others, in words."""
+    higher = max(trace) - trace[kept - 1]
+    best = int(np.argmax(trace)) + 1
+    return f"; round {best} had the best objective" + (f", by {higher:.2g} nats" if higher > 0.0 else "")
+
+
+def members(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None) -> Expectation:
+    """The E-step by the moments of a population, from an `earlier` one."""
+    if population.moments == "variational":
+        d = len(population.free)
+        return stepper(rule(d, FEW_NODES, enough_points(d)))(problems, population, earlier)
     return expect(problems, population, None if earlier is None else earlier.mode)
 
 
@@ -225,7 +245,7 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
         order = rng.permutation(J)
         for first in range(0, J, settings.batch):
             batch = [problems[j] for j in order[first : first + settings.batch]]
-            expectation = expect(batch, population)
+            expectation = members(batch, population)
             n_eval += expectation.n_eval.sum() / J
             if not expectation.found.any():
                 continue
@@ -246,7 +266,7 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
             converged, reason = True, f"pass {len(trace)} changed the population by {change:.1g}, less than mini-batch noise"
             break
     batches = ([problems[j] for j in range(first, min(first + settings.batch, J))] for first in range(0, J, settings.batch))
-    held_sd = _held_sd(((batch, expect(batch, population)) for batch in batches), population, start)
+    held_sd = _held_sd(((batch, members(batch, population)) for batch in batches), population, start)
     end = {"objective": tuple(trace), "kept": len(trace), "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd)
 
@@ -299,7 +319,7 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
     outcomes = []
     for first in range(0, len(problems), size):
         part = problems[first : first + size]
-        expectation_part = expectation or expect(part, population)
+        expectation_part = expectation or members(part, population)
         estimates = estimate(population, expectation_part)
         for j, one in enumerate(part):
             outcomes.append(_outcome(one, population, expectation_part, {k: v[j] for k, v in estimates.items()}, j))
@@ -334,14 +354,15 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
     n_eval = int(population.n_eval + expectation.n_eval[j])
     if not expectation.found[j]:
         return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
+    settled = not isinstance(expectation, Variational) or bool(expectation.settled[j])
     posterior = {}
     if population.moments != "hard":
         posterior = {f"{name}_{what}": part for what, all_ in theta.items() for name, part in one.named(all_).items()}
     return Outcome(
-        status="converged" if population.converged else "limit",
+        status="converged" if population.converged and settled else "limit",
         **one.estimate(theta["median"]),
         nll=one.nll_theta(theta["median"]),
-        message=population.reason,
+        message=population.reason if settled else f"{UNSETTLED}; {population.reason}",
         n_eval=n_eval,
         diagnostics={
             "log_evidence": float(expectation.log_evidence[j]),

@@ -15,12 +15,12 @@ from .nodes import _grid, _points
 
 Links = Literal["probit", "logit"]
 Prior = Literal["learned", "fixed"]
-Moments = Literal["auto", "quadrature", "laplace", "hard"]
+Moments = Literal["auto", "quadrature", "variational", "laplace", "hard"]
 # Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
 GRID_DIMENSIONS = 2  # up to which nodes are a grid
-AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
+AUTO_DIMENSIONS = 10  # up to which "auto" means quadrature: beyond, importance leaves too few points
 TURNS = 64  # rotations of quasi-random points
 PLACEMENTS = {"grid": 2, "points": 3}  # how often nodes follow the moments that they gave
 CAUTION = 4.0  # effective points per dimension at which placing quasi-random points follows half of what they say
@@ -33,8 +33,8 @@ class Settings:
     links       "probit": theta = lower + (upper - lower) Phi(h) on the bounds of the fit, so that a standard normal h is a
                 uniform theta; "logit": rates and lapse 1 / (1 + exp(-h)), sensitivities exp(h), which knows no bounds (what may
                 have either sign is as with "probit")
-    moments     of h_j: "quadrature", "laplace", "hard" (the mode without its uncertainty: an ablation), or "auto":
-                quadrature in up to 20 dimensions, Laplace beyond, where importance leaves too few points
+    moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
+                mode without its uncertainty: an ablation), or "auto": quadrature in up to 10 dimensions, variational beyond
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -155,7 +155,7 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else "variational"
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
     if moments == "quadrature" and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]

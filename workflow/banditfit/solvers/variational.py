@@ -14,7 +14,7 @@ On given nodes the sum of the bounds cannot fall from round to round, for the M-
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -23,12 +23,14 @@ import numpy as np
 from ..models.likelihood import Problem
 from ..models.traces import _nll_grad
 from ..numerics import _compiled
-from .newton import _link, _log_likelihood, best_start, climb
+from .newton import _link, _log_likelihood
 from .nodes import _grid, normal_points
 from .population import GRID_DIMENSIONS, Expectation, Population, _arguments
+from .population import expect as take
 
 Family = Literal["full_rank", "mean_field"]
 FARTHEST = 10.0  # standard units of the start that m may move in one climb, and e-foldings of its width
+GRADIENT = 1e-4  # of the bound at its maximum, nats per standard unit of the start
 TOO_STEEP = 1e-2  # gradient in standard units, nats, at which an end that meets no tolerance is no maximum
 CHECK_SETS, CHECK_POINTS = 8, 128  # of fresh points that a finished bound is computed on
 
@@ -48,6 +50,11 @@ class Rule:
 
     nodes: np.ndarray
     weights: np.ndarray
+
+
+def enough_points(d: int) -> int:
+    """The fewest that tell a covariance from its errors: a power of two, three to a dimension."""
+    return max(64, 1 << (3 * d - 1).bit_length())
 
 
 def rule(d: int, nodes: int, points: int) -> Rule:
@@ -80,22 +87,23 @@ def log_likelihood_and_slope(h, kinds, lower, upper, episode):
 
 
 @_compiled
-def expected_likelihood(m, L, nodes, weights, kinds, lower, upper, episode, of_m, of_L):
-    """E[log p(y | m + L e)] over nodes e (N, d); fills its gradients in m (d,) and in L (d, d)."""
+def expected_likelihood(m, L, nodes, weights, h, free, kinds, lower, upper, episode, of_m, of_L):
+    """E[log p(y | h)] with the free coordinates of h at m + L e, over nodes e (N, d); fills its gradients in m (d,) and in L
+    (d, d)."""
     of_m[:] = 0.0
     of_L[:] = 0.0
-    value, there = 0.0, np.empty(m.size)
+    value, there = 0.0, h.copy()
     for k in range(weights.size):
         for a in range(m.size):
-            there[a] = m[a]
+            there[free[a]] = m[a]
             for b in range(a + 1):
-                there[a] += L[a, b] * nodes[k, b]
+                there[free[a]] += L[a, b] * nodes[k, b]
         found, slope = log_likelihood_and_slope(there, kinds, lower, upper, episode)
         value += weights[k] * found
         for a in range(m.size):
-            of_m[a] += weights[k] * slope[a]
+            of_m[a] += weights[k] * slope[free[a]]
             for b in range(a + 1):
-                of_L[a, b] += weights[k] * slope[a] * nodes[k, b]
+                of_L[a, b] += weights[k] * slope[free[a]] * nodes[k, b]
     return value
 
 
@@ -110,7 +118,7 @@ def expect(
     """The E-step, every participant on its own, from the `earlier` one's normals or from Laplace's approximations."""
     from scipy.optimize import minimize
 
-    J, d = len(problems), len(population.mu)
+    J, d = len(problems), len(population.free)
     if earlier is None:
         earlier = laplace(problems, population)
     found, n_eval = earlier.found.copy(), earlier.n_eval.copy() if earlier.settled is None else np.zeros(J, dtype=np.int64)
@@ -123,7 +131,7 @@ def expect(
         if earlier.settled is None and family == "mean_field":  # the best diagonal V of a normal posterior
             factor[j] = np.diag(1.0 / np.linalg.norm(np.linalg.inv(factor[j]), axis=0))
         links, episode = _arguments(population, problems[j])
-        given = (below, over, m[j].copy(), factor[j].copy(), centres[j], P, (*links, episode))
+        given = (below, over, m[j].copy(), factor[j].copy(), centres[j], P, (population.mu, population.free, *links, episode))
         x, options = np.zeros(2 * d + len(below[0])), {"gtol": tolerance, "ftol": 0.0}
         end = minimize(_loss, x, given, "L-BFGS-B", jac=True, bounds=limits, options=options)
         m[j], factor[j] = _moved(end.x, below, *given[2:4])
@@ -132,29 +140,20 @@ def expect(
         found[j] = np.isfinite(end.fun)
         n_eval[j] += end.nfev * len(over.weights)
     V = factor @ factor.transpose(0, 2, 1)
-    return Variational(m, m, V, bound, n_eval, found, factor=factor, settled=settled)
+    return Variational(population.full(m), m, V, bound, n_eval, found, factor=factor, settled=settled)
 
 
-def stepper(family: Family, over: Rule, tolerance: float):
+def stepper(over: Rule, family: Family = "full_rank", tolerance: float = GRADIENT) -> partial:
     """`expect` as `em.learn` takes it."""
     return partial(expect, family=family, over=over, tolerance=tolerance)
 
 
 def laplace(problems: Sequence[Problem], population: Population) -> Variational:
     """Laplace's approximations as normals to start from; `settled` is None."""
-    J, d, free = len(problems), len(population.mu), population.free
-    P, sd, centres = np.linalg.inv(population.Sigma), np.sqrt(np.diag(population.Sigma)), population.centres(J)
-    m, factor, K = centres.copy(), np.tile(np.eye(d), (J, 1, 1)), np.empty((d, d))
-    n_eval, found = np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
-    for j, one in enumerate(problems):
-        links, episode = _arguments(population, one)
-        n_eval[j] = best_start(m[j], free, centres[j], sd, P, *links, episode)
-        _, n_climb, found[j] = climb(m[j], free, centres[j], P, *links, episode, K)
-        n_eval[j] += n_climb
-        if found[j]:
-            factor[j] = np.linalg.cholesky(np.linalg.inv(K))
-    V = factor @ factor.transpose(0, 2, 1)
-    return Variational(m, m, V, np.zeros(J), n_eval, found, factor=factor)
+    e = take(problems, replace(population, moments="laplace"))
+    factor = np.tile(np.eye(e.m.shape[1]), (len(problems), 1, 1))
+    factor[e.found] = np.linalg.cholesky(e.V[e.found])
+    return Variational(e.mode, e.m, e.V, e.log_evidence, e.n_eval, e.found, factor=factor)
 
 
 def _moved(x: np.ndarray, below: tuple, m_0: np.ndarray, L_0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -211,6 +210,8 @@ def log_ratios(one: Problem, population: Population, j: int, m: np.ndarray, L: n
     h = m + unit @ L.T
     links, episode = _arguments(population, one)
     off = h - population.centres(j + 1)[j]
-    joint = log_likelihoods(h, *links, episode) - 0.5 * (off @ np.linalg.inv(population.Sigma) * off).sum(axis=1)
+    joint = log_likelihoods(population.full(h), *links, episode) - 0.5 * (off @ np.linalg.inv(population.Sigma) * off).sum(
+        axis=1
+    )
     joint -= 0.5 * np.linalg.slogdet(population.Sigma)[1]
     return joint + 0.5 * (unit**2).sum(axis=1) + np.linalg.slogdet(L)[1]
