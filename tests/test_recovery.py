@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit.comparison.recovery import _nearest, _Outcomes, _parameters
+from banditfit.comparison.agents import Outcomes, _nearest
+from banditfit.comparison.recovery import _parameters
 from test_compare import people
 
 MODELS = ["rescorla_wagner", "choice_kernel"]
@@ -95,12 +96,13 @@ def test_rewards_are_those_that_people_got_there():
     states = np.array([[0] * 4, [0] * 4, [1] * 4])
     data = bf.Dataset("few", choices, rewards, 2, states=states)
     rng = np.random.default_rng(0)
-    by_arm = np.stack([_Outcomes(data, "arms").draw(0, 4, 2, rng) for _ in range(400)])
+    by_arm = np.stack([Outcomes(data, "arms").draw(0, 4, 2, rng) for _ in range(400)])
     assert set(np.unique(by_arm[:, :, 0])) == {1.0, 3.0} and (by_arm[:, :, 1] == 0).all()
     assert by_arm[:, :, 0].mean() == pytest.approx((1 + 3 + 3 + 1 + 3) / 5, abs=0.1)
-    assert (_Outcomes(data, "steps").draw(0, 4, 2, rng)[:, 0] == [1, 1, 3, 3]).all()
-    assert (_Outcomes(data, "arms").draw(2, 4, 2, rng) == 7).all()
-    assert _nearest(np.array([0, 2, 2, 5]), 3) == (1, 3) and _nearest(np.array([0, 2, 2, 5]), 9) == (3, 4)
+    assert (Outcomes(data, "steps").draw(0, 4, 2, rng)[:, 0] == [1, 1, 3, 3]).all()
+    assert (Outcomes(data, "arms").draw(2, 4, 2, rng) == 7).all()
+    low, high = _nearest(np.array([0, 2, 2, 5]), np.array([3, 9]))
+    assert low.tolist() == [1, 3] and high.tolist() == [3, 4]
 
 
 def test_what_a_recovery_refuses():
