@@ -276,6 +276,7 @@ def test_a_file_in_the_table_is_read_by_its_settings(tmp_path):
         "column 'block' is the session",
         "arms numbered from 1",
         "missed trials: '0'",
+        "traces decay over 1 missed trial",
     )
 
 
@@ -304,7 +305,12 @@ def test_a_source_stays_below_the_projects_root(tmp_path):
         (SIMULATED, "model", "rw", "one of forgetting, per_arm, subrewards"),
         (SIMULATED, "bandit", "2arm", "-, as it has no use where source is simulate"),
         *(
-            (FILE, "source", source, "published, simulate, or the path of a file (.csv, .tsv, .txt, each also .gz) below")
+            (
+                FILE,
+                "source",
+                source,
+                "published, simulate, or the path of a file (.csv, .tsv, .txt, each also .gz, or .parquet) below",
+            )
             for source in ("simulated", "/a/b.csv", "../b.csv", "a/../../b.csv", "a.xlsx", ".csv", "a\x07.csv", "")
         ),
         (SIMULATED, "reading", "{}", "-, as it has no use where source is simulate"),

@@ -272,6 +272,7 @@ def test_sessions_missed_trials_and_lengths(tmp_path):
         "columns not read: 'other'",
         "arms numbered from 0",
         "missed trials: empty, '-1'",
+        "traces decay over 2 missed trials",
     )
 
 

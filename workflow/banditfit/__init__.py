@@ -22,6 +22,7 @@ from .names import method_names
 from .parameters import Bounds
 
 if TYPE_CHECKING:
+    from .comparison.behaviour import behaviour, predicted_behaviour
     from .comparison.compare import compare
     from .comparison.grid import model_grid, model_table
     from .comparison.hbi import hbi
@@ -42,6 +43,7 @@ __all__ = [
     "Dataset",
     "InputError",
     "Truth",
+    "behaviour",
     "compare",
     "fit",
     "from_frame",
@@ -54,6 +56,7 @@ __all__ = [
     "model_grid",
     "model_table",
     "parameter_table",
+    "predicted_behaviour",
     "profile_sets",
     "published_data",
     "read_csv",
@@ -68,6 +71,7 @@ __all__ = [
 # What a job that fits does not need is imported when it is first asked for.
 _LATER = {
     "ChoiceModel": "estimator",
+    "behaviour": "comparison.behaviour",
     "compare": "comparison.compare",
     "group_effects": "experiments.effects",
     "hbi": "comparison.hbi",
@@ -75,6 +79,7 @@ _LATER = {
     "model_grid": "comparison.grid",
     "model_table": "comparison.grid",
     "parameter_table": "comparison.people",
+    "predicted_behaviour": "comparison.behaviour",
     "profile_sets": "sets",
     "recover": "comparison.recovery",
     "select_models": "comparison.selection",

@@ -55,11 +55,12 @@ class Reading:
     decimal: str | None = None
     encoding: str | None = None
     preset: str | None = None
+    missed: str = "decay"
 
     def __post_init__(self) -> None:
         def check(name: str, right: Callable[[Any], bool], expected: str) -> None:
             value = getattr(self, name)
-            if not (right(value) or value is None and name != "missing"):
+            if not (right(value) or value is None and name not in ("missing", "missed")):
                 raise InputError(f"{name}: found {value!r}, expected {expected}")
 
         check("columns", lambda value: isinstance(value, Mapping), "names of columns by role, such as {'session': 'block'}")
@@ -79,6 +80,7 @@ class Reading:
         check("separator", character, "one character, such as ';'")
         check("decimal", lambda value: value in (".", ","), "'.' or ','")
         check("encoding", _is_encoding, "an encoding that Python knows, such as 'cp1252'")
+        check("missed", lambda value: isinstance(value, str) and value in ("decay", "drop"), "'decay' or 'drop'")
         check("preset", lambda value: value in PRESETS, f"one of {', '.join(PRESETS)}")
 
     def of(self, header: Sequence[str]) -> "Reading":

@@ -34,6 +34,7 @@ def read_csv(
     decimal: str | None = None,
     encoding: str | None = None,
     preset: str | None = None,
+    missed: str = "decay",
 ) -> Dataset:
     """Reads a file of separated text with a header, or a Parquet file, with one row per trial in the order of the trials.
 
@@ -64,6 +65,8 @@ def read_csv(
     encoding   by default UTF-8, or what a byte-order mark says; gzip is unpacked
     preset     the layout of another program, "hbayesdm", "em", "aind", "cbm" or "palminteri": names of columns, the first arm
                and missing codes, on top of which other settings are (docs/own_data.md)
+    missed     "decay": traces decay over a missed trial, as time has passed; "drop": missed trials are left out, as if they had
+               not been. These are two models, and which one is meant changes estimates and likelihoods
 
     Blanks around names and cells, comments (lines that begin with #) before the header, and empty rows and columns at the
     end are left out. Returns a Dataset whose `notes` say how the file was read. Raises InputError with the file, the row
@@ -75,7 +78,7 @@ def read_csv(
     """
     path = checked_path(path)
     check_arms(n_arms, "n_arms")
-    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding, preset)
+    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding, preset, missed)
     sheet = parquet_sheet(path)
     if sheet is None:
         sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in _needed(how, names)))
@@ -95,6 +98,7 @@ def from_frame(
     missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = (),
     decimal: str | None = None,
     preset: str | None = None,
+    missed: str = "decay",
 ) -> Dataset:
     """Reads a table in memory by the rules and settings of `read_csv`; its index is not read, and rows are numbered from 0, as
     `table.iloc` counts them. None, NaN and pd.NA are what an empty cell is.
@@ -104,7 +108,7 @@ def from_frame(
     if not isinstance(table, pd.DataFrame):
         raise InputError(f"from_frame, argument table: found {describe(table)}, expected a pandas DataFrame")
     check_arms(n_arms, "n_arms")
-    how = Reading(columns, first_arm, arms, missing, None, decimal, None, preset)
+    how = Reading(columns, first_arm, arms, missing, None, decimal, None, preset, missed)
     return _dataset("table", frame_sheet(table, "table in memory"), how, n_arms, name)
 
 
@@ -129,6 +133,14 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
     forced = read_truths(file, "forced", point) if "forced" in file.used else None
     foregone = read_foregone(file, how, point) if "foregone" in file.used else None
     _check_steps(file, order, starts, point)
+    missed_notes = []
+    n_missed = int((choices < 0).sum())
+    counted = f"{n_missed} missed trial{'' if n_missed == 1 else 's'}"
+    if n_missed and how.missed == "drop":
+        order, begins, starts = _without_missed(file, order, begins, starts, choices)
+        missed_notes = [f"{counted} dropped, as if there had been none"]
+    elif n_missed:
+        missed_notes = [f"traces decay over {counted}"]
 
     first = np.flatnonzero(begins)
     n_steps = np.diff(np.append(first, len(order)))
@@ -151,8 +163,18 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
         forced=None if forced is None else padded(forced[order], False),
         foregone=None if foregone is None else padded(foregone[order], np.nan),
         ids=np.array([file.cells["episode"][row] for row in order[first]]),
-        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes),
+        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes, *missed_notes),
     )
+
+
+def _without_missed(file: Columns, order: np.ndarray, begins: np.ndarray, starts: np.ndarray, choices: np.ndarray) -> tuple:
+    """The ordered rows with a choice, and where episodes and sessions start among them."""
+    made = choices[order] >= 0
+    episode, session = np.cumsum(begins), np.cumsum(starts)
+    empty = np.zeros(len(order), dtype=bool)
+    empty[order[begins]] = ~np.isin(episode[begins], episode[made])
+    file.refuse("episode", empty, "an episode with a choice, as missed='drop' leaves out all others")
+    return order[made], *(np.append(True, np.diff(number[made]) > 0) for number in (episode, session))
 
 
 def _order(file: Columns) -> tuple[np.ndarray, np.ndarray, list[str]]:

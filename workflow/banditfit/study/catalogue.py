@@ -27,7 +27,7 @@ NEEDED = {
 }
 COLUMNS = ("dataset", "label", "model", "bandit", "source", *NEEDED["simulate"], "reading")
 OWN = "own"  # the name of the data set that a configuration's own key `data` names
-ENDINGS = ("csv", "tsv", "txt")  # of files, packed (.gz) or not
+ENDINGS = ("csv", "tsv", "txt")  # of files of text, packed (.gz) or not
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def read_catalogue(path: str | Path) -> dict[str, Entry]:
 def _may_be_source(source: str) -> bool:
     """Whether this is a path of a file that can be read, and its parts do not lead out of the folder that it starts from."""
     path = Path(source)
-    named = source.isprintable() and re.search(rf"[^/]\.({'|'.join(ENDINGS)})(\.gz)?$", source)
+    named = source.isprintable() and re.search(rf"[^/]\.(({'|'.join(ENDINGS)})(\.gz)?|parquet)$", source)
     return bool(named) and not path.is_absolute() and ".." not in path.parts
 
 
@@ -156,7 +156,8 @@ class _Row:
         if kind == "file" and not _may_be_source(source):
             known = ", ".join(f".{ending}" for ending in ENDINGS)
             raise self.error(
-                "source", f"published, simulate, or the path of a file ({known}, each also .gz) below the project's root"
+                "source",
+                f"published, simulate, or the path of a file ({known}, each also .gz, or .parquet) below the project's root",
             )
         for column in ("bandit", *NEEDED["simulate"], "reading"):
             if column not in NEEDED[kind] and self.cells[column] != "-":
