@@ -8,6 +8,7 @@ from scipy import sparse
 
 from banditfit import InputError
 from banditfit import psychometrics as ps
+from banditfit.outcome import STATUSES
 from banditfit.psychometrics import boards, gem, mm, players, shared, values
 from banditfit.psychometrics.fits import splits
 
@@ -256,6 +257,23 @@ def test_scale_and_levels_leave_the_likelihood_and_our_parameters_do_not_have_th
     assert np.abs(tiny.actions.total(of_q)).max() < 1e-9 * np.abs(of_q).sum()  # nor along any level
 
 
+def test_information_has_a_zero_for_every_level_and_the_scale_and_none_in_our_parameters(tiny, played):
+    found = ps.spectrum(played)
+    choice = np.unique(players.Choices.of(played).pair)
+    zeros = found.groupby("parameters")["zero"].sum()
+    assert zeros["Q"] == len(np.unique(tiny.state[choice])) + 1 and zeros["A"] == 0
+    assert (found["parameters"] == "A").sum() == (found["parameters"] == "Q").sum() - zeros["Q"]
+
+
+def test_the_likelihood_is_flat_along_scale_and_levels_and_along_nothing_else(played):
+    found = ps.directions(played)
+    found = found[found["t"].abs() > 0.3].assign(raw=lambda table: table["raw"].abs(), ours=lambda table: table["ours"].abs())
+    largest, least = (found.groupby("direction")[["raw", "ours"]].agg(how) for how in ("max", "min"))
+    assert (largest.loc[["scale", "levels"], "raw"] < 1e-8).all() and (least.loc[["values", "betas"]] > 10.0).all(axis=None)
+    # Through our scale a step in Q along either is no step, so that nothing but the betas of "scale" has moved.
+    assert largest.loc["levels", "ours"] < 1e-4 and least.loc["scale", "ours"] > 10.0
+
+
 def test_a_scale_per_state_leaves_no_grades_of_two_actions():
     mdp = ps.two_step()
     q = np.array([0.1, 0.0, 3.0, 0.0, 0.0, 9.0])
@@ -305,7 +323,7 @@ def test_residuals_and_a_table_have_the_same_minimum(played):
 def test_mdp_gem_recovers_beta_as_well_as_who_knows_the_advantages(played):
     fit = ps.fit(played)
     assert fit.status == "converged" and ps.recovery(fit)["rmse"] <= 1.05 * ps.oracle(played, 0.0, 0.75)["rmse"]
-    assert list(fit.table.columns) == ["participant", "log_beta", "se", "lower", "upper", "status"]
+    assert list(fit.table.columns) == ["participant", "log_beta", "se", "lower", "upper", "status", "not_identified"]
     inside = (fit.table["lower"] < played.truth["log_beta"]) & (played.truth["log_beta"] < fit.table["upper"])
     assert inside.mean() > 0.88 and abs(fit.mu) < 0.3 and 0.5 < fit.sigma < 1.0
     assert fit.q.shape == (played.mdp.n_pairs,)
@@ -365,7 +383,7 @@ def test_a_participant_without_a_choice_is_not_identified(tiny, played):
     after = table["state"].shift(-1)
     table["next_state"] = np.where(table["state"] == 0, after, np.where(table["state"] == 5, 4, 3)).astype(int)
     fit = ps.fit(ps.logs(mdp, table), settings={"bellman": 1.0})
-    assert fit.table["status"].tolist() == ["not identified"] + ["ok"] * 5
+    assert fit.table["not_identified"].tolist() == ["log_beta"] + [""] * 5 and set(fit.table["status"]) <= set(STATUSES)
     assert fit.table.loc[0, ["log_beta", "se", "lower", "upper"]].isna().all()
 
 
@@ -390,8 +408,23 @@ def test_mdp_mm_sums_over_the_same_density_as_brute_force(tiny):
 def test_without_a_prior_who_never_errs_has_no_estimate(tiny):
     logs = ps.simulate(tiny, participants=20, games=10, mu=1.0, sigma=1.5, seed=4)
     fit = ps.fit(logs, method="no_prior", settings={"bellman": 100.0})
-    assert (fit.table["status"] == "not identified").any()
-    assert fit.table.loc[fit.table["status"] == "ok", "se"].notna().all()
+    separable = fit.table["status"] == "separable"
+    assert separable.any() and fit.status == "converged"
+    choices, A = players.Choices.of(logs), logs.truth["advantages"].round(3)  # in which moves that mirror each other are equal
+    never = choices.always_best(A)
+    far, farther = (choices.log_likelihood(np.full(20, z), A) for z in (3.0, 5.0))
+    assert never.any() and np.array_equal(never, farther > far - 1e-9)
+    assert (fit.table["log_beta"].isna() == separable).all() and (fit.table["se"].isna() == separable).all()
+
+
+def test_without_a_prior_the_profiled_minimum_is_that_of_all_parameters_together(tiny):
+    """No step in any z, nor in x, makes the penalised nll smaller."""
+    logs = ps.simulate(tiny, participants=8, games=40, seed=2)
+    fit = ps.fit(logs, method="no_prior", settings={"bellman": 1.0})
+    choices, z = players.Choices.of(logs), fit.table["log_beta"].to_numpy()
+    told = np.isfinite(z)
+    _, D, _ = choices.in_z(np.where(told, z, 0.0), fit.advantages)
+    assert np.abs(np.exp(z[told]) * D[told]).max() < 1e-3 and fit.trace[1] < fit.trace[0]
 
 
 def test_unknown_settings_and_methods_are_refused(played):

@@ -9,9 +9,10 @@
 
 from .boards import BOARDS, Board, board
 from .fits import Fit, fit
+from .identification import directions, spectrum
 from .logs import Logs, logs
 from .mdp import MDP, two_step
-from .outputs import held_out, influence, influence_by_step, oracle, recovery, validity
+from .outputs import held_out, influence, influence_by_step, know, newton, oracle, recovery, validity
 from .simulate import simulate
 
 __all__ = [
@@ -21,14 +22,18 @@ __all__ = [
     "Fit",
     "Logs",
     "board",
+    "directions",
     "fit",
     "held_out",
     "influence",
     "influence_by_step",
+    "know",
     "logs",
+    "newton",
     "oracle",
     "recovery",
     "simulate",
+    "spectrum",
     "two_step",
     "validity",
 ]

@@ -62,11 +62,11 @@ class Fit:
     """A fit of logs.
 
     table       one row per participant: participant, log_beta (posterior mean; NaN if not identified), se, lower and upper
-                (95 %), status ("ok", or "not identified": the choices say nothing of it)
+                (95 %), status (that of the fit, or "separable"), not_identified ("log_beta" where choices say nothing of it)
     mu, sigma   of the population of log beta
     q           (pairs,) values, in units of reward; of mdp_mm those at beta = exp(mu), in units of `values.reward_unit`
     advantages  (pairs,) centred and scaled, by which beta counts
-    status      "converged" or "not converged"
+    status      "converged", or "limit": its rounds or steps ran out
     trace       the method's objective (nats), round by round
     held_out    of mdp_gem, whose `bellman` was chosen: weight, nll per held-out choice and se of its difference from the best
     bellman     the weight of the Bellman penalty; NaN of a method without
@@ -134,8 +134,8 @@ def _fit_no_prior(logs: Logs, options: no_prior.NoPriorSettings, rng: np.random.
 
 
 def _fit(logs, players, placed: Placed, q, advantages, trace, converged: bool, **more: Any) -> Fit:
-    status = "converged" if converged else "not converged"
-    table = placed.table(logs.ids)
+    status = "converged" if converged else "limit"
+    table = placed.table(logs.ids, status)
     return Fit("", {}, logs, players, table, players.mu, players.sigma, q, advantages, status, trace, 0.0, **more)
 
 

@@ -93,8 +93,13 @@ class Objective:
 
     def __call__(self, x: np.ndarray, z: np.ndarray) -> tuple[float, np.ndarray]:
         """Its value in nats and its gradient in x."""
-        point, N = self.shared.at(x), self.counts.sum()
-        l, of_A = self.choices.in_A(z, self.scale.advantages(point.q))
+        point = self.shared.at(x)
+        return self.of(point, self.scale.advantages(point.q), z)
+
+    def of(self, point: Point, A: np.ndarray, z: np.ndarray) -> tuple[float, np.ndarray]:
+        """The same from the values and advantages at x."""
+        N = self.counts.sum()
+        l, of_A = self.choices.in_A(z, A)
         of_q = -self.scale.in_q(point.q, of_A)
         n_known = self.shared.mdp.known.sum()
         value = -l + self.bellman * N * (point.delta @ point.delta) / n_known
@@ -157,7 +162,8 @@ def _all(goal: Objective, state: State, still: float, rounds: int) -> tuple[Stat
 
 
 def _online(goal: Objective, state: State, rng: np.random.Generator) -> tuple[State, list[float], bool]:
-    """Rounds on a few participants each, with means of z and z^2 + V that forget; ends after as many rounds as settings say."""
+    """Rounds on a few participants each, with means of z and z^2 + V that forget; ends after as many rounds as settings say,
+    and so never by a test of its own."""
     n, z, V = goal.choices.n_participants, state.z.copy(), state.V.copy()
     first, second, trace = state.mu, state.mu**2 + state.sigma**2, []
     for t in range(goal.settings.rounds):
@@ -172,7 +178,7 @@ def _online(goal: Objective, state: State, rng: np.random.Generator) -> tuple[St
         better, value = _improve(part, state.x, z[who])
         state = _state(goal, state.x + rate * (better - state.x), z, V, mu, sigma)
         trace.append(value)
-    return _ended(goal, state), trace, True
+    return _ended(goal, state), trace, False
 
 
 def _population(first: float, second: float, n: int) -> tuple[float, float]:

@@ -1,8 +1,11 @@
-"""`no_prior`: values that all share and a beta for each participant by joint gradient ascent, without a population.
+"""`no_prior`: values that all share and a beta for each participant by joint maximum likelihood, without a population.
 
 This is how imitation of unequal demonstrators is learnt (IRLEED: Beliaev & Pedarsani, arXiv 2402.01886), here with temperatures
-alone: L-BFGS over the shared parameters of `gem` and every z_j at once, each z_j kept within EDGE of 0 and with no prior. A
-player who never errs has no finite estimate.
+alone. Given the advantages each l_j is concave in beta_j, so every z_j = log beta_j is put at its best for each x, within EDGE
+of 0, and L-BFGS climbs over x alone: by the envelope theorem its gradient is that of the penalised nll at those z.
+
+A player who always takes what the values call best, or whose choices go with them no better than chance, has no finite
+estimate.
 """
 
 from dataclasses import dataclass
@@ -12,15 +15,15 @@ from scipy.optimize import minimize
 
 from ..arguments import checked
 from ..kinds import Count
+from ..solvers.information import Z_95
 from . import gem
 from .logs import Logs
-from .players import Choices
+from .players import Choices, modes
 from .posterior import Placed
 from .simulate import TAU, Positive
 
 EDGE = 6.0
-STARTS = np.linspace(-EDGE, EDGE, 13)
-FLAT = 1e-6  # curvature in nats below which choices say nothing
+FLAT = 1e6  # the sd of a prior that says nothing
 
 
 @checked(by_name=True)
@@ -44,48 +47,50 @@ class Demonstrators:
 
     def place(self, logs: Logs) -> Placed:
         choices = Choices.of(logs)
-        z = STARTS[np.argmax([choices.log_likelihood(np.full(logs.n_participants, at), self.A) for at in STARTS], axis=0)]
-        found = minimize(_in_z, z, args=(choices, self.A), jac=True, method="L-BFGS-B", bounds=[(-EDGE, EDGE)] * len(z))
-        return placed(choices, found.x, self.A)
+        return placed(choices, best(choices, self.A, np.zeros(logs.n_participants)), self.A)
 
     def log_likelihood(self, logs: Logs, z: np.ndarray) -> np.ndarray:
         return Choices.of(logs).log_likelihood(z, self.A)
 
 
-def _in_z(z: np.ndarray, choices: Choices, A: np.ndarray) -> tuple[float, np.ndarray]:
-    l, D, _ = choices.in_z(z, A)
-    return -l.sum(), -np.exp(z) * D
+def best(choices: Choices, A: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The most likely z of each participant within EDGE of 0, by a climb from z."""
+    return np.clip(modes(choices, A, 0.0, FLAT, z)[0], -EDGE, EDGE)
 
 
 def placed(choices: Choices, z: np.ndarray, A: np.ndarray) -> Placed:
-    """Estimates with intervals from the exact curvature; at an edge, or on a plateau, there is none."""
+    """Estimates with intervals from the exact curvature. As l is concave in beta, it has an optimum above 0 if it rises at 0,
+    and a finite one if somebody's choices are not all the best."""
     _, D, W = choices.in_z(z, A)
     b = np.exp(z)
     H = -(b**2) * W + b * D
-    identified = (np.abs(z) < EDGE - 1e-3) & (H < -FLAT)
+    rises = choices.in_z(np.full(len(z), -np.inf), A)[1] > 0
+    chose = choices.total > 0
+    identified = chose & rises & ~choices.always_best(A) & (np.abs(z) < EDGE) & (H < 0)
     se = 1.0 / np.sqrt(np.where(identified, -H, 1.0))
-    return Placed(z, se, z - 1.96 * se, z + 1.96 * se, identified)
+    return Placed(z, se, z - Z_95 * se, z + Z_95 * se, identified, chose & ~identified)
 
 
 def fit(logs: Logs, settings: NoPriorSettings) -> tuple[Demonstrators, Placed, list[float], bool]:
     """Values and players, their estimates, the penalised nll at the start and the end, and whether L-BFGS converged."""
-    shared = gem.GemSettings(bellman=settings.bellman, tau=settings.tau)
-    goal = gem.objective(logs, shared, settings.bellman)
-    start = gem.begin(goal)
-    m = len(start.x)
+    goal = gem.objective(logs, gem.GemSettings(bellman=settings.bellman, tau=settings.tau), settings.bellman)
+    start, trace = gem.begin(goal), []
+    z = start.z
 
-    def joint(y: np.ndarray) -> tuple[float, np.ndarray]:
-        value, of_x = goal(y[:m], y[m:])
-        A = goal.scale.advantages(goal.shared.at(y[:m]).q)
-        return value, np.r_[of_x, _in_z(y[m:], goal.choices, A)[1]]
+    def profiled(x: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal z
+        point = goal.shared.at(x)
+        A = goal.scale.advantages(point.q)
+        z = best(goal.choices, A, z)
+        value, slope = goal.of(point, A, z)
+        trace.append(value)
+        return value, slope
 
-    y = np.r_[start.x, start.z]
-    bounds = [(None, None)] * m + [(-EDGE, EDGE)] * len(start.z)
     options = {"maxiter": settings.steps, "maxfun": 2 * settings.steps}
-    found = minimize(joint, y, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    q = goal.shared.at(found.x[:m]).q
+    found = minimize(profiled, start.x, jac=True, method="L-BFGS-B", options=options)
+    q = goal.shared.at(found.x).q
     A = goal.scale.advantages(q)
-    places = placed(goal.choices, found.x[m:], A)
-    z = places.log_beta[places.identified]
-    mu, sigma = (float(z.mean()), float(z.std())) if len(z) else (np.nan, np.nan)
-    return Demonstrators(A, q, mu, sigma), places, [joint(y)[0], float(found.fun)], bool(found.success)
+    places = placed(goal.choices, best(goal.choices, A, z), A)
+    told = places.log_beta[places.identified]
+    mu, sigma = (float(told.mean()), float(told.std())) if len(told) else (np.nan, np.nan)
+    return Demonstrators(A, q, mu, sigma), places, [trace[0], float(found.fun)], bool(found.success)

@@ -16,6 +16,9 @@ from .fits import Fit, SharedValues, fit, score, splits
 from .logs import Logs
 from .players import Choices, modes
 
+GRID_SDS = 3.0
+NEWTON_STEPS, NEWTON_NEAR = 10, 1e-2
+FAR = 20.0  # log beta at which a climb has gone astray
 ByMethod = Annotated[Mapping[str, ByName], Words('settings by method, such as {"mdp_gem": {}, "mdp_mm": {}}')]
 
 
@@ -30,15 +33,30 @@ def recovery(fitted: Fit) -> pd.Series:
 
 
 @checked
-def oracle(logs: Logs, mu: float, sigma: float) -> pd.Series:
-    """`recovery` of who knows the advantages that players of the generator `shared` have in common, and their population."""
+def know(logs: Logs, mu: float, sigma: float) -> Fit:
+    """The fit of who knows the advantages that players of the generator `shared` have in common, and their population: the
+    best that anybody could do. Raises InputError for logs without true advantages."""
     if logs.truth is None or "advantages" not in logs.truth:
         raise InputError("oracle: found logs without true advantages, expected those of players who share them")
-    return _recovery(SharedValues(logs.truth["advantages"], mu, sigma).place(logs).table(logs.ids), logs.truth["log_beta"])
+    players = SharedValues(logs.truth["advantages"], mu, sigma)
+    table = players.place(logs).table(logs.ids, "converged")
+    return Fit("oracle", {}, logs, players, table, mu, sigma, logs.truth["q"], players.A, "converged", [], 0.0)
+
+
+@checked
+def oracle(logs: Logs, mu: float, sigma: float) -> pd.Series:
+    """`recovery` of `know`."""
+    return recovery(know(logs, mu, sigma))
+
+
+def _shared(fitted: Fit, what: str) -> SharedValues:
+    if not isinstance(fitted.players, SharedValues):
+        raise InputError(f"{what}: found a fit of {fitted.method}, expected one of mdp_gem")
+    return fitted.players
 
 
 def _recovery(table: pd.DataFrame, truth: np.ndarray) -> pd.Series:
-    told = (table["status"] == "ok").to_numpy()
+    told = table["log_beta"].notna().to_numpy()
     table, truth = table[told], truth[told]
     error = table["log_beta"].to_numpy() - truth
     inside = (table["lower"] <= truth) & (truth <= table["upper"])
@@ -62,9 +80,7 @@ def influence(fitted: Fit) -> pd.DataFrame:
     where H is the exact curvature of player j's log posterior (Xu & Ji, arXiv 2605.09305). At the mode these sum to
     (z_j - mu) / (sigma^2 -H): what the prior holds back. Raises InputError for fits of mdp_mm, and of no_prior: these have no
     such A, or no prior."""
-    if not isinstance(fitted.players, SharedValues):
-        raise InputError(f"influence: found a fit of {fitted.method}, expected one of mdp_gem")
-    logs, A = fitted.logs, fitted.advantages
+    logs, A = fitted.logs, _shared(fitted, "influence").A
     z, V = modes(Choices.of(logs), A, fitted.mu, fitted.sigma)
     b, run = np.exp(z)[logs.participant], logs.mdp.run[logs.mdp.state[logs.pair]]
     # E_pi A of each step: of every run, under the beta of the step's participant.
@@ -90,11 +106,35 @@ def influence_by_step(fitted: Fit) -> pd.DataFrame:
 
 
 @checked
+def newton(fitted: Fit) -> pd.Series:
+    """Why the E-step has safeguards: `convex`, the share of players whose log posterior of z is convex at some z within
+    GRID_SDS sds of mu; and `newton_fails`, the share of those for whom NEWTON_STEPS plain Newton steps from mu do not end
+    within NEWTON_NEAR of the mode. Raises InputError as `influence` does."""
+    A, mu, sigma = _shared(fitted, "newton").A, fitted.mu, fitted.sigma
+    choices = Choices.of(fitted.logs)
+
+    def slopes(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        _, D, W = choices.in_z(z, A)
+        b = np.exp(z)
+        return b * D - (z - mu) / sigma**2, b * D - b**2 * W - 1.0 / sigma**2
+
+    n = choices.n_participants
+    grid = mu + sigma * np.linspace(-GRID_SDS, GRID_SDS, 61)
+    convex = np.any([slopes(np.full(n, at))[1] > 0 for at in grid], axis=0)
+    z = np.full(n, mu)
+    for _ in range(NEWTON_STEPS):
+        gradient, H = slopes(z)
+        z = np.clip(z - gradient / np.where(H == 0, 1.0, H), -FAR, FAR)
+    fails = np.abs(z - modes(choices, A, mu, sigma)[0]) > NEWTON_NEAR
+    return pd.Series({"convex": float(convex.mean()), "newton_fails": float(fails.mean())})
+
+
+@checked
 def validity(fitted: Fit) -> pd.DataFrame:
     """One row per criterion of `Logs.scores` (score, and on a board solved): n, Pearson's r and Spearman's rho with log beta,
     over the participants who are identified."""
     scores = fitted.logs.scores().drop(columns=["participant", "games"])
-    told = (fitted.table["status"] == "ok").to_numpy()
+    told = fitted.table["log_beta"].notna().to_numpy()
     z, rows = fitted.table["log_beta"][told], []
     for name in scores:
         criterion = scores[name][told]

@@ -79,6 +79,12 @@ class Choices:
             self.visits[rows],
         )
 
+    def always_best(self, A: np.ndarray) -> np.ndarray:
+        """(participants,) whether each took no action but such that none has a larger A: then l rises with beta for ever."""
+        worse = A[self.pair] < self.actions.spread(self.actions.top(A[self.pair]))
+        missed = self.actions.total(self.count * worse) if len(self.pair) else np.zeros(0)
+        return np.bincount(self.participant, missed, self.n_participants) == 0
+
     def in_z(self, z: np.ndarray, A: np.ndarray) -> np.ndarray:
         """l, sum of A(a) - E_pi A, and sum of Var_pi A, shape (3, participants)."""
         return _all_in_z(z, A, *self.arrays)

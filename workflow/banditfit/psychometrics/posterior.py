@@ -1,4 +1,7 @@
-"""What is said of each participant: mean, sd and 95 % interval of z = log beta, from a density on nodes."""
+"""What is said of each participant: mean, sd and 95 % interval of z = log beta, from a density on nodes.
+
+Statuses are those of all fits (`outcome.STATUSES`).
+"""
 
 from dataclasses import dataclass
 
@@ -10,18 +13,24 @@ TAIL = 0.025
 
 @dataclass(frozen=True)
 class Placed:
-    """log_beta, se, lower and upper (participants,), and whether the choices say anything of it (otherwise these are NaN)."""
+    """log_beta, se, lower and upper (participants,); whether the choices say anything of it (otherwise these are NaN); and
+    whether the likelihood of somebody's choices has no finite optimum, and no prior gives it one."""
 
     log_beta: np.ndarray
     se: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     identified: np.ndarray
+    separable: np.ndarray | None = None
 
-    def table(self, ids: np.ndarray) -> pd.DataFrame:
+    def table(self, ids: np.ndarray, status: str) -> pd.DataFrame:
+        """One row per participant; `status` is that of the fit of what they share."""
         told = {name: np.where(self.identified, getattr(self, name), np.nan) for name in ("log_beta", "se", "lower", "upper")}
-        status = np.where(self.identified, "ok", "not identified")
-        return pd.DataFrame({"participant": ids, **told, "status": status})
+        statuses = np.full(len(ids), status, dtype=object)
+        if self.separable is not None:
+            statuses[self.separable] = "separable"
+        silent = np.where(self.identified, "", "log_beta")
+        return pd.DataFrame({"participant": ids, **told, "status": statuses, "not_identified": silent})
 
 
 def summarise(nodes: np.ndarray, log_density: np.ndarray, identified: np.ndarray) -> Placed:
