@@ -23,6 +23,11 @@ def timeless(path: Path) -> str:
     return f"{table.schema}{rows!r}"
 
 
+def site(front: Path) -> str:
+    """All pages of a report, the front page first."""
+    return "".join(page.read_text(encoding="utf-8") for page in (front, *sorted(front.with_suffix("").glob("*.html"))))
+
+
 def copy_project(target: Path) -> Path:
     """A copy whose compiled code is that of the project itself: what either compiles the other finds (both go by the contents
     of the sources, so that a change in the copy counts)."""

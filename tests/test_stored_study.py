@@ -36,7 +36,9 @@ def test_tables_figures_and_report_are_made_anew_from_what_is_committed(finished
     allowed = re.search(r"^FROM_SCORES := (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)[1].split()
     done = snakemake(project, "--allowed-rules", *allowed, "--forceall", "--", f"{STUDY}/report.html")
     assert "rule fit:" not in done.stdout + done.stderr and not (project / STUDY / "fits").exists()
-    for path in (*made, "report.html"):
+    pages = [path.relative_to(finished / STUDY) for path in (finished / STUDY / "report").glob("*.html")]
+    assert len(pages) > 5
+    for path in (*made, *pages, "report.html"):
         assert (project / STUDY / path).read_bytes() == (finished / STUDY / path).read_bytes(), path
 
 

@@ -14,7 +14,7 @@ from banditfit.data.stored import load
 from banditfit.methods import STATUSES
 from banditfit.study.config import read_study
 from banditfit.study.store import read_table, write_table
-from project import ROOT, STUDY, copy_project, snakemake, timeless
+from project import ROOT, STUDY, copy_project, site, snakemake, timeless
 
 
 def scores(project: Path, dataset: str) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def test_every_fit_has_its_row(finished):
 
 
 def test_the_study_ends_in_a_report_with_its_identity(finished):
-    page = (finished / STUDY / "report.html").read_text()
+    page = site(finished / STUDY / "report.html")
     manifest = json.loads((finished / STUDY / "manifest.json").read_text())
     assert manifest["data"]["tiny_2arm"]["choices"] in page
     assert manifest["machines"][0]["numpy"] in page

@@ -48,20 +48,21 @@ def is_below(root: str | Path, path: str | Path) -> bool:
         return False
 
 
-def read_tsv(path: str | Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a tab-separated table with exactly these columns, each with its line in the file. Raises InputError for
-    a file that is no text, another header or a row of another length."""
+def read_tsv(path: str | Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a tab-separated table with exactly these columns, each with its line in the file; the `optional` columns may
+    follow, and a row may end before them. Raises InputError for a file that is no text, another header or a row of another
+    length."""
     text = io.StringIO(read_text(path, "a table separated by tabs"), newline="")
     try:
         head, *rows = list(csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)) or [[]]
     except csv.Error as error:
         raise InputError(f"{path}: found what is no table ({error}), expected cells separated by tabs") from None
-    if tuple(head) != columns:
-        raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(columns)}")
+    if tuple(head) not in (columns, columns + optional):
+        raise InputError(f"{path}, row 1: found columns {', '.join(head) or 'none'}, expected {', '.join(columns + optional)}")
     for number, cells in enumerate(rows, start=2):
-        if len(cells) != len(columns):
-            raise InputError(f"{path}, row {number}: found {len(cells)} cells, expected {len(columns)}, separated by tabs")
-    return [(number, dict(zip(columns, cells, strict=True))) for number, cells in enumerate(rows, start=2)]
+        if len(cells) not in (len(columns), len(head)):
+            raise InputError(f"{path}, row {number}: found {len(cells)} cells, expected {len(head)}, separated by tabs")
+    return [(number, dict(zip(head, cells, strict=False))) for number, cells in enumerate(rows, start=2)]
 
 
 T = TypeVar("T")

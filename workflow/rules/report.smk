@@ -29,8 +29,10 @@ rule report:
         empty="results/{study}/figures/empty.json",
         library=sources("report", *room("report")),
         templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
+        assets=sorted((PROJECT / "workflow/banditfit/report/assets").iterdir()),
     output:
         report("results/{study}/report.html", caption="../report/report.rst", category="Report"),
+        directory("results/{study}/report"),
     log:
         "logs/{study}/report.log",
     benchmark:

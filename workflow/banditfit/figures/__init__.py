@@ -16,9 +16,9 @@ from ..files import replacing
 from ..study.results import Results
 from ..tables.summaries import complete
 from ._files import png, svg
-from ._style import STYLE, FigureSpec, Nothing
+from ._style import STYLE, FigureSpec, Nothing, marker_of
 
-__all__ = ["FIGURES", "Nothing", "draw", "save"]
+__all__ = ["FIGURES", "Nothing", "draw", "marker_of", "save"]
 
 
 def _modules() -> list[ModuleType]:

@@ -27,11 +27,11 @@ from ._style import (
 
 
 def _pareto(metric: str) -> Callable[[Results], Figure]:
-    """A figure of the wall time against one error: a point per method, a panel per data set."""
+    """A figure of the processor time against one error: a point per method, a panel per data set."""
 
     def draw(results: Results) -> Figure:
         table = results.tables["guide"]
-        table = table[table[["t_wall", metric]].notna().all(axis=1)]
+        table = table[table[["t_cpu", metric]].notna().all(axis=1)]
         if table.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
         cases = cases_in(results, table)
@@ -42,14 +42,14 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
         any_published = False
         for case, ax in panels.items():
             rows = of(table, case)
-            best = rows[rows[f"front_{metric}"].astype(bool)].sort_values("t_wall")
-            ax.step(best["t_wall"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+            best = rows[rows[f"front_{metric}"].astype(bool)].sort_values("t_cpu")
+            ax.step(best["t_cpu"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
             for row in rows.itertuples():
                 size = 7.0 if row.run in set(best["run"]) else 4.5
                 look = {"color": colours[row.run], "markersize": size, "markeredgecolor": "white"}
-                ax.plot(row.t_wall, getattr(row, metric), markers[row.run], **look)
+                ax.plot(row.t_cpu, getattr(row, metric), markers[row.run], **look)
             for row in best.itertuples():
-                place = (row.t_wall, getattr(row, metric))
+                place = (row.t_cpu, getattr(row, metric))
                 ax.annotate(
                     broken(row.label), place, xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colours[row.run]
                 )
@@ -61,7 +61,7 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
             log_axis(ax.xaxis)
             log_axis(ax.yaxis)
             ax.grid()
-        x_label(panels, "wall time per episode (ms)")
+        x_label(panels, "processor time per episode (ms)")
         unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
         for row in panel_rows(cases):
             panels[row[0]].set_ylabel(f"{METRICS[metric].label}{unit}")
@@ -76,9 +76,9 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
 
 
 _HOW = (
-    "One point per method: median wall time of an episode, everything counted, against the median error, over the episodes that"
-    " all of these methods have; further left is faster, further down more accurate. Large and named: no other method is both"
-    " faster and more accurate (dashed: the front). Hollow: the published medians, which count time their way."
+    "One point per method: median processor time of an episode, everything counted, against the median error, over the episodes"
+    " that all of these methods have; further left is faster, further down more accurate. Large and named: no other method is"
+    " both faster and more accurate (dashed: the front). Hollow: the published medians, which count time their way."
 )
 
 ORDER = 8

@@ -11,6 +11,7 @@ from ..tables.claims import VERDICTS
 from .wording import count, counted, listed
 
 TITLE, AFTER, PLACE = "Claims", "corrections", 1
+ABOUT = "what was said of these methods, and whether it holds here"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
@@ -34,3 +35,8 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
             {"claim": row, "figures": list(figures[figures["claim"] == row.claim].itertuples())} for row in shown.itertuples()
         ],
     }
+
+
+def finding(found: dict) -> str:
+    """What it found, for the front page."""
+    return found["sentence"]

@@ -10,6 +10,7 @@ from ..study.entries import Run
 from .wording import count, counted, sig
 
 TITLE, AFTER, PLACE = "Models compared", "known", 0
+ABOUT = "which model fits, for everybody and for each person"
 SURE = 0.95  # the protected exceedance probability from which on a model is called the most frequent
 EXPLAINED = 1e-6  # nats from a bound that holds: a certified optimum
 
@@ -30,6 +31,12 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
             }
         )
     return {"parts": parts, "assumes": {model: get_model(model) for model in dict.fromkeys(models["model"])}}
+
+
+def finding(found: dict) -> str:
+    """What it found, for the front page."""
+    named = len(found["parts"]) > 1
+    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'][:2])}" for part in found["parts"])
 
 
 def _sentences(rows: pd.DataFrame, people: pd.DataFrame) -> list[str]:

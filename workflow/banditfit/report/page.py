@@ -17,7 +17,7 @@ from ..study.catalogue import NEEDED
 from ..study.entries import Run, main_runs
 from ..tables.published import CORRECTED, JUDGED
 from ..tables.summaries import CERTIFIED, METRICS, USUAL
-from .wording import count, counted, listed, percent, sig, span, were_beaten
+from .wording import count, counted, deviation, listed, percent, sig, span, were_beaten
 
 MANY = 0.1  # of the fits of a run, at a bound: worth a sentence
 
@@ -48,7 +48,7 @@ class Page:
     def __init__(self, tables: dict[str, pd.DataFrame], runs: list[Run], cases: Cases):
         self.summary, self.counts = tables["summary"], tables["outcomes"]
         self.comparison, self.parts = tables["comparison"], tables["attribution"]
-        self.guide = tables["guide"]
+        self.tables, self.guide = tables, tables["guide"]
         self.runs, self.main = runs, main_runs(runs)
         self.entries = cases
         self.cases = present(cases, self.summary)
@@ -65,37 +65,48 @@ class Page:
         alone = sum(other.dataset == case.dataset for other in self.cases) == 1
         return case.dataset if alone else f"{case.dataset}-{case.model}"
 
+    def run(self, name: str) -> Run:
+        return next(run for run in self.runs if run.id == name)
+
     def run_of(self, method: str) -> Run | None:
         return next((run for run in self.main if run.entry.method == method), None)
 
     # Opening
 
-    def result(self) -> list[str]:
-        """The paragraph at the top."""
+    def made(self) -> str:
+        """What the study is made of."""
         counts = self.counts
         entries = {run.entry.id for run in self.runs}
         datasets, models = {case.dataset for case in self.cases}, {case.model for case in self.cases}
         several = f" and {counted(len(models), 'model')}" if len(datasets) < len(self.cases) else ""
-        said = [
+        return (
             f"{counted(len(entries), 'method')}, in {counted(len(self.runs), 'run')} over"
             f" {counted(len(datasets), 'data set')}{several}, made {counted(int(counts['n'].sum()), 'fit')},"
             f" {percent(counts['converged'].sum() / counts['n'].sum())} of which converged by their own test."
-        ]
+        )
+
+    def findings(self) -> list[tuple[str, str]]:
+        """What the study found: a sentence, and the topic that tells more."""
+        said = []
         judged = self.comparison[self.comparison["verdict"].isin(JUDGED)]
         ours = judged[~judged["corrected"].astype(bool)]
         if len(ours):
             verdicts = ours["verdict"].value_counts()
             said.append(
-                f"Of {counted(len(ours), 'published median')} of errors that can be compared,"
-                f" {count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower in"
-                f" {count(verdicts.get('better', 0))} and higher in {count(verdicts.get('worse', 0))}."
+                (
+                    f"Of {counted(len(ours), 'published median')} of errors that can be compared,"
+                    f" {count(verdicts.get('reproduced', 0))} lie inside the 95 % interval of ours; outside it, ours is lower"
+                    f" in {count(verdicts.get('better', 0))} and higher in {count(verdicts.get('worse', 0))}."
+                    f" {deviation(ours)}",
+                    "reproduction",
+                )
             )
         correction = self.corrections()
         if correction and correction["headline"]:
-            said.append(correction["headline"])
-        given, beaten = int(counts["bounds"].sum()), int(counts["bounds_beaten"].sum())
+            said.append((correction["headline"], "corrections"))
+        given, beaten = int(self.counts["bounds"].sum()), int(self.counts["bounds_beaten"].sum())
         if given:
-            said.append(f"Of {counted(given, 'lower bound')} on the likelihood, {were_beaten(beaten)}.")
+            said.append((f"Of {counted(given, 'lower bound')} on the likelihood, {were_beaten(beaten)}.", "outcomes"))
         return said
 
     def has_truth(self, case: Case) -> bool:
@@ -103,7 +114,7 @@ class Page:
 
     def glance(self) -> list[dict]:
         """Per data set: who comes closest to the truth or, where none is known, most often to the best likelihood; and who,
-        of those whose fits end well, has the lowest wall time. Over the same episodes, or not compared."""
+        of those whose fits end well, has the lowest processor time. Over the same episodes, or not compared."""
         rows = []
         for case in self.cases:
             metric = "kl"
@@ -119,7 +130,7 @@ class Page:
                     "metric": METRICS[metric].label,
                     "accurate": found,
                     "maxima": None if self.has_truth(case) else self._maxima(case),
-                    "fast": self._lowest(case, "t_wall", self._sound(case)),
+                    "fast": self._lowest(case, "t_cpu", self._sound(case)),
                     "published": lowest if lowest is None else (lowest["published"], lowest["label"]),
                 }
             )
@@ -133,8 +144,8 @@ class Page:
         where = f" (where no truth is known, {likelihood})" if any(truth) and not all(truth) else ""
         published = "; beside them the lowest published median among the methods run here" if len(self.comparison) else ""
         return (
-            f"At a glance, over the same episodes for all methods: {closest}{where}, and the lowest median wall time per"
-            f" episode of those whose fits end well{published}."
+            f"Over the same episodes for all methods: {closest}{where}, and the lowest median processor"
+            f" time per episode of those whose fits end well{published}. In brackets: 95 % bootstrap intervals over episodes."
         )
 
     def _sound(self, case: Case) -> set[str]:
@@ -142,24 +153,26 @@ class Page:
         rows = of(self.guide, case)
         return set(rows.loc[rows["ended_well"] >= USUAL, "run"])
 
-    def _lowest(self, case: Case, metric: str, among: set[str] | None = None) -> tuple[float, str] | None:
-        """The lowest of the medians that are compared, and whose it is. Methods that end at the same optimum differ in the
-        last digits only, so all that agree to three digits are named."""
+    def _lowest(self, case: Case, metric: str, among: set[str] | None = None) -> tuple[float, str, str] | None:
+        """The lowest of the medians that are compared, whose it is, and its interval in words. Methods that end at the same
+        optimum differ in the last digits only, so all that agree to three digits are named."""
         compared = self.compared.get((*case, metric))
         medians = {} if compared is None else dict(zip(compared["run"], compared["median"], strict=True))
-        medians = {
-            run.entry.label: medians[run.id] for run in self.main if run.id in medians and (among is None or run.id in among)
-        }
-        if not medians:
+        held = [run for run in self.main if run.id in medians and (among is None or run.id in among)]
+        if not held:
             return None
-        lowest = min(medians.values())
-        return lowest, listed(label for label, median in medians.items() if sig(median) == sig(lowest))
+        first = min(held, key=lambda run: medians[run.id])
+        lowest, cell = medians[first.id], self.cells[case, first.id, metric]
+        whose = listed(run.entry.label for run in held if sig(medians[run.id]) == sig(lowest))
+        # One timing that all share has no interval.
+        interval = f"({sig(cell.median_low)}–{sig(cell.median_high)})" if cell.median_low < cell.median_high else ""
+        return lowest, whose, interval
 
     def _maxima(self, case: Case) -> tuple[str, str] | None:
         """In which share of episodes the best likelihood known is found, by whom it is found most often; None where nobody
         whom the guide compares gives parameters."""
         rows = of(self.guide, case)
-        rows = rows[rows["t_wall"].notna() & (rows["maxima"] > 0)]
+        rows = rows[rows["t_cpu"].notna() & (rows["maxima"] > 0)]
         if rows.empty:
             return None
         most = rows["maxima"].max()

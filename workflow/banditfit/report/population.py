@@ -18,6 +18,7 @@ AGREES = 0.5  # posterior sds that GEM's population may be off the hierarchical 
 TARGET = 0.15  # by how much a population's variance may miss the truth
 
 TITLE, AFTER, PLACE = "Populations", "outcomes", 2
+ABOUT = "coverage, held-out trials, who wins when, populations found"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
@@ -35,6 +36,12 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
     if not any(parts.values()):
         return None
     return parts | {"told": _told(runs, any(is_published(case, entry) for case, entry in cases.items()))}
+
+
+def finding(found: dict) -> str:
+    """What it found, for the front page: what populations are worth, and intervals."""
+    parts = (("who_wins", "won"), ("coverage", "sentence"))
+    return " ".join(found[part][key] for part, key in parts if found[part])
 
 
 def _told(runs: Mapping[str, Run], published: bool) -> str:
@@ -160,8 +167,9 @@ def _who_wins(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | Non
         "runs": [runs[name] for name in shown],
         "metrics": METRICS,
         "replicates": int(table["replicate"].nunique()),
-        "sentence": f"Of {counted(len(found), 'cell')} of population, size and trials, the least mean policy KL is that of"
-        f" {said}. Mean milliseconds a participant: {times}. {'No fit' if failed == 0 else counted(failed, 'fit')} failed.",
+        "won": f"Of {counted(len(found), 'kind')} of simulated populations, by type, size and trials, the least mean policy KL"
+        f" is that of {said}.",
+        "sentence": f"Mean milliseconds a participant: {times}. {'No fit' if failed == 0 else counted(failed, 'fit')} failed.",
     }
 
 

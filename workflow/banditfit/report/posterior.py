@@ -21,6 +21,7 @@ NAMES = {
 SUSPICIOUS = 0.01  # tests that chance explains less often than this, all of a table together, are pointed out
 
 TITLE, AFTER, PLACE = "Posteriors", "outcomes", 1
+ABOUT = "mean policies, chains, Monte Carlo against quadrature, calibration"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:

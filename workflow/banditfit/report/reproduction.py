@@ -9,11 +9,12 @@ from ..study.entries import Run
 from ..tables.published import JUDGED, UNPUBLISHED, VERDICTS
 from ..tables.published import METRICS as PUBLISHED_METRICS
 from ..tables.summaries import METRICS
-from .wording import count, counted, listed, percent
+from .wording import count, counted, deviation, listed, percent
 
 LABELS = {metric: METRICS[ours].label for metric, ours in PUBLISHED_METRICS.items()} | {"time_ms": "time, counted as published"}
 
 TITLE, AFTER, PLACE = "Every published figure", "corrections", 2
+ABOUT = "all 620 of them beside ours, with how far they are apart"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
@@ -63,4 +64,6 @@ def _sentence(rows: pd.DataFrame) -> str:
         said.append(f", and {count(found['not comparable'])} cannot be compared")
     new = int((rows["verdict"] == "not published").sum())
     said.append(f". {counted(new, 'figure')} that the published tables lack stand below them." if new else ".")
+    if judged:
+        said.append(f" {deviation(published[published['verdict'].isin(JUDGED)])}")
     return "".join(said)

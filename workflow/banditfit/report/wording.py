@@ -52,3 +52,10 @@ def were_beaten(number: int) -> str:
     if number == 0:
         return "none was beaten by an admissible fit"
     return f"{count(number)} {'was' if number == 1 else 'were'} beaten by an admissible fit, so not valid"
+
+
+def deviation(rows: pd.DataFrame) -> str:
+    """How far our figures are from the published ones, over the rows of a comparison that are judged."""
+    off = (rows["ratio"] - 1.0).abs()
+    near = listed(f"{percent((off <= limit).mean())} within {100 * limit:g} %" for limit in (0.01, 0.05))
+    return f"Ours differs from the published figure by {percent(off.median())} in the median; {near}."

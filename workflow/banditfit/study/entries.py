@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ class Entry:
     """A row of the table: `method` run with `settings`, crossed with a study's local solvers if `local_solvers`.
 
     `published` is its name in the published tables, or None; `colour` is #RRGGBB, `order` its place in tables and figures.
+    `family` is the kind of method that it is grouped with in figures, and a `variant` (of another entry, to show what a part of
+    it is worth) is left out of those that compare methods unless asked for.
     """
 
     id: str
@@ -28,6 +30,8 @@ class Entry:
     colour: str
     order: int
     citation: str
+    family: str = "other methods"
+    variant: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,14 @@ class Run:
     label: str
 
 
-COLUMNS = tuple(Entry.__dataclass_fields__)
+COLUMNS = tuple(field.name for field in fields(Entry) if field.default is MISSING)
+OPTIONAL = tuple(field.name for field in fields(Entry) if field.default is not MISSING)
 
 
 def read_entries(path: str | Path) -> dict[str, Entry]:
     """The entries by id, in their order. Raises InputError with one sentence: file, row, column, found, expected."""
     entries = {}
-    for number, row in read_tsv(path, COLUMNS):
+    for number, row in read_tsv(path, COLUMNS, OPTIONAL):
         entry = _read_entry(path, number, row)
         for other in entries.values():
             for column in ("id", "label", "colour", "order"):
@@ -73,6 +78,15 @@ def expand(entries: dict[str, Entry], ids: list[str], local_solvers: list[str]) 
             settings = {**entry.settings, "solver": solver}
             runs.append(Run(f"{entry.id}.{solver}", entry, settings, solver, f"{entry.label}, {solver}"))
     return runs
+
+
+def by_family(runs: Iterable[Run], variants: bool = False) -> list[Run]:
+    """The main runs, those of a family together, families in the order of their first; without variants, unless they are asked
+    for or there is nothing else."""
+    runs = main_runs(runs)
+    shown = [run for run in runs if variants or not run.entry.variant] or runs
+    families = list(dict.fromkeys(run.entry.family for run in shown))
+    return sorted(shown, key=lambda run: families.index(run.entry.family))
 
 
 def main_runs(runs: Iterable[Run]) -> list[Run]:
@@ -102,7 +116,8 @@ def _read_entry(path: str | Path, number: int, row: dict[str, str]) -> Entry:
     crossed = held("local_solvers", "yes|no", "yes or no") == "yes"
     if crossed and "solver" in settings:
         raise _error(path, number, "settings", row["settings"], "no key 'solver' where local_solvers is yes")
-    for column in ("label", "published", "citation"):
+    row = {"family": Entry.family, "variant": "no"} | row
+    for column in ("label", "published", "citation", "family"):
         held(column, r"\S(.*\S)?", "text without blanks at its ends" + (", or - for none" if column == "published" else ""))
     return Entry(
         id=row["id"],
@@ -114,6 +129,8 @@ def _read_entry(path: str | Path, number: int, row: dict[str, str]) -> Entry:
         colour=held("colour", r"#[0-9A-Fa-f]{6}", "a colour such as #1F77B4").upper(),
         order=int(held("order", r"[0-9]+", "a whole number")),
         citation=row["citation"],
+        family=row["family"],
+        variant=held("variant", "yes|no", "yes or no") == "yes",
     )
 
 

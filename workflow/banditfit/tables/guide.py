@@ -1,7 +1,9 @@
 """What to use: the cost and the accuracy of every method, what it gives beside an estimate, and who serves which need.
 
 Nothing here rests on a method's word alone. A fit counts if it ended well: it converged by its method's own test, the judge
-found what it claimed to be so, and it lies inside the box. A bound counts if no admissible fit lies below it.
+found what it claimed to be so, and it lies inside the box. A bound counts if no admissible fit lies below it. Speed is
+processor time, which other work on the machine hardly changes. How sure a choice is, is how often it is made again when the
+episodes are drawn anew, with replacement.
 """
 
 import json
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..methods import get_method
-from ..study.cases import Case, of
+from ..study.cases import KEYS, Case, of
 from ..study.entries import Run, main_runs
 from ..study.results import Results
 from ..study.store import objects
@@ -22,6 +24,8 @@ from .coverage import HOLD
 from .summaries import CERTIFIED, USUAL, complete, groups
 
 NEAR = 1.1  # as accurate as the best: a median within 10 % of it
+CLEAR = 0.9  # a choice that is made in this share of the resamples, or more, is a clear one
+RESAMPLES = 500  # a share of .9 then has a standard error of .013
 PROVED = 1e-6  # nats between a fit and its own bound that count as a proof; scores are kept to 1e-9
 COLUMNS = [
     "dataset",
@@ -30,7 +34,7 @@ COLUMNS = [
     "label",
     "call",
     "n",
-    "t_wall",
+    "t_cpu",
     "kl",
     "beta_error",
     "ended_well",
@@ -39,6 +43,7 @@ COLUMNS = [
     "intervals",
     "coverage",
     "proofs",
+    "at_bound",
     "pools",
     "front_kl",
     "front_beta_error",
@@ -46,12 +51,13 @@ COLUMNS = [
 
 
 def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], coverage: pd.DataFrame) -> pd.DataFrame:
-    """Per data set, model and main run: the `call` that runs it in a notebook; its n fits; the medians of the wall time (ms an
-    episode), the policy KL and the error of beta over the episodes on which methods are compared (`tables.compare`, whose
-    table is `compared`; NaN for a run that is not); the shares of fits that ended well (`ended_well`), and of fits that ended
-    well with `estimates`, with the maximum of the likelihood (within 0.01 nats of the best fit known), with intervals, and
-    with a proof of optimality; `coverage`, the share of 95 % intervals that hold the truth, of the parameter where it is
-    least (from the table of `population.coverage`); `pools`, whether the episodes inform one another; and whether no other
+    """Per data set, model and main run: the `call` that runs it in a notebook; its n fits; the medians of the processor time
+    (ms an episode), the policy KL and the error of beta over the episodes on which methods are compared (`tables.compare`,
+    whose table is `compared`; NaN for a run that is not); the shares of fits that ended well (`ended_well`), and of fits that
+    ended well with `estimates`, with the maximum of the likelihood (within 0.01 nats of the best fit known), with intervals,
+    and with a proof of optimality; `coverage`, the share of 95 % intervals that hold the truth, of the parameter where it is
+    least (from the table of `population.coverage`); `at_bound`, the share of fits with a parameter at an edge of the box, which
+    would be another with another box; `pools`, whether the episodes inform one another; and whether no other
     method is both faster and more accurate, by either error."""
     medians = compared.set_index(["dataset", "model", "run", "metric"])["median"]
     least = coverage.groupby(["dataset", "model", "run"])["coverage"].min()
@@ -75,15 +81,16 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
                 "label": run.entry.label,
                 "call": call(run),
                 "n": len(fits),
-                **{metric: medians.get((*case, name, metric), np.nan) for metric in ("t_wall", "kl", "beta_error")},
+                **{metric: medians.get((*case, name, metric), np.nan) for metric in ("t_cpu", "kl", "beta_error")},
                 **{what: float(share.mean()) for what, share in shares.items()},
                 "coverage": least.get((*case, name), np.nan),
+                "at_bound": float(fits["at_bound"].astype(bool).mean()),
                 "pools": how.population and how.read_settings(run.entry.method, run.settings).pools,
             }
         )
     found = pd.DataFrame(rows, columns=COLUMNS[:-2])
     for metric in ("kl", "beta_error"):
-        fronts = [front(part["t_wall"], part[metric]) for _, part in found.groupby(["dataset", "model"], sort=False)]
+        fronts = [front(part["t_cpu"], part[metric]) for _, part in found.groupby(["dataset", "model"], sort=False)]
         found[f"front_{metric}"] = np.concatenate(fronts) if fronts else np.array([], dtype=bool)
     return found
 
@@ -129,8 +136,10 @@ def front(cost: Iterable[float], error: Iterable[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Need:
-    """What somebody wants, in words; which rows of the table serve it; and whether only a known truth can tell."""
+    """What somebody wants, by a short name and in words; which rows of the table serve it; and whether only a known truth can
+    tell."""
 
+    name: str
     words: str
     serves: Callable[[pd.DataFrame], "pd.Series[bool]"]
     truth: bool = True
@@ -146,34 +155,94 @@ def _pools(rows: pd.DataFrame) -> Any:
 
 
 NEEDS = [
-    Need("the maximum of the likelihood", lambda rows: _usual(rows, "maxima"), truth=False),
-    Need("the most accurate estimates, each participant alone", lambda rows: _usual(rows) & ~_pools(rows)),
-    Need("the most accurate estimates of a group, each informed by the others", lambda rows: _usual(rows) & _pools(rows)),
+    Need("maximum", "the maximum of the likelihood", lambda rows: _usual(rows, "maxima"), truth=False),
+    Need("alone", "the most accurate estimates, each participant alone", lambda rows: _usual(rows) & ~_pools(rows)),
     Need(
+        "group",
+        "the most accurate estimates of a group, each informed by the others",
+        lambda rows: _usual(rows) & _pools(rows),
+    ),
+    Need(
+        "intervals",
         "an interval for every parameter that is as wide as it says",
         lambda rows: _usual(rows, "intervals") & (rows["coverage"] >= HOLD[0]),
     ),
-    Need("a proof that no better fit exists", lambda rows: _usual(rows, "proofs"), truth=False),
+    Need("proof", "a proof that no better fit exists", lambda rows: _usual(rows, "proofs"), truth=False),
 ]
 
 
-def recommend(guide: pd.DataFrame, case: Case, need: Need) -> pd.Series | None:
-    """Of the rows of a case that serve a need, the fastest whose median policy KL is within 10 % of the lowest among them;
-    where no truth is known, the fastest. None where none serves, or where the need is one that only a truth can tell of.
-    Runs that are not compared (of fewer episodes than others) are not recommended."""
+def serving(guide: pd.DataFrame, case: Case, need: Need) -> pd.DataFrame:
+    """The rows of a case that serve a need; of those that are compared (a run of fewer episodes than others is not), and, where
+    a truth is known, have a policy. None where the need is one that only a truth can tell of, and there is none."""
     rows = of(guide, case)
-    rows = rows[rows["t_wall"].notna()]
+    rows = rows[rows["t_cpu"].notna()]
     known = rows["kl"].notna()
     rows = rows[known] if known.any() else rows.iloc[: 0 if need.truth else None]
-    rows = rows[need.serves(rows).astype(bool)]
+    return rows[need.serves(rows).astype(bool)]
+
+
+def recommend(guide: pd.DataFrame, case: Case, need: Need) -> pd.Series | None:
+    """Of the rows that serve a need, the fastest whose median policy KL is within 10 % of the lowest among them; where no truth
+    is known, the fastest. None where none serves."""
+    rows = serving(guide, case, need)
     if rows.empty:
         return None
-    near = rows[rows["kl"] <= NEAR * rows["kl"].min()] if known.any() else rows
-    return near.loc[near["t_wall"].idxmin()]
+    (place,) = _fastest_of_the_nearly_best(rows["kl"].to_numpy()[None], rows["t_cpu"].to_numpy()[None])
+    return rows.iloc[place]
 
 
-def _made(results: Results) -> tuple[pd.DataFrame]:
-    return (table(results.scores, results.tables.exact("compared"), results.runs, results.tables["coverage"]),)
+def _fastest_of_the_nearly_best(kl: np.ndarray, t_cpu: np.ndarray) -> np.ndarray:
+    """Which column it is in each row, (rows,), of medians (rows, methods); those of KL are all NaN where no truth is known."""
+    lowest = np.nanmin(kl, axis=1, keepdims=True) if np.isfinite(kl).all() else np.inf
+    return np.where((kl <= NEAR * lowest) | np.isnan(kl), t_cpu, np.inf).argmin(axis=1)
 
 
-TABLES = [Maker(("guide",), _made)]
+def choices(scores: pd.DataFrame, guide: pd.DataFrame) -> pd.DataFrame:
+    """How sure the guide's choices are: per data set, model and need (its name), each method that `recommend` would choose, and
+    the `share` of RESAMPLES in which it does, when the episodes on which methods are compared are drawn anew, with replacement.
+    The first of each need is chosen most often; which methods serve a need at all is not drawn anew. Columns: dataset, model,
+    need, run, label, share."""
+    scores, rows = complete(scores), []
+    columns = ["kl", "t_cpu"]
+    for case, fits in scores[[*KEYS, "run", "episode", *columns]].groupby(KEYS, sort=False):
+        needs = {need.name: serving(guide, Case(*case), need) for need in NEEDS}
+        candidates = list(dict.fromkeys(run for found in needs.values() for run in found["run"]))
+        wide = fits[fits["run"].isin(candidates)].pivot(index="episode", columns="run", values=columns).astype(float)
+        truth = any(found["kl"].notna().any() for found in needs.values())
+        wide = wide.dropna() if truth else wide.dropna(subset=[("t_cpu", run) for run in candidates])
+        if not candidates or wide.empty:
+            continue
+        drawn = np.random.default_rng(0).integers(len(wide), size=(RESAMPLES, len(wide)))
+        medians = {
+            (column, run): np.median(wide[column, run].to_numpy()[drawn], axis=1) for column in columns for run in candidates
+        }
+        for name, found in needs.items():
+            names = list(found["run"])
+            if names:
+                kl, t_cpu = (np.column_stack([medians[column, run] for run in names]) for column in columns)
+                times_chosen = np.bincount(_fastest_of_the_nearly_best(kl, t_cpu), minlength=len(names))
+                labels = dict(zip(found["run"], found["label"], strict=True))
+                rows += [
+                    (*case, name, names[k], labels[names[k]], times_chosen[k] / RESAMPLES)
+                    for k in np.argsort(-times_chosen, kind="stable")
+                    if times_chosen[k]
+                ]
+    return pd.DataFrame(rows, columns=[*KEYS, "need", "run", "label", "share"])
+
+
+def chosen(choices: pd.DataFrame, case: Case, need: Need) -> tuple[pd.DataFrame, bool]:
+    """What is chosen for a need: the one method if the choice is clear, else those between which it lies, which together make
+    up CLEAR of the resamples; and whether it is clear. No row where none serves."""
+    rows = of(choices, case)
+    rows = rows[rows["need"] == need.name]
+    before = rows["share"].cumsum() - rows["share"]
+    rows = rows[before < CLEAR - 1e-9]
+    return rows, len(rows) == 1
+
+
+def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
+    found = table(results.scores, results.tables.exact("compared"), results.runs, results.tables["coverage"])
+    return found, choices(results.scores, found)
+
+
+TABLES = [Maker(("guide", "choices"), _made)]
