@@ -172,6 +172,7 @@ def _context(page: Page, manifest: Mapping[str, Any], tables: Mapping[str, pd.Da
         "known": page.known_limitations(manifest),
         "experiments": page.experiments(),
         "times": page.times(),
+        "clocks": page.clocks(),
         "outcomes": page.outcomes(),
         "outcome_sentences": page.outcome_sentences(),
         "attribution": page.attribution(),

@@ -14,6 +14,17 @@ TITLE, AFTER, PLACE = "Claims", "corrections", 1
 ABOUT = "what was said of these methods, and whether it holds here"
 
 
+# Of one claim, and of several.
+_WORDS = {
+    "holds": ("holds", "hold"),
+    "mostly holds": ("mostly holds", "mostly hold"),
+    "mixed": ("is mixed", "are mixed"),
+    "mostly fails": ("mostly fails", "mostly fail"),
+    "does not hold": ("does not hold", "do not hold"),
+    "not decided": ("is not decided", "are not decided"),
+}
+
+
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """Every claim with its verdict, and the cases of its test; None where none was tested."""
     ledger, figures = tables.get("claims"), tables.get("claim_figures")
@@ -21,9 +32,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
         return None
     found = ledger["verdict"].value_counts()
     tested = int(ledger["cases"].gt(0).sum())
-    said = {"holds": "hold", "holds in part": "hold in part", "does not hold": "do not hold", "not decided": "are not decided"}
-    words = lambda verdict: said[verdict] if found[verdict] > 1 else verdict.replace("not decided", "is not decided")  # noqa: E731
-    parts = [f"{count(found[verdict])} {words(verdict)}" for verdict in VERDICTS if verdict in said and verdict in found]
+    parts = [f"{count(found[v])} {_WORDS[v][int(found[v] > 1)]}" for v in VERDICTS if v in _WORDS and v in found]
     # Most are about the published data: where a study has none of them, what it cannot test is nobody's question.
     published = any(is_published(case, entry) for case, entry in cases.items())
     shown = ledger if published else ledger[ledger["cases"] > 0]

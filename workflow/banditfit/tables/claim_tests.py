@@ -17,6 +17,7 @@ from .claim_cases import (
     Evidence,
     NotTested,
     _above,
+    _accuracy,
     _all_episodes,
     _as_published,
     _bound_gap,
@@ -39,7 +40,7 @@ SOLVED = 100  # episodes, at least, for a local solver to be held against others
 
 
 def _comparable(evidence: Evidence) -> list[Case]:
-    return _ratios(evidence, "cvx_loc", "mc", ACCURACY, COMPARABLE) + _as_published(evidence, "CVX-LOC", "MC", ACCURACY)
+    return _accuracy(evidence, "cvx_loc", "mc", ACCURACY, COMPARABLE) + _as_published(evidence, "CVX-LOC", "MC", ACCURACY)
 
 
 def _faster(evidence: Evidence) -> list[Case]:
@@ -49,12 +50,12 @@ def _faster(evidence: Evidence) -> list[Case]:
 
 def _lagged_worse(evidence: Evidence) -> list[Case]:
     published = _as_published(evidence, "D-LOC", "CVX-LOC", ACCURACY)
-    return _ratios(evidence, "d_loc_published", "cvx_loc", ACCURACY, 1.0, below=False) + published
+    return _accuracy(evidence, "d_loc_published", "cvx_loc", ACCURACY, 1.0, below=False) + published
 
 
 def _truncated(evidence: Evidence) -> list[Case]:
     return [
-        *_ratios(evidence, "cvx_loc_t", "cvx_loc", ACCURACY, ALIKE),
+        *_accuracy(evidence, "cvx_loc_t", "cvx_loc", ACCURACY, ALIKE),
         *_times(evidence, "cvx_loc_t", "cvx_loc", 0.5),
         *_as_published(evidence, "CVX-LOC-T", "CVX-LOC", ACCURACY | {"time_ms": "time"}),
     ]
@@ -112,7 +113,7 @@ def _ambiguous(evidence: Evidence) -> list[Case]:
 
 
 def _aligned(evidence: Evidence) -> list[Case]:
-    return _ratios(evidence, "d_loc", "cvx_loc", ACCURACY, 1.0)
+    return _accuracy(evidence, "d_loc", "cvx_loc", ACCURACY, 1.0)
 
 
 def _lag_explains(evidence: Evidence) -> list[Case]:
@@ -193,19 +194,19 @@ def _branch_and_bound(evidence: Evidence) -> list[Case]:
     for dataset, fits in evidence.fits("certified").items():
         closed = proved(fits).to_numpy()
         cases.append(_share(dataset, f"episodes proved to {PROVED} nats", closed, _above(0.9)))
-        wall = _median(1000 * fits["t_wall"].to_numpy())
-        cases.append(Case(dataset, "median wall time of certified, ms", *wall, len(fits)))
+        taken = _median(1000 * fits["t_cpu"].to_numpy())
+        cases.append(Case(dataset, "median processor time of certified, ms", *taken, len(fits)))
     return cases
 
 
 def _log_space(evidence: Evidence) -> list[Case]:
-    cases = _ratios(evidence, "cvx_log", "cvx_loc", ACCURACY, 1.0, below=False)
+    cases = _accuracy(evidence, "cvx_log", "cvx_loc", ACCURACY, 1.0, below=False)
     told = _ratios(evidence, "cvx_log", "cvx_loc", {"t_cpu": "processor time"}, 1.0)
     return cases + [replace(case, held="") for case in told]
 
 
 def _log_start(evidence: Evidence) -> list[Case]:
-    return _ratios(evidence, "cvx_loc_log", "cvx_loc", {"kl": ACCURACY["kl"]}, 1.01)
+    return _accuracy(evidence, "cvx_loc_log", "cvx_loc", ACCURACY, 1.01)
 
 
 def _posteriors_agree(evidence: Evidence) -> list[Case]:
@@ -267,7 +268,7 @@ def _log_beta_concave(evidence: Evidence) -> list[Case]:
 
 
 def _gem_beats(other: str) -> Callable[[Evidence], list[Case]]:
-    return lambda evidence: _ratios(evidence, "gem", other, ACCURACY, 1.0)
+    return lambda evidence: _accuracy(evidence, "gem", other, ACCURACY, 1.0)
 
 
 def _gem_medians(evidence: Evidence) -> list[Case]:
@@ -302,9 +303,9 @@ def _gem_coverage(evidence: Evidence) -> list[Case]:
 def _gem_cost(evidence: Evidence) -> list[Case]:
     """All participants are fitted in one go and share its time: one timing, so no interval."""
     return [
-        Case(dataset, "wall time of gem, ms a participant", wall, np.nan, np.nan, len(fits), "yes" if wall < 46 else "no")
+        Case(dataset, "processor time of gem, ms a participant", t, np.nan, np.nan, len(fits), "yes" if t < 46 else "no")
         for dataset, fits in evidence.fits("gem", "forgetting").items()
-        for wall in [1000 * float(fits["t_wall"].median())]
+        for t in [1000 * float(fits["t_cpu"].median())]
     ]
 
 
