@@ -61,7 +61,7 @@ headline: env ## what a finished study found, as the README has it (STUDY=paper)
 	@$(BIN)/python -m banditfit headline $(CONFIG)
 
 # What follows from stored scores: these rules may run, and no other.
-FROM_SCORES := data follow report
+FROM_SCORES := data follow paper_figures report
 
 figures: env ## tables, figures and report of a finished study anew from its stored scores, no fits (STUDY=paper)
 	$(SNAKEMAKE) --configfile $(CONFIG) \

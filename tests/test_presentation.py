@@ -372,7 +372,7 @@ def test_published_figures_are_whole(tmp_path):
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_every_figure_draws_with_and_without_data(name, known, unknown, tmp_path):
     for k, results in enumerate((known[0], unknown[0], with_posteriors(known[0]))):
-        figures.save(figures.draw(name, results), tmp_path / f"{name}{k}")
+        figures.save(figures.draw(name, results), tmp_path / f"{name}{k}", ("svg", "png"))
         assert (tmp_path / f"{name}{k}.png").stat().st_size > 1000
         ElementTree.parse(tmp_path / f"{name}{k}.svg")
 
@@ -381,7 +381,7 @@ def test_a_figure_has_the_same_bytes_twice(known, tmp_path, monkeypatch):
     sums = []
     for k in range(2):
         monkeypatch.setitem(figures.STYLE, "svg.hashsalt", f"{k}")  # as if positions differed in their last bits
-        figures.save(figures.draw("kl", known[0]), tmp_path / f"{k}")
+        figures.save(figures.draw("kl", known[0]), tmp_path / f"{k}", ("svg", "png"))
         sums.append([hashlib.sha256((tmp_path / f"{k}.{kind}").read_bytes()).hexdigest() for kind in ("svg", "png")])
     assert sums[0] == sums[1]
 

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from banditfit.errors import InputError
 from banditfit.experiments import experiments
-from banditfit.figures import FIGURES
+from banditfit.figures import FIGURES, paper_figures
 from banditfit.models.families import MODELS
 from banditfit.study.provenance import PROJECT, export_package, room, sources
 from banditfit.study.catalogue import own_data
@@ -24,6 +24,7 @@ try:
     for path in workflow.configfiles:
         read_config(path)  # sees what Snakemake, which has read it too, lets pass
     STUDY = read_study(config, PROJECT, ", ".join(map(str, workflow.configfiles)))
+    PAPER_FIGURES = paper_figures(STUDY, ", ".join(map(str, workflow.configfiles)))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -87,6 +88,14 @@ FOUND = tables([*(set(GATHERED) - set(KEPT)), *(["draws"] if STUDY.kept_draws el
 FOLLOWING = tables([*table_names(STUDY.runs.values(), STUDY.cases), *KEPT])
 
 
+# The figures for a paper that the study asks for, in their formats.
+DRAWN_FOR_PAPER = [
+    f"results/{{study}}/paper_figures/{name}.{kind}"
+    for name in PAPER_FIGURES
+    for kind in STUDY.config["figures"].get("formats", ["svg", "pdf", "png"])
+]
+
+
 def everything_stored():
     """Every file that the study stores, so that the same command makes anew what was deleted."""
     of_data = [f"results/{{study}}/{kind}/{{dataset}}.parquet" for kind in ("scores", "examples")]
@@ -97,6 +106,6 @@ def everything_stored():
     ]
     outputs = [path for rule in (rules.report, rules.manifest, rules.follow) for path in rule.output]
     parts = [path for paths in PARTS.values() for path in paths]
-    files = [*outputs, *FOUND, *parts, *(rules.draws.output if STUDY.kept_draws else ())]
+    files = [*outputs, *FOUND, *parts, *(rules.draws.output if STUDY.kept_draws else ()), *DRAWN_FOR_PAPER]
     files += ["results/data/{dataset}.parquet", *of_data, *fits]
     return sorted(set(expand(files, study=STUDY.config["study"], dataset=STUDY.catalogue)))

@@ -13,10 +13,9 @@ rule follow:
         library=sources("follow", *room("tables"), *room("figures"), *(f"experiments.{GATHERED[table][0]}" for table in KEPT)),
     output:
         FOLLOWING,
-        expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         [
             report(
-                f"results/{{study}}/figures/{name}.png",
+                f"results/{{study}}/figures/{name}.svg",
                 caption="../report/figure.rst",
                 category="Figures",
                 labels={"figure": spec.title, "how to read it": spec.caption},
@@ -40,3 +39,30 @@ rule follow:
         seed=STUDY.config["seed"],
     script:
         "../scripts/follow.py"
+
+
+# Figures for a paper, as the configuration asks for them.
+if PAPER_FIGURES:
+
+    rule paper_figures:
+        input:
+            scores=expand("results/{{study}}/scores/{dataset}.parquet", dataset=STUDY.catalogue),
+            examples=expand("results/{{study}}/examples/{dataset}.parquet", dataset=STUDY.catalogue),
+            data=expand("results/data/{dataset}.parquet", dataset=STUDY.catalogue),
+            tables=[*FOLLOWING, *FOUND],
+            library=sources("paper_figures", *room("figures")),
+        output:
+            DRAWN_FOR_PAPER,
+        log:
+            "logs/{study}/paper_figures.log",
+        benchmark:
+            "logs/{study}/paper_figures.tsv"
+        conda:
+            "../../envs/environment.yaml"
+        params:
+            runs=list(STUDY.runs.values()),
+            cases=STUDY.cases,
+            names=PAPER_FIGURES,
+            asked=STUDY.config["figures"],
+        script:
+            "../scripts/paper_figures.py"

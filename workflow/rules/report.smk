@@ -27,6 +27,7 @@ rule report:
         tables=[*FOLLOWING, *FOUND],
         figures=expand("results/{{study}}/figures/{figure}.svg", figure=FIGURES),
         empty="results/{study}/figures/empty.json",
+        paper=DRAWN_FOR_PAPER,
         library=sources("report", *room("report")),
         templates=sorted((PROJECT / "workflow/banditfit/report").glob("*.j2")),
         assets=sorted((PROJECT / "workflow/banditfit/report/assets").iterdir()),

@@ -19,5 +19,6 @@ render(
     tables=read_tables(snakemake.input.tables, snakemake.params.cases),
     runs=snakemake.params.runs,
     cases=snakemake.params.cases,
+    paper=snakemake.input.paper,
     figures={Path(path).stem: path for path in snakemake.input.figures if Path(path).stem not in empty},
 )

@@ -4,21 +4,28 @@ stand among the others of the page.
 """
 
 import pkgutil
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from ..files import replacing
+from ..study.entries import by_family
 from ..study.results import Results
 from ..tables.summaries import complete
+from . import _paper
 from ._files import png, svg
 from ._style import STYLE, FigureSpec, Nothing, marker_of
 
-__all__ = ["FIGURES", "Nothing", "draw", "marker_of", "save"]
+if TYPE_CHECKING:
+    from ..study.config import Study
+
+__all__ = ["FIGURES", "Nothing", "draw", "draw_for_paper", "marker_of", "paper_figures", "save"]
 
 
 def _modules() -> list[ModuleType]:
@@ -34,13 +41,36 @@ FIGURES: dict[str, FigureSpec] = {name: spec for module in _modules() for name, 
 def draw(name: str, results: Results) -> Figure:
     """The figure called `name` in FIGURES; a `Nothing` where the study has nothing for it."""
     with mpl.rc_context(STYLE):
-        return FIGURES[name].draw(replace(results, scores=complete(results.scores)))
+        return _drawn(name, replace(results, scores=complete(results.scores)), FIGURES[name].variants)
 
 
-def save(figure: Figure, stem: str | Path) -> None:
-    """Writes `stem`.svg and `stem`.png; the same figure gives the same bytes."""
+def _drawn(name: str, results: Results, variants: bool) -> Figure:
+    """The figure, of methods in the order of their families, with or without variants (unless there is nothing else)."""
+    shown = {run.entry.id: k for k, run in enumerate(by_family(results.runs, variants))}
+    runs = [run for run in results.runs if run.entry.id in shown]
+    return FIGURES[name].draw(replace(results, runs=sorted(runs, key=lambda run: shown[run.entry.id])))
+
+
+def draw_for_paper(name: str, results: Results, asked: Mapping[str, Any], stem: str | Path) -> Figure:
+    """Draws the figure as `asked` (the key `figures` of a configuration) and writes `stem`.FORMAT for each of its formats."""
+    variants = bool(asked.get("variants")) or FIGURES[name].variants
+    results = _paper.subset(replace(results, scores=complete(results.scores)), asked)
+    figure, files = _paper.drawn(lambda held: _drawn(name, held, variants), results, asked)
+    _paper.write(files, stem)
+    return figure
+
+
+def paper_figures(study: "Study", where: str) -> list[str]:
+    """The names of the figures that a study asks for beside those of its report, checked (`_paper.check`)."""
+    _paper.check(study, FIGURES, where)
+    asked = study.config["figures"]
+    return list(asked.get("draw") or FIGURES) if asked else []
+
+
+def save(figure: Figure, stem: str | Path, formats: Iterable[str] = ("svg",)) -> None:
+    """Writes `stem`.svg, or such a file for each of `formats` (svg, png); the same figure gives the same bytes."""
     with mpl.rc_context(STYLE):
-        drawn = {"svg": svg(figure).encode(), "png": png(figure)}
+        drawn = {kind: svg(figure).encode() if kind == "svg" else png(figure) for kind in formats}
     for kind, content in drawn.items():
         with replacing(f"{stem}.{kind}") as path:
             path.write_bytes(content)

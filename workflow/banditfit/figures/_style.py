@@ -1,11 +1,14 @@
 """What the figures share: one style, one grid of panels, one way to draw a distribution.
 
 A method has the label, colour and order of its row in methods.tsv, and a marker that follows from that order, so that whoever
-cannot tell two colours apart can tell the methods apart; a case (a data set with a model) has a panel, in the study's order,
-two to a row; a hollow diamond is a published median. A figure without data says what it lacks, and the report leaves it out.
+cannot tell two colours apart can tell the methods apart; methods of a family stand together, and variants are left out where
+methods are compared; a case (a data set with a model) has a panel, in the study's order, two to a row on a wide page; panels
+that are compared share their axes; a hollow diamond is a published median. A figure without data says what it lacks, and the
+report leaves it out.
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -52,7 +55,10 @@ STYLE = {
     "svg.fonttype": "none",  # text stays text: to be searched, read aloud and edited
     "svg.hashsalt": "banditfit",
 }
-WIDTH = 9.0  # inches; everything else follows
+# Of the report's figures, in inches; those for a paper have the width of its columns.
+WIDTH = 9.0
+PAGE: ContextVar[float] = ContextVar("width of a figure, inches", default=WIDTH)
+NARROW = 5.0  # inches below which panels stand one below another
 ROW = 0.21  # inches per method in a panel
 # By a method's order, so that methods of like colour differ; filled ones, which are told apart when small.
 MARKERS = ("o", "s", "^", "v", "<", ">", "P", "X", "*", "p", "d")
@@ -64,21 +70,33 @@ PUBLISHED_MARK = {"marker": "D", "markersize": 4.2, "markerfacecolor": "white", 
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure: how to draw it, its title, a caption that says how to read it, and the report's section where it stands."""
+    """A figure: how to draw it, its title, a caption that says how to read it, the report's section where it stands, and
+    whether it shows variants of methods too."""
 
     draw: Callable[[Results], Figure]
     title: str
     caption: str
     section: str = "figures"
+    variants: bool = False
 
 
 class Nothing(Figure):
     """A figure that has nothing to show in this study, for the `reason` it gives. Its file is written all the same."""
 
     def __init__(self, reason: str):
-        super().__init__(figsize=(WIDTH, 0.5), layout="constrained")
+        super().__init__(figsize=(width(), 0.5), layout="constrained")
         self.reason = reason
         self.text(0.01, 0.5, f"Nothing to draw: {reason}.", va="center", color=FAINT, style="italic")
+
+
+def width() -> float:
+    """How wide a figure is drawn, in inches."""
+    return PAGE.get()
+
+
+def per_row() -> int:
+    """How many panels of cases stand side by side."""
+    return 2 if width() >= NARROW else 1
 
 
 def label_of(results: Results, case: Case) -> str:
@@ -115,15 +133,15 @@ def runs_of(runs: list[Run], scores: pd.DataFrame) -> list[Run]:
 
 
 def panel_rows(cases: list[Case]) -> list[list[Case]]:
-    return [cases[k : k + 2] for k in range(0, len(cases), 2)]
+    return [cases[k : k + per_row()] for k in range(0, len(cases), per_row())]
 
 
 def grid(results: Results, cases: list[Case], heights: list[float], **share) -> tuple[Figure, dict[Case, Axes]]:
-    """A figure with a panel per case, two to a row; `heights` in inches per row of panels."""
+    """A figure with a panel per case; `heights` in inches per row of panels."""
     rows = panel_rows(cases)
     columns = len(rows[0])
-    width = WIDTH if columns > 1 else 0.62 * WIDTH
-    figure = Figure(figsize=(width, sum(heights) + 0.45 * len(rows) + 0.6), layout="constrained")
+    whole = width() if columns == per_row() else 0.62 * width()
+    figure = Figure(figsize=(whole, sum(heights) + 0.45 * len(rows) + 0.6), layout="constrained")
     figure.get_layout_engine().set(hspace=0.04, wspace=0.03)
     axes = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights, **share)
     panels = {}
@@ -138,14 +156,17 @@ def grid(results: Results, cases: list[Case], heights: list[float], **share) -> 
     return figure, panels
 
 
-def method_panels(results: Results, scores: pd.DataFrame) -> tuple[Figure, dict[Case, Axes], dict[Case, list[Run]]]:
+def method_panels(results: Results, scores: pd.DataFrame, **share) -> tuple[Figure, dict[Case, Axes], dict[Case, list[Run]]]:
     """A grid whose panels have a line per main run, first at the top; the lines of a row of panels are the same."""
     cases = cases_in(results, scores)
     rows = panel_rows(cases)
     runs = {case: runs_of(main_runs(results.runs), among(scores, row)) for row in rows for case in row}
-    figure, panels = grid(results, cases, [ROW * len(runs[row[0]]) for row in rows], sharey="row")
+    figure, panels = grid(results, cases, [ROW * len(runs[row[0]]) for row in rows], sharey="row", **share)
     for case, ax in panels.items():
         ax.set_yticks(range(len(runs[case])), [name_of(run) for run in runs[case]])
+        for y in range(1, len(runs[case])):
+            if runs[case][y].entry.family != runs[case][y - 1].entry.family:
+                ax.axhline(y - 0.5, color=STYLE["grid.color"], linewidth=0.8, zorder=0)
         ax.set_ylim(len(runs[case]) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x")
@@ -208,7 +229,7 @@ def _log_label(x: float, _) -> str:
 
 def x_label(panels: dict[Case, Axes], text: str) -> None:
     """Labels the lowest panel of each column."""
-    for ax in list(panels.values())[-2:]:
+    for ax in list(panels.values())[-per_row() :]:
         ax.set_xlabel(text)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ..models.families import get_model
@@ -18,7 +18,6 @@ from ._style import (
     FAINT,
     PUBLISHED_HANDLE,
     PUBLISHED_MARK,
-    WIDTH,
     FigureSpec,
     Nothing,
     box,
@@ -32,18 +31,19 @@ from ._style import (
     published_median,
     runs_of,
     values_of,
+    width,
     x_label,
 )
 
 
-def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
+def _by_method(metric: str) -> Callable[[Results], Figure]:
     """A figure of one metric: a box per method in each panel."""
 
     def draw(results: Results) -> Figure:
         scores = results.scores.loc[np.isfinite(results.scores[metric]), [*KEYS, "run", metric]]
         if scores.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
-        figure, panels, runs = method_panels(results, scores)
+        figure, panels, runs = method_panels(results, scores, sharex=True)
         any_published = False
         for case, ax in panels.items():
             for y, run in enumerate(runs[case]):
@@ -53,10 +53,8 @@ def _by_method(metric: str, log: bool) -> Callable[[Results], Figure]:
                     any_published = True
                     ax.plot(published, y, linestyle="", zorder=4, **PUBLISHED_MARK)
             note_n(ax, [len(values_of(scores, case, run, metric)) for run in runs[case]])
-            if log:
-                log_axis(ax.xaxis)
-            else:
-                ax.set_xlim(left=0)
+        for ax in panels.values():
+            log_axis(ax.xaxis)
         unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
         x_label(panels, f"{METRICS[metric].label}{unit}")
         if any_published:
@@ -75,7 +73,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
         if scores.empty:
             return Nothing("no data set of this study has true parameters of the fitted family")
         cases, runs = cases_in(results, scores), runs_of(main_runs(results.runs), scores)
-        side = (WIDTH - 1.0) / max(len(runs), 5)
+        side = (width() - 1.0) / max(len(runs), 5)
         figure = Figure(figsize=(0.9 + side * len(runs), 0.6 + side * 1.08 * len(cases)), layout="constrained")
         figure.get_layout_engine().set(hspace=0.03, wspace=0.03, h_pad=0.02, w_pad=0.02)
         axes = figure.subplots(len(cases), len(runs), squeeze=False)
@@ -118,28 +116,35 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
 
 
 def _cloud(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
-    """Points as one image, lighter where there are many in all."""
+    """Points as one image: each of them while they are few, and how many there are in each cell where they are many."""
+    if len(x) > CLOUD:
+        ends = ax.get_xlim()
+        counts, xs, ys = np.histogram2d(x, y, bins=CELLS, range=[ends, ends])
+        shades = LinearSegmentedColormap.from_list("", ["white", colour])
+        ax.pcolormesh(xs, ys, np.sqrt(counts.T), cmap=shades, rasterized=True, zorder=0)
+        return
     size, opacity = (6.0, 0.6) if len(x) < 300 else (2.5, float(np.clip(600 / len(x), 0.04, 0.5)))
     ax.scatter(x, y, s=size, color=(*to_rgb(colour), opacity), linewidths=0, rasterized=True)
 
 
+CLOUD, CELLS = 2000, 48  # points from which on they are counted, in so many cells to a side
 ORDER = 1
 FIGURES = {
     "kl": FigureSpec(
-        _by_method("kl", log=True),
+        _by_method("kl"),
         "How close is the fitted policy to the true one?",
         "Mean over steps of KL(true policy ‖ fitted policy), one value per episode; further left is better. Bar: quartiles;"
         " line: 5 to 95 %; stroke: median; hollow diamond: published median. Methods that end in a local search are shown with"
         " the solver that the study lists first.",
     ),
     "alpha_error": FigureSpec(
-        _by_method("alpha_error", log=False),
+        _by_method("alpha_error"),
         "How well are the learning rates recovered?",
         "Euclidean norm of the error of α, all arms and signals stacked, one value per episode; further left is better."
         " Marks as in the figure of the policy KL.",
     ),
     "beta_error": FigureSpec(
-        _by_method("beta_error", log=False),
+        _by_method("beta_error"),
         "How well are the sensitivities recovered?",
         "Euclidean norm of the error of β, all arms and signals stacked, one value per episode; further left is better."
         " Marks as in the figure of the policy KL.",
@@ -147,15 +152,15 @@ FIGURES = {
     "recovery_alpha": FigureSpec(
         _recovery("alpha"),
         "True against recovered learning rates",
-        "Each point is one α of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters that the choices do not identify are"
-        " left out. r: Pearson correlation, the mean over signals.",
+        "Each point is one α of one episode; where they are many, the darker the more. On the diagonal the fit is exact, along"
+        " the upper or lower edge it sits at a bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters"
+        " that the choices do not identify are left out. r: Pearson correlation, the mean over signals.",
     ),
     "recovery_beta": FigureSpec(
         _recovery("beta"),
         "True against recovered sensitivities",
-        "Each point is one β of one episode; on the diagonal the fit is exact, along the upper or lower edge it sits at a"
-        " bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters that the choices do not identify are"
-        " left out. r: Pearson correlation, the mean over signals.",
+        "Each point is one β of one episode; where they are many, the darker the more. On the diagonal the fit is exact, along"
+        " the upper or lower edge it sits at a bound. Horizontal: true; vertical: fitted; both axes span the box. Parameters"
+        " that the choices do not identify are left out. r: Pearson correlation, the mean over signals.",
     ),
 }

@@ -8,6 +8,7 @@ from scipy import stats
 from ..arguments import checked
 from ..experiments.calibration import BINS, RANKS, Ranks
 from ..experiments.draws import Drawn
+from ._style import width
 
 BAND = 0.99  # probability with which a bar of a histogram of ranks lies in its band if ranks are uniform
 CHAINS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colours, repeated beyond four chains
@@ -47,7 +48,7 @@ def plot_draws(table: Drawn) -> Figure:
     """
     named = table.groupby([column for column in ("fit", "signal", "arm") if column in table], sort=False)
     parts = {", ".join([*key[:-1], f"arm {key[-1]}"]).removesuffix(", arm all"): part for key, part in named}
-    figure = Figure(figsize=(9.0, 0.3 + 1.35 * len(parts)), layout="constrained")
+    figure = Figure(figsize=(width(), 0.3 + 1.35 * len(parts)), layout="constrained")
     grid = figure.subplots(len(parts), 5, squeeze=False, width_ratios=[1.6, 1.6, 1, 1, 1])
     for axes, (name, part) in zip(grid, parts.items(), strict=True):
         axes[0].set_title(name, loc="left", fontsize="medium")

@@ -13,7 +13,6 @@ from ..tables.summaries import METRICS, start_table
 from ._style import (
     FAINT,
     PUBLISHED_MARK,
-    WIDTH,
     FigureSpec,
     Nothing,
     cases_in,
@@ -30,20 +29,21 @@ from ._style import (
     runs_of,
     short,
     values_of,
+    width,
     x_label,
 )
 
 
 def _times(results: Results) -> Figure:
     scores = results.scores
-    figure, panels, runs = method_panels(results, scores)
+    figure, panels, runs = method_panels(results, scores, sharex=True)
     parts = {"t_setup": ("<", "set-up"), "t_solve": ("o", "solve")}
     for case, ax in panels.items():
         for y, run in enumerate(runs[case]):
             colour = run.entry.colour
-            wall = 1000 * values_of(scores, case, run, "t_wall")
-            if len(wall):
-                q25, median, q75 = np.percentile(wall, (25, 50, 75))
+            taken = 1000 * values_of(scores, case, run, "t_cpu")
+            if len(taken):
+                q25, median, q75 = np.percentile(taken, (25, 50, 75))
                 ax.barh(y, q75 - q25, left=q25, height=0.62, color=colour, alpha=0.38, linewidth=0)
                 ax.vlines(median, y - 0.36, y + 0.36, color=colour, linewidth=2.0)
             for column, (marker, _) in parts.items():
@@ -55,11 +55,12 @@ def _times(results: Results) -> Figure:
             published = published_median(results, case, run, "time_ms")
             if published is not None:
                 ax.plot(published, y, linestyle="", zorder=4, **PUBLISHED_MARK)
+    for ax in panels.values():
         log_axis(ax.xaxis)
     x_label(panels, "time per episode (ms)")
     mark = lambda marker, label, **how: Line2D([], [], linestyle="", color=FAINT, marker=marker, label=label, **how)  # noqa: E731
     handles = [mark(marker, f"{name}, median", markersize=4.0) for marker, name in parts.values()]
-    handles.append(mark("|", "wall, median on quartiles", markersize=8, markeredgewidth=2.0))
+    handles.append(mark("|", "processor time, median on quartiles", markersize=8, markeredgewidth=2.0))
     if len(results.tables["comparison"]):
         handles.append(Line2D([], [], linestyle="", label="published median (their machine and clock)", **PUBLISHED_MARK))
     legend(figure, handles)
@@ -70,13 +71,13 @@ def _solvers(results: Results) -> Figure:
     crossed = [run for run in results.runs if run.local_solver]
     table = results.tables["summary"][results.tables["summary"]["run"].isin([run.id for run in crossed])]
     solvers = [solver for solver in SOLVERS if any(run.local_solver == solver for run in crossed)]
-    columns = [m for m in ("kl", "nll", "t_wall") if (table.loc[table["metric"] == m, "n"] > 0).any()]
+    columns = [m for m in ("kl", "nll", "t_cpu") if (table.loc[table["metric"] == m, "n"] > 0).any()]
     if "kl" in columns:
         columns.remove("nll")
     if len(solvers) < 2:
         return Nothing("this study runs its local methods with one solver only")
     cases, most = cases_in(results, table), table.groupby(KEYS)["n"].max()
-    figure = Figure(figsize=(WIDTH, 0.9 + (0.3 + 0.17 * len(solvers)) * len(cases) * 1.25), layout="constrained")
+    figure = Figure(figsize=(width(), 0.9 + (0.3 + 0.17 * len(solvers)) * len(cases) * 1.25), layout="constrained")
     axes = figure.subplots(len(cases), len(columns), squeeze=False, sharey=True)
     entries = list({run.entry.id: run.entry for run in crossed}.values())
     for row, case in enumerate(cases):
@@ -143,8 +144,8 @@ FIGURES = {
     "times": FigureSpec(
         _times,
         "How long does a fit take?",
-        "Median time per episode in milliseconds, logarithmic: building the problem (triangle), solving it (dot), and the wall"
-        " clock of the whole fit (stroke; bar: quartiles). Further left is faster.",
+        "Median time per episode in milliseconds, logarithmic: building the problem (triangle) and solving it (dot) by the"
+        " clock, and the processor time of the whole fit (stroke; bar: quartiles). Further left is faster.",
         section="times",
     ),
     "solvers": FigureSpec(
@@ -152,11 +153,13 @@ FIGURES = {
         "Does the local solver matter?",
         "Median and quartiles for every local solver with which a method ran. All solvers meet the same starts, so dots of one"
         " colour differ by the solver alone; hollow ones are of fewer episodes than others.",
+        variants=True,
     ),
     "starts": FigureSpec(
         _starts,
         "Do the starts agree?",
         "Share of all starts that ended at the best nll of their fit, or so many nats above it; the darker, the less"
         " several starts are needed.",
+        variants=True,
     ),
 }

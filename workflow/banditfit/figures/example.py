@@ -11,7 +11,7 @@ from ..models.likelihood import log_policy
 from ..study.cases import of, own
 from ..study.entries import main_runs
 from ..study.results import Results
-from ._style import INK, WIDTH, FigureSpec, Nothing, cases_in, label_of, legend, line_of, run_handles, widths
+from ._style import INK, FigureSpec, Nothing, cases_in, label_of, legend, line_of, run_handles, width, widths
 
 
 def _example(results: Results) -> Figure:
@@ -28,7 +28,7 @@ def _example(results: Results) -> Figure:
     policy = lambda x: np.exp(log_policy(x))[:, arm]  # noqa: E731
     true = policy(data.truth.values[0, : problem.n_steps])
 
-    figure = Figure(figsize=(WIDTH, 4.6 + 0.08 * arms), layout="constrained")
+    figure = Figure(figsize=(width(), 4.6 + 0.08 * arms), layout="constrained")
     acts, levels, errors = figure.subplots(3, 1, sharex=True, height_ratios=[0.5 + 0.12 * arms, 1.5, 1.5])
     rewarded = np.where(problem.choices >= 0, data.rewards[0, : problem.n_steps], 0.0) > 0
     acts.vlines(steps[rewarded], problem.choices[rewarded] - 0.36, problem.choices[rewarded] + 0.36, color=INK, linewidth=1.4)
@@ -41,7 +41,7 @@ def _example(results: Results) -> Figure:
     levels.plot(steps, true, color="#C8C8C8", linewidth=4.5, zorder=1)
     errors.axhline(0, color=INK, linewidth=0.8)
     drawn, candidates = [], main_runs(results.runs)
-    for run, width in zip(candidates, widths(candidates) / 1.6, strict=True):
+    for run, thick in zip(candidates, widths(candidates) / 1.6, strict=True):
         for fit in fits[fits["run"] == run.id].itertuples():
             parameters = complete(problem, fit)
             if parameters is not None:
@@ -50,7 +50,7 @@ def _example(results: Results) -> Figure:
                 fitted = policy(problem.kernel_values(fit.kernels))
             else:
                 continue
-            look = line_of(run.entry, len(drawn), len(candidates)) | {"linewidth": width, "markersize": 3.5}
+            look = line_of(run.entry, len(drawn), len(candidates)) | {"linewidth": thick, "markersize": 3.5}
             drawn.append(run)
             levels.plot(steps, fitted, **look)
             errors.plot(steps, fitted - true, **look)

@@ -31,11 +31,11 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
 
     def draw(results: Results) -> Figure:
         table = results.tables["guide"]
-        table = table[table[["t_cpu", metric]].notna().all(axis=1)]
+        table = table[table[["t_cpu", metric]].notna().all(axis=1) & table["run"].isin([run.id for run in results.runs])]
         if table.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
         cases = cases_in(results, table)
-        figure, panels = grid(results, cases, [2.5] * len(panel_rows(cases)))
+        figure, panels = grid(results, cases, [2.5] * len(panel_rows(cases)), sharex=True, sharey=True)
         runs = [run for run in main_runs(results.runs) if run.id in set(table["run"])]
         colours = {run.id: run.entry.colour for run in runs}
         markers = {run.id: marker_of(run.entry) for run in runs}
@@ -58,9 +58,10 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
                 if None not in theirs:
                     any_published = True
                     ax.plot(*theirs, markers[run.id], color=run.entry.colour, markersize=4.5, markerfacecolor="none", zorder=3)
+            ax.grid()
+        for ax in panels.values():
             log_axis(ax.xaxis)
             log_axis(ax.yaxis)
-            ax.grid()
         x_label(panels, "processor time per episode (ms)")
         unit = "" if METRICS[metric].unit == "1" else f" ({METRICS[metric].unit})"
         for row in panel_rows(cases):

@@ -69,14 +69,14 @@ def _regrets(results: Results) -> Figure:
     figure, panels = grid(results, cases, [1.7] * len(panel_rows(cases)), sharey=True)
     shown = runs_of(main_runs(results.runs), scores)
     for case, ax in panels.items():
-        for place, (run, width) in enumerate(zip(shown, widths(shown), strict=True)):
+        for place, (run, thick) in enumerate(zip(shown, widths(shown), strict=True)):
             regret = np.sort(np.maximum(values_of(scores, case, run, "regret"), FLOOR))
             if len(regret):
                 share = np.arange(1, len(regret) + 1) / len(regret)
                 seen = np.append(np.diff(np.floor(np.log10(regret) / STEP)) > 0, True)
                 regret, share = regret[seen], share[seen]
                 look = line_of(run.entry, place, len(shown))
-                ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", linewidth=width, **look)
+                ax.step([FLOOR, *regret, 1e3], [0, *share, 1], where="post", linewidth=thick, **look)
         ax.set_xlim(FLOOR, 1e2)
         log_axis(ax.xaxis)
         ax.set_ylim(0, 1.02)
@@ -127,6 +127,7 @@ FIGURES = {
         " left is tighter, and gaps below 10⁻⁶ nats are drawn at the left edge. Right of each line: the share of episodes with"
         " a gap of at most 0.01 nats (dashed), where the best fit is certified globally optimal to that precision.",
         section="outcomes",
+        variants=True,
     ),
     "attribution": FigureSpec(
         _attribution,
@@ -134,5 +135,6 @@ FIGURES = {
         "The gap between a fit's nll and the bound of CVX, averaged over episodes and split: what the fit loses to the best"
         " fit known, what no bound decides yet, and what the bound of CVX loses to the best bound known.",
         section="outcomes",
+        variants=True,
     ),
 }

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from ..models.families import get_model
 from ..study.cases import data_label
 from ..study.results import Results
-from ._style import FAINT, INK, ROW, WIDTH, FigureSpec, Nothing, broken, short
+from ._style import FAINT, INK, ROW, FigureSpec, Nothing, broken, short, width
 
 FREQUENT, SURE = "#1668E4", "#E69F00"
 
@@ -19,7 +19,7 @@ def draw(results: Results) -> Figure:
         return Nothing("no data set of this study is fitted with several models")
     parts = list(table.groupby("dataset", sort=False))
     heights = [max(len(rows), 2) * ROW + 0.7 for _, rows in parts]
-    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+    figure = Figure(figsize=(width(), sum(heights)), layout="constrained")
     panels = figure.subplots(len(parts), 2, squeeze=False, height_ratios=heights)
     for (dataset, rows), (left, right) in zip(parts, panels, strict=True):
         rows = rows[::-1]

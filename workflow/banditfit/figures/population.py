@@ -19,7 +19,6 @@ from ._style import (
     FAINT,
     INK,
     ROW,
-    WIDTH,
     FigureSpec,
     Nothing,
     cases_in,
@@ -32,6 +31,7 @@ from ._style import (
     panel_rows,
     run_handles,
     runs_of,
+    width,
     x_label,
 )
 
@@ -154,7 +154,7 @@ def _who_wins(results: Results) -> Figure:
         return Nothing("this study simulates no populations")
     runs = runs_of(results.runs, table)
     populations, sizes = list(dict.fromkeys(table["population"])), sorted(table["size"].unique())
-    figure = Figure(figsize=(WIDTH, 1.75 * len(populations) + 0.9), layout="constrained")
+    figure = Figure(figsize=(width(), 1.75 * len(populations) + 0.9), layout="constrained")
     axes = figure.subplots(len(populations), len(sizes), squeeze=False, sharex=True, sharey="row")
     for row, population in enumerate(populations):
         for ax, size in zip(axes[row], sizes, strict=True):
@@ -234,6 +234,7 @@ FIGURES = {
         "Share of intervals that hold the true parameter, over all parameters, with Wilson's 95 % interval. Grey:"
         f" {HOLD[0]:.2f} to {HOLD[1]:.2f}, as wide as they say.",
         "population",
+        variants=True,
     ),
     "validity": FigureSpec(
         _validity,
@@ -241,6 +242,7 @@ FIGURES = {
         "Pearson correlation, with its 95 % interval, of a recovered parameter with a criterion. In simulated data that is"
         " the true first α or β plus as much noise, so that the truth itself correlates by .71 (grey line).",
         "population",
+        variants=True,
     ),
     "objective": FigureSpec(
         _objective,
@@ -248,5 +250,6 @@ FIGURES = {
         "The marginal log-likelihood with the population's prior, by round; ringed: the iterate that was kept. On given"
         " quadrature nodes EM cannot fall, but each round places them anew, and Laplace's approximation may fall.",
         "population",
+        variants=True,
     ),
 }

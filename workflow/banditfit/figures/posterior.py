@@ -109,6 +109,7 @@ FIGURES = {
         "One point per fit: KL from the true policy of the policy that the mean parameters of the posterior give (horizontal),"
         " and of the mean of the choice probabilities (vertical). Below the diagonal the mean policy is closer to the truth.",
         section="posterior",
+        variants=True,
     ),
     "mc_errors": FigureSpec(
         _errors,

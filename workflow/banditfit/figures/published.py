@@ -9,7 +9,6 @@ from ._style import (
     FAINT,
     PUBLISHED_HANDLE,
     PUBLISHED_MARK,
-    WIDTH,
     FigureSpec,
     Nothing,
     cases_in,
@@ -21,6 +20,7 @@ from ._style import (
     method_dot,
     published_median,
     run_handles,
+    width,
 )
 
 
@@ -30,7 +30,7 @@ def _agreement(results: Results) -> Figure:
         return Nothing("no data set of this study is one of the published six")
     titles = {"kl": "policy KL (nats)", "alpha_error": "error of α", "beta_error": "error of β", "time_ms": "time (ms)"}
     shown = [metric for metric in PUBLISHED_METRICS if (table["metric"] == metric).any()]
-    figure = Figure(figsize=(WIDTH, WIDTH / len(shown) + 0.9), layout="constrained")
+    figure = Figure(figsize=(width(), width() / len(shown) + 0.9), layout="constrained")
     for ax, metric in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         rows = table[table["metric"] == metric]
         for entry in list({run.entry.id: run.entry for run in results.runs}.values()):
@@ -62,7 +62,7 @@ def _correction(results: Results) -> Figure:
     if not {"d_loc", "d_loc_published"} <= {run.entry.method for run in runs} or table.empty:
         return Nothing("this study does not run D-LOC both ways on a published data set")
     cases = cases_in(results, table)
-    figure = Figure(figsize=(0.8 * WIDTH, 0.9 + 0.46 * len(cases)), layout="constrained")
+    figure = Figure(figsize=(0.8 * width(), 0.9 + 0.46 * len(cases)), layout="constrained")
     ax = figure.subplots()
     for y, case in enumerate(cases):
         for k, run in enumerate(runs):
@@ -94,6 +94,7 @@ FIGURES = {
         "Our medians against the published ones",
         "One point per experiment, method and local solver, with the 95 % bootstrap interval of our median; on the diagonal"
         " the published figure is met, below it ours is lower.",
+        variants=True,
     ),
     "correction": FigureSpec(
         _correction,

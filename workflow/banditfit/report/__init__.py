@@ -120,10 +120,12 @@ def render(
     runs: Iterable[Run],
     cases: Cases,
     figures: Mapping[str, str | Path],
+    paper: Iterable[str | Path] = (),
 ) -> None:
     """Writes the front page to `path` and the topics into the folder of its name (report for report.html). `manifest` as of
     provenance.manifest; `tables` all tables of the study by name, of which summary, compared, outcomes, comparison, attribution
-    and guide must be there; `figures` the SVG files by name in FIGURES of those that have something to show."""
+    and guide must be there; `figures` the SVG files by name in FIGURES of those that have something to show;
+    `paper` the files drawn for a paper, which are linked."""
     path, runs = Path(path), list(runs)
     page = Page(dict(tables), runs, cases)
     sections = {name: one.context(tables, runs, cases) for name, one in SECTIONS.items()}
@@ -141,6 +143,7 @@ def render(
         "front": Front(page, sections, dict(found)),
         "terms": terms(page),
         "stored": {file.stem for file in (path.parent / "tables").glob("*.csv")},
+        "paper": [Path(os.path.relpath(file, path.parent)).as_posix() for file in paper],
         # What a link of the ledger of claims may lead to.
         "anchors": {*(topic.name for topic in topics), *sections, *(f"figure-{name}" for name in shown)} - absent,
         "figures": [
