@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -384,6 +385,41 @@ def test_a_figure_has_the_same_bytes_twice(known, tmp_path, monkeypatch):
         figures.save(figures.draw("kl", known[0]), tmp_path / f"{k}", ("svg", "png"))
         sums.append([hashlib.sha256((tmp_path / f"{k}.{kind}").read_bytes()).hexdigest() for kind in ("svg", "png")])
     assert sums[0] == sums[1]
+
+
+def test_a_figure_for_a_paper_is_as_wide_as_its_columns_and_shows_what_is_asked_for(known, tmp_path):
+    asked = {"columns": 1, "letters": True, "methods": ["d_loc", "cvx"], "labels": {"d_loc": "Direct", "tiny_3arm": "Three"}}
+    figures.draw_for_paper("kl", known[0], asked | {"datasets": ["tiny_3arm"]}, tmp_path / "kl")
+    drawn = ElementTree.parse(tmp_path / "kl.svg").getroot()
+    words = "".join(drawn.itertext())
+    assert drawn.get("width") == "252pt" and Image.open(tmp_path / "kl.png").width == 1050  # 3.5 inches
+    assert (tmp_path / "kl.pdf").read_bytes().startswith(b"%PDF")
+    assert "a  Three" in words and "Direct" in words and "as published" not in words and "forgetting" not in words
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"draw": ["kll"]}, "figures.draw has 'kll', expected one of kl, "),
+        ({"methods": ["mc"]}, "figures.methods has 'mc', expected one of "),
+        ({"datasets": ["mine"]}, "figures.datasets has 'mine', expected one of tiny_3arm"),
+        ({"labels": {"mine": "x"}}, "figures.labels has 'mine', expected the id of a method or data set: "),
+        ({"font": "No Such Font"}, "figures.font is 'No Such Font', expected the name of an installed font"),
+    ],
+)
+def test_a_wrong_wish_for_figures_is_refused_in_one_sentence(asked, said, runs):
+    study = SimpleNamespace(config={"figures": asked}, runs={run.id: run for run in runs}, catalogue={"tiny_3arm": None})
+    with pytest.raises(bf.InputError) as error:
+        figures.paper_figures(study, "my.yaml")
+    assert str(error.value).startswith(f"my.yaml: {said}")
+
+
+def test_variants_stay_out_of_figures_that_compare_methods_unless_asked_for(known, tmp_path):
+    other = lambda run: replace(run.entry, family="x", variant=run.entry.id == "d_loc_published")  # noqa: E731
+    results = replace(known[0], runs=[replace(run, entry=other(run)) for run in known[0].runs])
+    shown = lambda figure: {tick.get_text() for ax in figure.axes for tick in ax.get_yticklabels()}  # noqa: E731
+    assert "D-LOC (as published)" not in shown(figures.draw("kl", results))
+    assert "D-LOC (as published)" in shown(figures.draw_for_paper("kl", results, {"variants": True}, tmp_path / "kl"))
 
 
 def with_posteriors(results):

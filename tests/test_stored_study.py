@@ -4,8 +4,10 @@ import json
 import re
 import shutil
 
+import pytest
 import yaml
 
+import banditfit as bf
 from banditfit.report.headline import headline
 from banditfit.report.wording import count
 from banditfit.study.config import read_study
@@ -40,6 +42,18 @@ def test_tables_figures_and_report_are_made_anew_from_what_is_committed(finished
     assert len(pages) > 5
     for path in (*made, *pages, "report.html"):
         assert (project / STUDY / path).read_bytes() == (finished / STUDY / path).read_bytes(), path
+
+
+def test_a_reader_loads_the_committed_study_and_draws_from_it():
+    study = bf.load_study(str(ROOT / f"results/{committed()}"))
+    assert len(study.tables["summary"]) and set(study.scores["run"]) == {run.id for run in study.runs}
+    figure = bf.plot(study, "kl", columns=1, methods=["profile", "gem"], datasets=["forgetting_2arm"])
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["Profile", "GEM"]
+    for wrong, said in (({"name": "kll"}, "expected one of kl"), ({"name": "kl", "column": 1}, "key 'column' is not known")):
+        with pytest.raises(bf.InputError, match=said):
+            bf.plot(study, **wrong)
+    with pytest.raises(bf.InputError, match=r"found no manifest.json, expected the folder of a finished study"):
+        bf.load_study(str(ROOT / "results"))
 
 
 def test_the_readme_says_what_the_committed_study_found():

@@ -91,6 +91,8 @@ def test_the_configs_of_the_project_are_valid(name):
         ({"episodes": "some"}, "episodes is 'some', expected how many episodes"),
         ({"datasets": ["tiny"]}, "datasets has 'tiny', expected names in config/datasets.tsv: forgetting_2arm"),
         ({"datasets": []}, r"datasets is \[\], expected a list of at least one name"),
+        ({"figures": {"columns": 3}}, "figures.columns is 3, expected how many columns of a page a figure takes"),
+        ({"figures": {"format": ["svg"]}}, "key 'format' in figures is not known; allowed: draw, formats, columns, methods"),
         ({"methods": ["d_log"]}, "methods has 'd_log', expected names in config/methods.tsv: cvx"),
         ({"methods": ["cvx_loc"]}, "methods has 'cvx_loc', which starts from 'cvx'; expected that listed too"),
         ({"local_solvers": ["BFGS"]}, "local_solvers.0 is 'BFGS', expected one of SciPy's solvers Nelder-Mead"),

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from .comparison.trials import trial_table
     from .estimator import ChoiceModel
     from .experiments.effects import group_effects
+    from .figures import plot
     from .sets import profile_sets
+    from .tables.reading import load_study
+
+__version__ = "0.1.0"
 
 __all__ = [
     "MODELS",
@@ -51,11 +55,13 @@ __all__ = [
     "group_effects",
     "hbi",
     "load_fits",
+    "load_study",
     "loo",
     "method_names",
     "model_grid",
     "model_table",
     "parameter_table",
+    "plot",
     "predicted_behaviour",
     "profile_sets",
     "published_data",
@@ -75,10 +81,12 @@ _LATER = {
     "compare": "comparison.compare",
     "group_effects": "experiments.effects",
     "hbi": "comparison.hbi",
+    "load_study": "tables.reading",
     "loo": "comparison.loo",
     "model_grid": "comparison.grid",
     "model_table": "comparison.grid",
     "parameter_table": "comparison.people",
+    "plot": "figures",
     "predicted_behaviour": "comparison.behaviour",
     "profile_sets": "sets",
     "recover": "comparison.recovery",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ..errors import InputError
 from ..files import replacing
 from ..study.entries import by_family
 from ..study.results import Results
@@ -25,7 +26,7 @@ from ._style import STYLE, FigureSpec, Nothing, marker_of
 if TYPE_CHECKING:
     from ..study.config import Study
 
-__all__ = ["FIGURES", "Nothing", "draw", "draw_for_paper", "marker_of", "paper_figures", "save"]
+__all__ = ["FIGURES", "Nothing", "draw", "draw_for_paper", "marker_of", "paper_figures", "plot", "save"]
 
 
 def _modules() -> list[ModuleType]:
@@ -53,11 +54,34 @@ def _drawn(name: str, results: Results, variants: bool) -> Figure:
 
 def draw_for_paper(name: str, results: Results, asked: Mapping[str, Any], stem: str | Path) -> Figure:
     """Draws the figure as `asked` (the key `figures` of a configuration) and writes `stem`.FORMAT for each of its formats."""
-    variants = bool(asked.get("variants")) or FIGURES[name].variants
-    results = _paper.subset(replace(results, scores=complete(results.scores)), asked)
-    figure, files = _paper.drawn(lambda held: _drawn(name, held, variants), results, asked)
+    figure, files = _for_paper(name, results, asked)
     _paper.write(files, stem)
     return figure
+
+
+def plot(study: Results, name: str, **look: Any) -> Figure:
+    """A figure of a study that `load_study` has read, such as plot(study, "kl", columns=1, methods=["d_loc", "gem"]), as
+    matplotlib's Figure, to be changed or saved as one likes. `name` is one of FIGURES; `look` are keys of `figures` in
+    config/config.yaml but draw and formats. Raises InputError for another name or key, or where the study has nothing to
+    draw."""
+    if name not in FIGURES:
+        raise InputError(f"name is {name!r}, expected one of {', '.join(FIGURES)}")
+    for key in look:
+        if key not in LOOKS:
+            raise InputError(f"plot: key '{key}' is not known; allowed: {', '.join(LOOKS)}")
+    figure = _for_paper(name, study, look | {"formats": []})[0]
+    if isinstance(figure, Nothing):
+        raise InputError(f"{name}: nothing to draw, {figure.reason}")
+    return figure
+
+
+LOOKS = ("columns", "methods", "variants", "datasets", "labels", "font", "font_size", "letters")
+
+
+def _for_paper(name: str, results: Results, asked: Mapping[str, Any]) -> tuple[Figure, dict[str, bytes]]:
+    variants = bool(asked.get("variants")) or FIGURES[name].variants
+    results = _paper.subset(replace(results, scores=complete(results.scores)), asked)
+    return _paper.drawn(lambda held: _drawn(name, held, variants), results, asked)
 
 
 def paper_figures(study: "Study", where: str) -> list[str]:

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from ..study.cases import of
 from ..study.entries import main_runs
 from ..study.results import Results
+from ..tables.guide import front
 from ..tables.summaries import METRICS
 from ._style import (
     FAINT,
@@ -42,7 +43,7 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
         any_published = False
         for case, ax in panels.items():
             rows = of(table, case)
-            best = rows[rows[f"front_{metric}"].astype(bool)].sort_values("t_cpu")
+            best = rows[front(rows["t_cpu"], rows[metric])].sort_values("t_cpu")  # among those that are shown
             ax.step(best["t_cpu"], best[metric], where="post", color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
             for row in rows.itertuples():
                 size = 7.0 if row.run in set(best["run"]) else 4.5
