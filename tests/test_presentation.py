@@ -392,7 +392,8 @@ def test_a_figure_for_a_paper_is_as_wide_as_its_columns_and_shows_what_is_asked_
     figures.draw_for_paper("kl", known[0], asked | {"datasets": ["tiny_3arm"]}, tmp_path / "kl")
     drawn = ElementTree.parse(tmp_path / "kl.svg").getroot()
     words = "".join(drawn.itertext())
-    assert drawn.get("width") == "252pt" and Image.open(tmp_path / "kl.png").width == 1050  # 3.5 inches
+    with Image.open(tmp_path / "kl.png") as image:
+        assert drawn.get("width") == "252pt" and image.width == 1050  # 3.5 inches
     assert (tmp_path / "kl.pdf").read_bytes().startswith(b"%PDF")
     assert "a  Three" in words and "Direct" in words and "as published" not in words and "forgetting" not in words
 
@@ -414,12 +415,12 @@ def test_a_wrong_wish_for_figures_is_refused_in_one_sentence(asked, said, runs):
     assert str(error.value).startswith(f"my.yaml: {said}")
 
 
-def test_variants_stay_out_of_figures_that_compare_methods_unless_asked_for(known, tmp_path):
+def test_variants_stay_out_of_figures_that_compare_methods_unless_asked_for(known):
     other = lambda run: replace(run.entry, family="x", variant=run.entry.id == "d_loc_published")  # noqa: E731
     results = replace(known[0], runs=[replace(run, entry=other(run)) for run in known[0].runs])
     shown = lambda figure: {tick.get_text() for ax in figure.axes for tick in ax.get_yticklabels()}  # noqa: E731
     assert "D-LOC (as published)" not in shown(figures.draw("kl", results))
-    assert "D-LOC (as published)" in shown(figures.draw_for_paper("kl", results, {"variants": True}, tmp_path / "kl"))
+    assert "D-LOC (as published)" in shown(figures.plot(results, "kl", variants=True, columns=1))
 
 
 def with_posteriors(results):
