@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost headline figures benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(BIN)/.ready ## the environment alone, in .venv
 
@@ -48,6 +48,11 @@ paper: env ## the full study, with all eight local solvers, in results/paper (ho
 scale: env ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
 	$(SNAKEMAKE) --configfile config/scale.yaml
 	$(BIN)/python -m banditfit cost config/scale.yaml
+
+psychometrics: env ## how well the decisiveness of players of peg solitaire is recovered (about a quarter of an hour on two cores)
+	$(SNAKEMAKE) --configfile config/psychometrics.yaml
+	@$(BIN)/python -m banditfit psychometrics
+	@echo "The report: results/psychometrics/report.html"
 
 progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
 	$(BIN)/python -m banditfit progress $(CONFIG)

@@ -59,10 +59,11 @@ def test_a_data_set_without_a_model_needs_one_of_the_study(tmp_path):
     assert list(study.cases) == [("mine", "rescorla_wagner"), ("mine", "dual_rates")]
 
 
-@pytest.mark.parametrize("name", ["config", "paper", "scale", "test"])
+@pytest.mark.parametrize("name", ["config", "paper", "psychometrics", "scale", "test"])
 def test_the_configs_of_the_project_are_valid(name):
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
-    assert read_study(config, ROOT, name).runs
+    study = read_study(config, ROOT, name)
+    assert study.runs or study.config["psychometrics"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,9 @@ def test_the_configs_of_the_project_are_valid(name):
             },
             "populations.parameters: runs has none that serves a model of data set 'tiny_2arm'",
         ),
+        ({"psychometrics": {"runs": {}}}, "key 'designs' in psychometrics is missing; expected a mapping of names to what"),
+        ({"datasets": None}, "key 'datasets' is missing; expected a list of at least one name"),
+        ({"psychometrics": None, "datasets": None, "methods": None}, "key 'datasets' is missing; expected a list of at least"),
         ({"example": 3}, "example is 3, expected the number of an episode that every run fits, 0 to 1"),
     ],
 )
@@ -195,7 +199,9 @@ def test_whatever_stands_in_a_place_is_right_or_gets_one_sentence():
                 assert str(error).startswith("config/x.yaml: ") and "\n" not in str(error), (path, value)
     taken = [(path, value) for path, value in taken if value not in ([], {})]
     assert {path for path, value in taken if isinstance(value, bool | float) or value != value} <= {
-        ("populations", "held_out", "share")
+        ("populations", "held_out", "share"),
+        ("psychometrics", "designs", "tiny", "held_out"),
+        ("psychometrics", "runs", "mdp_gem", "settings", "bellman"),
     }
 
 

@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     command(
         _psychometrics,
-        "how well the decisiveness of simulated players of peg solitaire is recovered, beside what was published",
-        ("participants", 200, "of each board"),
+        "what a finished study of players of sequential games found, beside what was published, in Markdown",
+        ("config", Path("config/psychometrics.yaml"), "the configuration of a study"),
     )
     return parser
 
@@ -109,10 +109,12 @@ def _samplers(folder: Path, scale: float) -> None:
     samplers.main(folder, scale)
 
 
-def _psychometrics(participants: int) -> None:
-    from .psychometrics.measure import report
+def _psychometrics(config: Path) -> None:
+    from .report.psychometrics import markdown
+    from .study.config import load_study
 
-    report(participants)
+    study = load_study(config, Path.cwd())
+    print("\n".join(markdown(Path("results") / study.config["study"])))
 
 
 if __name__ == "__main__":

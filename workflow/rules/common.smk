@@ -25,6 +25,8 @@ try:
         read_config(path)  # sees what Snakemake, which has read it too, lets pass
     STUDY = read_study(config, PROJECT, ", ".join(map(str, workflow.configfiles)))
     PAPER_FIGURES = paper_figures(STUDY, ", ".join(map(str, workflow.configfiles)))
+    # The experiments that the study asks for.
+    EXPERIMENTS = {name: experiment for name, experiment in experiments().items() if experiment.parts(STUDY)}
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -65,8 +67,7 @@ def method_of(wildcards):
     return STUDY.runs[wildcards.run].entry.method
 
 
-# The experiments that the study asks for, and where the parts of each lie.
-EXPERIMENTS = {name: experiment for name, experiment in experiments().items() if experiment.parts(STUDY)}
+# Where the parts of each experiment lie.
 PARTS = {
     (name, found): [f"results/{{study}}/{experiment.folder}/{found}/{part}.csv" for part in experiment.parts(STUDY)]
     for name, experiment in EXPERIMENTS.items()

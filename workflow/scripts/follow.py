@@ -9,7 +9,7 @@ from banditfit import figures
 from banditfit.data import stored
 from banditfit.experiments import experiment
 from banditfit.files import intact
-from banditfit.study.cases import with_models
+from banditfit.study.cases import KEYS, with_models
 from banditfit.study.programs import log_to
 from banditfit.study.results import Results, read_tables
 from banditfit.study.store import read_csv, read_flat, read_table
@@ -22,12 +22,13 @@ folder = Path(snakemake.output.empty).parents[1]
 names = table_names(runs, cases)
 tables = Tables(folder / "tables", names, read_tables(snakemake.input.found, cases))
 for table, (name, found) in snakemake.params.gathered.items():
-    paths = dict.fromkeys(path for path in snakemake.input.parts if Path(path).parent.name == found)
-    tables.add(table, experiment(name).gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
+    one = experiment(name)
+    paths = [path for path in dict.fromkeys(snakemake.input.parts) if Path(path).is_relative_to(folder / one.folder / found)]
+    tables.add(table, one.gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
 tables.results = results = Results(
-    scores=read_flat(snakemake.input.scores, leave_out=["machine"]),
+    scores=read_flat(snakemake.input.scores, leave_out=["machine"]) if cases else pd.DataFrame(columns=[*KEYS, "run"]),
     tables=tables,
-    examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
+    examples=pd.concat([pd.DataFrame(), *(intact(read_table, path) for path in snakemake.input.examples)], ignore_index=True),
     runs=runs,
     cases=cases,
     data={Path(path).stem: stored.outline(path) for path in snakemake.input.data},

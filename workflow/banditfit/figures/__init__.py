@@ -42,6 +42,8 @@ FIGURES: dict[str, FigureSpec] = {name: spec for module in _modules() for name, 
 def draw(name: str, results: Results) -> Figure:
     """The figure called `name` in FIGURES; a `Nothing` where the study has nothing for it."""
     with mpl.rc_context(STYLE):
+        if not results.cases:
+            return Nothing("this study fits no data set") if FIGURES[name].of_fits else FIGURES[name].draw(results)
         return _drawn(name, replace(results, scores=complete(results.scores)), FIGURES[name].variants)
 
 

@@ -71,13 +71,14 @@ PUBLISHED_MARK = {"marker": "D", "markersize": 4.2, "markerfacecolor": "white", 
 @dataclass(frozen=True)
 class FigureSpec:
     """A figure: how to draw it, its title, a caption that says how to read it, the report's section where it stands, and
-    whether it shows variants of methods too."""
+    whether it shows variants of methods too, and whether it is drawn of fits, of which a study without data sets has none."""
 
     draw: Callable[[Results], Figure]
     title: str
     caption: str
     section: str = "figures"
     variants: bool = False
+    of_fits: bool = True
 
 
 class Nothing(Figure):

@@ -8,7 +8,7 @@
 """
 
 from .boards import BOARDS, Board, board
-from .fits import Fit, fit
+from .fits import Fit, check_settings, fit
 from .identification import directions, spectrum
 from .logs import Logs, logs
 from .mdp import MDP, two_step
@@ -22,6 +22,7 @@ __all__ = [
     "Fit",
     "Logs",
     "board",
+    "check_settings",
     "directions",
     "fit",
     "held_out",

@@ -102,13 +102,18 @@ def fit(logs: Logs, method: MethodName = "mdp_gem", settings: ByName | None = No
     population. `settings` are those of `GemSettings`, `MmSettings` and `NoPriorSettings`. The seed decides which participants
     are held out where a weight is chosen, and who is met in which round of online EM. Raises InputError for unknown settings,
     and for a process that the method cannot fit."""
-    kind, run = METHODS[method]
-    options = conform(dict(settings or {}), kind, f"settings of method '{method}'")
+    options, run = check_settings(method, settings), METHODS[method][1]
     if not Choices.of(logs).visits.sum():
         raise InputError("logs: found no step at which a participant had a choice, expected some")
     begin = perf_counter()
     found = run(logs, options, np.random.default_rng(derive_seed(logs.mdp.name, None, method, seed)))
     return replace(found, method=method, settings=asdict(options), seconds=perf_counter() - begin)
+
+
+@checked
+def check_settings(method: MethodName, settings: ByName | None = None) -> Any:
+    """The settings of a method, complete; raises InputError for unknown ones."""
+    return conform(dict(settings or {}), METHODS[method][0], f"settings of method '{method}'")
 
 
 def _fit_gem(logs: Logs, options: gem.GemSettings, rng: np.random.Generator) -> Fit:

@@ -162,7 +162,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
                 raise InputError(
                     f"{where}: limits of {source} leave {run} without its start on {case.dataset}; give {run} the same limit"
                 )
-    if config["example"] >= min(n_episodes.values()):
+    if n_episodes and config["example"] >= min(n_episodes.values()):
         raise InputError(
             f"{where}: example is {config['example']}, expected the number of an episode that every run fits,"
             f" 0 to {min(n_episodes.values()) - 1}"
@@ -178,6 +178,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
                 f" 0 to {fitted - 1}"
             )
     _check_populations(config, runs, n_episodes, where)
+    _check_psychometrics(config, where)
     for dataset, path in config["criteria"].items():
         if dataset not in config["datasets"]:
             raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
@@ -248,6 +249,15 @@ def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes:
                     )
 
 
+def _check_psychometrics(config: dict[str, Any], where: str) -> None:
+    asked = config["psychometrics"] or {"runs": {}, "designs": {}}
+    for design, parts in asked["designs"].items():
+        for run in parts["runs"]:
+            if run not in (*asked["runs"], "oracle"):
+                known = ", ".join([*asked["runs"], "oracle"])
+                raise InputError(f"{where}: psychometrics.designs.{design} has run {run!r}, expected one of {known}")
+
+
 class _Loader(yaml.SafeLoader):
     """YAML in which a key that stands twice in a mapping is an error; else the last would count, without a word."""
 
@@ -291,20 +301,24 @@ def check_config(config: dict[str, Any], schema_path: Path, where: str) -> None:
     schema = _schema(schema_path)
     errors = sorted(_Validator(schema).iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
-        raise InputError(f"{where}: {_sentence(errors[0])}")
+        raise InputError(f"{where}: {_sentence(errors[0], schema)}")
     for key, rule in schema["properties"].items():
         if "default" in rule:
             config.setdefault(key, rule["default"])
 
 
-def _sentence(error: jsonschema.ValidationError) -> str:
+def _sentence(error: jsonschema.ValidationError, schema: dict[str, Any]) -> str:
     key = ".".join(map(str, error.absolute_path))
     inside = f" in {key}" if key else ""
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = sorted(set(map(str, error.instance)) - set(known))
         return f"key '{unknown[0]}'{inside} is not known; allowed: {', '.join(known)}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"key '{missing[0]}'{inside} is missing; expected {error.schema['properties'][missing[0]]['description']}"
+    if error.validator in ("required", "dependentRequired"):
+        wanted = error.validator_value
+        if error.validator == "dependentRequired":
+            wanted = [name for present, names in wanted.items() if present in error.instance for name in names]
+        missing = next(name for name in wanted if name not in error.instance)
+        described = error.schema if "properties" in error.schema else schema
+        return f"key '{missing}'{inside} is missing; expected {described['properties'][missing]['description']}"
     return f"{key} is {error.instance!r}, expected {error.schema['description']}"

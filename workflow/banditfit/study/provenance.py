@@ -174,7 +174,7 @@ def manifest(
     their largest reward, and the box in which each of their `models` is fitted; and each machine that fitted, with the number
     of its fits. `datasets` are outlines (`stored.outline`), each with the data set part after part; `scores` need only the
     column `machine`."""
-    machines = pd.concat(scores)["machine"].value_counts()
+    machines = pd.concat([pd.DataFrame({"machine": []}), *scores])["machine"].value_counts()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(PROJECT),

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Maker:
     """Tables that are made together: their `names`; `make`, which gives them in this order and may ask `results.tables` for
-    others; and whether a study of these runs and cases has them."""
+    others; and whether a study of these runs and cases has them, by default if it fits data sets at all."""
 
     names: tuple[str, ...]
     make: Callable[["Results"], tuple[pd.DataFrame, ...]]
-    wanted: Callable[[Iterable[Run], Cases], bool] = lambda runs, cases: True
+    wanted: Callable[[Iterable[Run], Cases], bool] = lambda runs, cases: bool(cases)
 
 
 @cache

@@ -52,7 +52,7 @@ class Evidence:
 
     @cached_property
     def _scores(self) -> pd.DataFrame:
-        return complete(self.of_own(self.scores))
+        return complete(self.of_own(self.scores)) if len(self.scores) else self.scores
 
     @cached_property
     def _rows(self) -> dict[tuple[str, str], np.ndarray]:
@@ -164,6 +164,8 @@ def _times(evidence: Evidence, left: str, right: str, limit: float, below: bool 
 
 def _as_published(evidence: Evidence, left: str, right: str, metrics: Mapping[str, str]) -> list[Case]:
     """The ratio of two published medians with the study's first local solver, told beside ours and not judged."""
+    if not evidence.data:
+        raise NotTested("this study fits no data set")
     table = evidence.tables["reproduction"]
     solvers = [run.local_solver for run in evidence.runs if run.local_solver][:1]
     table = table[(table["dataset"] != "") & table["published"].notna() & table["local_solver"].isin(["", *solvers])]

@@ -130,10 +130,10 @@ def _lag_explains(evidence: Evidence) -> list[Case]:
 
 
 def _profile_best(evidence: Evidence) -> list[Case]:
-    published = evidence.tables["comparison"]
+    fitted, published = evidence.fits("profile", "forgetting"), evidence.tables["comparison"]
     others = published[(published["metric"] == "kl") & (published["label"] != "MC")]
     cases = []
-    for dataset, fits in evidence.fits("profile", "forgetting").items():
+    for dataset, fits in fitted.items():
         theirs = others.loc[others["dataset"] == dataset, "published"]
         if len(theirs):
             value, low, high = _median(fits["kl"].dropna().to_numpy()) / theirs.min()
@@ -320,10 +320,3 @@ def _hard_collapses(evidence: Evidence) -> list[Case]:
     if not cases:
         raise NotTested("this study recovers no simulated population by gem_hard")
     return cases
-
-
-def _untested(reason: str) -> Callable[[Evidence], list[Case]]:
-    def test(_: Evidence) -> list[Case]:
-        raise NotTested(reason)
-
-    return test

@@ -1,0 +1,99 @@
+"""Players of sequential games: how well their decisiveness is recovered, beside what was published."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from ..files import intact
+from ..study.cases import Cases
+from ..study.entries import Run
+from ..study.store import read_csv
+from .wording import count, counted, listed, sig
+
+TITLE, AFTER, PLACE = "Players of games", "outcomes", 2
+ABOUT = "how decisive players of peg solitaire are, by a value function that all share"
+WITHIN, FASTER = 1.05, 5.0  # the targets: RMSE by the oracle's, seconds by the paper's
+HOLD = (0.93, 0.97)  # coverage
+
+
+def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
+    """Recovery, held-out games, external validity; None where a study measures no players."""
+    table = tables.get("psychometrics")
+    if table is None or not len(table):
+        return None
+    held_out, validity = tables["psychometrics_held_out"], tables["psychometrics_validity"]
+    ours = table[(table["run"] == "mdp_gem") & (table["players"] == "shared")]
+    return {
+        "sentences": sentences(ours),
+        "rows": [{**row, "words": _words(row)} for row in table.to_dict("records")],
+        "held_out": [{**row, "words": _words(row)} for row in held_out.to_dict("records")],
+        "validity": [{**row, "words": _words(row)} for row in validity.to_dict("records")],
+        "failed": int(table["failed"].sum()),
+    }
+
+
+def finding(context: dict) -> str:
+    return context["sentences"][0] if context["sentences"] else ""
+
+
+def _words(row: Mapping) -> dict[str, str]:
+    return {name: str(row[name]).replace("_", " ") for name in ("design", "board", "players", "run")}
+
+
+def sentences(ours: pd.DataFrame) -> list[str]:
+    """What `mdp_gem` reaches on players who share their values, beside the targets: the paper's RMSE and times, the oracle, and
+    coverage. `ours` are its rows of the table `psychometrics`."""
+    said = []
+    theirs = ours[ours["published_rmse"].notna()]
+    if len(theirs):
+        below = listed(f"{sig(r.rmse)} ({sig(r.published_rmse)})" for r in theirs.itertuples())
+        names = listed(row.board.replace("_", " ") for row in theirs.itertuples())
+        speed = theirs["published_seconds"] / theirs["seconds"]
+        said.append(
+            f"With as many players and games as the paper, mdp_gem recovers log β with RMSE {below} on {names} (in brackets the"
+            f" paper's), {sig(speed.min())} to {sig(speed.max())} times as fast."
+        )
+    known = ours[ours["oracle"].notna()]
+    if len(known):
+        worst = known.loc[known["oracle"].idxmax()]
+        near = int((known["oracle"] <= WITHIN).sum())
+        said.append(
+            f"Its RMSE is at most {WITHIN:g} times that of an oracle who knows the true values in {count(near)} of"
+            f" {counted(len(known), 'row')}; at most {worst['oracle']:.3f} times, on {worst['board'].replace('_', ' ')} with"
+            f" {count(worst['participants'])} players of {counted(int(worst['games']), 'game')}."
+        )
+    whole = ours[ours["n"] * ours["participants"] >= 100]
+    if len(whole):
+        shares = ", ".join(f"{share:.3f}" for share in whole["coverage"])
+        inside = int(whole["coverage"].between(*HOLD).sum())
+        said.append(
+            f"Of its 95 % intervals, {shares} hold the truth: {count(inside)} of {count(len(whole))} shares lie within"
+            f" {HOLD[0]:g} to {HOLD[1]:g}."
+        )
+    return said
+
+
+def _cell(number: float) -> str:
+    return "" if np.isnan(number) else f"{number:.3g}"
+
+
+def markdown(folder: Path) -> list[str]:
+    """The table `psychometrics` of a finished study, whose results lie in `folder`, and what it says, in Markdown: that of
+    docs/psychometrics.md. Raises InputError if it is not there."""
+    path = folder / "tables/psychometrics.csv"
+    try:
+        table = intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
+    head = ["design", "board", "players", "run", "RMSE", "offset-free", "r", "coverage", "missing", "× oracle", "paper"]
+    head += ["s", "paper's s", "weight"]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in table.itertuples():
+        numbers = [row.rmse, row.free_rmse, row.r, row.coverage, row.missing, row.oracle, row.published_rmse, row.seconds]
+        numbers += [row.published_seconds]
+        cells = [row.design, row.board, row.players, row.run, *map(_cell, numbers), row.bellman]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return [*lines, "", *sentences(table[(table["run"] == "mdp_gem") & (table["players"] == "shared")])]
