@@ -501,7 +501,8 @@ def test_the_report_says_what_the_tables_say(known, tmp_path):
     for section in ("identity", "known", "results", "figures", "times", "outcomes", "corrections", "limitations"):
         assert f'<h2 id="{section}">' in page
     assert page.count("<figure ") == sum(
-        spec.section not in ("posterior", "population", "models") for spec in figures.FIGURES.values()
+        spec.section not in ("posterior", "population", "models", "psychometrics", "engines")
+        for spec in figures.FIGURES.values()
     )
     assert "No published figures exist for" in page
     assert "the code of 2 commits" in page and "different machines" not in page

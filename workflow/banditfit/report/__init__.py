@@ -4,8 +4,9 @@ report.html is the front page; each topic has a page of its own in the folder re
 `section(tables, runs, cases)` is found by its name: that gives the context of the template of its name (NAME.html.j2), or None
 where the study has nothing for it. TITLE is its title, AFTER the topic whose page it follows (known: it stands before all
 others; results, figures, times, outcomes, corrections or glossary), and PLACE, which may be left out, its place among those
-there. Two more may be left out: PAGE, the topic on whose page it stands as a part (its own by default), and ABOUT, a line on
-what it holds, for the front page; and `finding(context)` gives a sentence on what it found, for the front page too.
+there. More may be left out: PAGE, the topic on whose page it stands as a part (its own by default); ABOUT, a line on what it
+holds, for the front page; OF_FITS, false if it has something to say where a study fits no data sets; and `finding(context)`
+gives a sentence on what it found, for the front page too.
 """
 
 import os
@@ -47,6 +48,7 @@ class Section:
     context: Callable[[Mapping[str, pd.DataFrame], Iterable[Run], Cases], dict | None]
     page: str | None
     about: str
+    of_fits: bool
     finding: Callable[[dict], str]
 
 
@@ -60,6 +62,7 @@ def _sections() -> dict[str, Section]:
             module.section,
             getattr(module, "PAGE", None),
             getattr(module, "ABOUT", ""),
+            getattr(module, "OF_FITS", True),
             getattr(module, "finding", lambda context: ""),
         )
         for name, module in modules.items()
@@ -83,6 +86,8 @@ class Topic:
 
 
 FRONT = Topic("", "", "", ("front",))
+OPENING = Topic("", "", "", ("opening",))  # of a study that fits no data sets
+FITTED = {"results", "figures", "times", "outcomes", "corrections", "glossary", "limitations"}  # which such a study lacks
 CORE = [
     Topic("results", "Results", "every method on every data set, beside the published figures"),
     Topic("figures", "Figures", "accuracy, likelihoods, solvers and starts in pictures"),
@@ -124,24 +129,27 @@ def render(
 ) -> None:
     """Writes the front page to `path` and the topics into the folder of its name (report for report.html). `manifest` as of
     provenance.manifest; `tables` all tables of the study by name, of which summary, compared, outcomes, comparison, attribution
-    and guide must be there; `figures` the SVG files by name in FIGURES of those that have something to show;
-    `paper` the files drawn for a paper, which are linked."""
+    and guide must be there if the study fits data sets; `figures` the SVG files by name in FIGURES of those that have something
+    to show; `paper` the files drawn for a paper, which are linked."""
     path, runs = Path(path), list(runs)
-    page = Page(dict(tables), runs, cases)
-    sections = {name: one.context(tables, runs, cases) for name, one in SECTIONS.items()}
+    page = Page(dict(tables), runs, cases) if cases else None
+    sections = {name: one.context(tables, runs, cases) if cases or not one.of_fits else None for name, one in SECTIONS.items()}
     absent = {name for name, found in sections.items() if found is None}
-    absent |= set() if page.corrected() else {"corrections"}
+    absent |= FITTED if page is None else set() if page.corrected() else {"corrections"}
     absent |= set() if any(FIGURES[name].section == "figures" for name in figures) else {"figures"}
     topics = _topics(absent)
     shown = {name: file for name, file in figures.items() if FIGURES[name].section not in absent}
     found = [(name, sentence) for name, one in SECTIONS.items() if sections[name] and (sentence := one.finding(sections[name]))]
     context = {
-        **_context(page, manifest, tables, runs),
+        "manifest": manifest,
+        "config": yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        "reading": page.how_read(manifest) if page else [],
+        **(_context(page, sections, manifest, dict(found)) if page else {}),
         **sections,
+        "first": FRONT if page else OPENING,
+        "findings": found,
         "title": title,
         "topics": topics,
-        "front": Front(page, sections, dict(found)),
-        "terms": terms(page),
         "stored": {file.stem for file in (path.parent / "tables").glob("*.csv")},
         "paper": [Path(os.path.relpath(file, path.parent)).as_posix() for file in paper],
         # What a link of the ledger of claims may lead to.
@@ -166,12 +174,13 @@ def render(
     shutil.copytree(ASSETS, path.with_suffix("") / "assets", dirs_exist_ok=True)
 
 
-def _context(page: Page, manifest: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], runs: list[Run]) -> dict[str, Any]:
-    """What the core's templates ask for."""
+def _context(
+    page: Page, sections: Mapping[str, dict | None], manifest: Mapping[str, Any], found: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the core's templates ask for in a study that fits data sets."""
     return {
-        "manifest": manifest,
-        "config": yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
-        "reading": page.how_read(manifest),
+        "front": Front(page, sections, found),
+        "terms": terms(page),
         "known": page.known_limitations(manifest),
         "experiments": page.experiments(),
         "times": page.times(),
@@ -199,11 +208,12 @@ def _site(context: dict[str, Any], path: Path) -> dict[Path, str]:
     )
     templates.filters.update(sig=sig, count=count, percent=percent)
     folder = path.with_suffix("")
-    files = {topic: folder / f"{topic.name}.html" if topic.name else path for topic in (FRONT, *context["topics"])}
+    files = {topic: folder / f"{topic.name}.html" if topic.name else path for topic in (context["first"], *context["topics"])}
     bodies = {}
     for topic in files:
-        root = "" if topic is FRONT else "../"
-        held = {**context, "topic": topic, "root": root, "assets": f"{folder.name}/assets/" if topic is FRONT else "assets/"}
+        first = topic is context["first"]
+        root, assets = ("", f"{folder.name}/assets/") if first else ("../", "assets/")
+        held = {**context, "topic": topic, "root": root, "assets": assets}
         bodies[topic] = held, templates.get_template("_body.html.j2").render(held)
     pages = {
         file: templates.get_template("_page.html.j2").render(

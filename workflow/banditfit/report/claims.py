@@ -12,6 +12,7 @@ from .wording import count, counted, listed
 
 TITLE, AFTER, PLACE = "Claims", "corrections", 1
 ABOUT = "what was said of these methods, and whether it holds here"
+OF_FITS = False
 
 
 # Of one claim, and of several.

@@ -15,7 +15,8 @@ from .wording import count, counted, listed, sig
 
 TITLE, AFTER, PLACE = "Players of games", "outcomes", 2
 ABOUT = "how decisive players of peg solitaire are, by a value function that all share"
-WITHIN, FASTER = 1.05, 5.0  # the targets: RMSE by the oracle's, seconds by the paper's
+OF_FITS = False
+WITHIN = 1.05  # the target: RMSE by the oracle's
 HOLD = (0.93, 0.97)  # coverage
 
 
@@ -51,10 +52,11 @@ def sentences(ours: pd.DataFrame) -> list[str]:
     if len(theirs):
         below = listed(f"{sig(r.rmse)} ({sig(r.published_rmse)})" for r in theirs.itertuples())
         names = listed(row.board.replace("_", " ") for row in theirs.itertuples())
-        speed = theirs["published_seconds"] / theirs["seconds"]
+        speed = theirs["published_seconds"] / theirs["cpu_seconds"]
         said.append(
             f"With as many players and games as the paper, mdp_gem recovers log β with RMSE {below} on {names} (in brackets the"
-            f" paper's), {sig(speed.min())} to {sig(speed.max())} times as fast."
+            f" paper's), in {sig(speed.min())} to {sig(speed.max())} times less"
+            " processor time than the paper's wall time."
         )
     known = ours[ours["oracle"].notna()]
     if len(known):
@@ -92,7 +94,7 @@ def markdown(folder: Path) -> list[str]:
     head += ["s", "paper's s", "weight"]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for row in table.itertuples():
-        numbers = [row.rmse, row.free_rmse, row.r, row.coverage, row.missing, row.oracle, row.published_rmse, row.seconds]
+        numbers = [row.rmse, row.free_rmse, row.r, row.coverage, row.missing, row.oracle, row.published_rmse, row.cpu_seconds]
         numbers += [row.published_seconds]
         cells = [row.design, row.board, row.players, row.run, *map(_cell, numbers), row.bellman]
         lines.append(f"| {' | '.join(map(str, cells))} |")

@@ -328,7 +328,7 @@ CLAIMS: list[Claim] = [
     ),
     Claim(
         "players-log-beta-concave",
-        f"notes on psychometrics by reinforcement learning, as quoted in {GEM}, section 1",
+        f"notes on psychometrics by reinforcement learning, as quoted in {NOTES}, psychometrics",
         "The posterior of a player's log β is concave, so Newton's method needs no safeguard.",
         "no player has a log posterior that is convex within three sds of the population's mean, at the fitted values",
         log_beta_of_players,
@@ -336,7 +336,7 @@ CLAIMS: list[Claim] = [
     ),
     Claim(
         "scale-per-state",
-        f"notes on psychometrics by reinforcement learning, as quoted in {GEM}, section 1",
+        f"notes on psychometrics by reinforcement learning, as quoted in {NOTES}, psychometrics",
         "Centred values are divided by their root mean square in each state.",
         "held-out choices are surely not worse predicted so than with one scale for all states",
         own_scale,
@@ -344,7 +344,7 @@ CLAIMS: list[Claim] = [
     ),
     Claim(
         "modes-are-enough",
-        f"notes on psychometrics by reinforcement learning, as quoted in {GEM}, section 1",
+        f"notes on psychometrics by reinforcement learning, as quoted in {NOTES}, psychometrics",
         "The divergence of a point mass from the prior gives the M-step: σ² is the mean square of the modes about μ.",
         "the mean of the estimated σ over simulated data sets is surely at least 0.9 times the true one",
         second_moments,
@@ -352,7 +352,7 @@ CLAIMS: list[Claim] = [
     ),
     Claim(
         "bellman-penalty-needed",
-        f"{GEM}, section 3",
+        f"{NOTES}, psychometrics",
         "With few games a Bellman penalty is needed: log β of 30 players with 2 games each is recovered to .58, and to 1.22"
         " without.",
         "the mean root mean squared error, its weight chosen by held-out choices, is at most .58, and surely less than without",
