@@ -1,5 +1,5 @@
-"""Players of sequential games in a study without data sets: what the experiments find, the tables, figures and claims that follow,
-and the report."""
+"""Players of sequential games in a study without data sets: what the experiments find, the tables, figures and claims that
+follow, and the report."""
 
 from types import SimpleNamespace
 
