@@ -6,13 +6,13 @@ import pytest
 
 from project import ROOT
 
-EXAMPLES = ["comparison.md"]
+EXAMPLES = ["comparison.md", "psychometrics.md"]
 
 
 def blocks(page):
     """The pairs of code and what it prints on a page."""
     text = (ROOT / "docs" / page).read_text()
-    return re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
+    return re.findall(r"```python\n((?:(?!```).)*)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("page", EXAMPLES)
