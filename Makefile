@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -44,6 +44,10 @@ CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 paper: env ## the full study, with all eight local solvers, in results/paper (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
+
+models: env ## every model's optimum, and how often others find it, in results/models (about an hour on two cores)
+	$(SNAKEMAKE) --configfile config/models.yaml
+	@echo "The report: results/models/report.html"
 
 scale: env ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
 	$(SNAKEMAKE) --configfile config/scale.yaml

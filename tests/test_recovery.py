@@ -8,7 +8,7 @@ import pytest
 
 import banditfit as bf
 from banditfit.comparison.agents import Outcomes, _nearest
-from banditfit.comparison.recovery import _parameters
+from banditfit.comparison.recovery import parameters_recovered
 from test_compare import people
 
 MODELS = ["rescorla_wagner", "choice_kernel"]
@@ -72,7 +72,7 @@ def test_parameters_are_recovered_over_those_identified(found):
     assert row["bias"] == pytest.approx((known["estimate"] - known["true"]).mean())
     assert row["rmse"] == pytest.approx(np.sqrt(((known["estimate"] - known["true"]) ** 2).mean()))
     assert row["correlation"] == pytest.approx(known["true"].corr(known["estimate"]))
-    nothing = _parameters(part.assign(estimate=np.nan))
+    nothing = parameters_recovered(part.assign(estimate=np.nan))
     assert nothing["n"].item() == 0 and nothing["not_identified"].item() == 12 and nothing["rmse"].isna().item()
 
 

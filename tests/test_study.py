@@ -34,7 +34,14 @@ def test_batches_cover_every_episode_once():
 
 def test_every_data_set_is_fitted_with_all_models_of_the_study():
     names = ["forgetting", "rw_perseveration"]
-    study = read(models=names, methods=["cvx", "d_loc"], limits={"d_loc.L-BFGS-B": {"tiny_3arm": 2}}, draws={}, populations={})
+    study = read(
+        models=names,
+        methods=["cvx", "d_loc"],
+        limits={"d_loc.L-BFGS-B": {"tiny_3arm": 2}},
+        draws={},
+        populations={},
+        optima=None,
+    )
     assert list(study.cases) == [(dataset, model) for dataset in ("tiny_2arm", "tiny_3arm") for model in names]
     assert study.cases["tiny_2arm", "rw_perseveration"].label == "forgetting, 2 arms, tiny: Rescorla-Wagner, perseveration"
     # Limits hold for each model, and a method that does not serve one is left out.
@@ -59,7 +66,7 @@ def test_a_data_set_without_a_model_needs_one_of_the_study(tmp_path):
     assert list(study.cases) == [("mine", "rescorla_wagner"), ("mine", "dual_rates")]
 
 
-@pytest.mark.parametrize("name", ["config", "paper", "psychometrics", "scale", "test"])
+@pytest.mark.parametrize("name", ["config", "models", "paper", "psychometrics", "scale", "test"])
 def test_the_configs_of_the_project_are_valid(name):
     config = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text())
     study = read_study(config, ROOT, name)
@@ -107,6 +114,15 @@ def test_the_configs_of_the_project_are_valid(name):
         (
             {"batches": {"cvx": {"tiny_2arm": 0}}},
             "batches.cvx.tiny_2arm is 0, expected how many episodes one job fits, an integer of at least 1",
+        ),
+        (
+            {"optima": CONFIG["optima"] | {"models": ["q"]}},
+            "optima has model 'q', expected one of config/models.tsv: forgetting",
+        ),
+        ({"optima": CONFIG["optima"] | {"runs": ["gem"]}}, "optima has run 'gem', expected one of cvx, "),
+        (
+            {"optima": CONFIG["optima"] | {"runs": ["hull"], "models": ["rw_lapse"]}},
+            "runs has none that serves model 'rw_lapse'",
         ),
         ({"draws": {"gem": [0]}}, "draws has run 'gem', expected one of method mc: mc"),
         ({"draws": {"mc": [2]}}, "draws of mc has episode 2, expected numbers that it fits on every data set, 0 to 1"),

@@ -130,7 +130,7 @@ def recovered(
     people, estimates = pd.concat(people, ignore_index=True), pd.concat(estimates, ignore_index=True)
     confusion = _confusion(people, names, criterion)
     inversion = confusion / confusion.sum().where(lambda total: total > 0)
-    return Recovery(data.name, confusion, inversion, _parameters(estimates), estimates, people, left_out, rule)
+    return Recovery(data.name, confusion, inversion, parameters_recovered(estimates), estimates, people, left_out, rule)
 
 
 def _confusion(people: pd.DataFrame, names: list[str], criterion: str) -> pd.DataFrame:
@@ -144,7 +144,7 @@ def _confusion(people: pd.DataFrame, names: list[str], criterion: str) -> pd.Dat
     return counts.div(counts.sum(axis=1).where(lambda total: total > 0), axis=0)
 
 
-def _parameters(estimates: pd.DataFrame) -> pd.DataFrame:
+def parameters_recovered(estimates: pd.DataFrame) -> pd.DataFrame:
     """How well each parameter is recovered."""
     rows = []
     for (model, parameter), part in estimates.groupby(["model", "parameter"], sort=False):

@@ -77,8 +77,11 @@ class Study:
 
     def methods_of(self, part: str, model: str | None = None) -> dict[str, tuple[str, dict[str, Any]]]:
         """Method and settings of the runs in a part of the study of populations, of those that can fit `model`."""
-        runs = [self.runs[run] for run in self.populations.get(part, {}).get("runs", [])]
-        fitting = [run for run in runs if model is None or _fits(run, model)]
+        return self.methods(self.populations.get(part, {}).get("runs", []), model)
+
+    def methods(self, runs: list[str], model: str | None = None) -> dict[str, tuple[str, dict[str, Any]]]:
+        """Method and settings of these runs, of those that can fit `model`."""
+        fitting = [run for run in map(self.runs.__getitem__, runs) if model is None or _fits(run, model)]
         return {run.id: (run.entry.method, run.settings) for run in fitting}
 
     def methods_by_model(self, part: str, dataset: str) -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
@@ -179,6 +182,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
             )
     _check_populations(config, runs, n_episodes, where)
     _check_psychometrics(config, where)
+    _check_optima(config, runs, where)
     for dataset, path in config["criteria"].items():
         if dataset not in config["datasets"]:
             raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
@@ -256,6 +260,19 @@ def _check_psychometrics(config: dict[str, Any], where: str) -> None:
             if run not in (*asked["runs"], "oracle"):
                 known = ", ".join([*asked["runs"], "oracle"])
                 raise InputError(f"{where}: psychometrics.designs.{design} has run {run!r}, expected one of {known}")
+
+
+def _check_optima(config: dict[str, Any], runs: dict[str, Run], where: str) -> None:
+    asked = config["optima"] or {"models": [], "runs": []}
+    for run in asked["runs"]:
+        if run not in runs or get_method(runs[run].entry.method).population:
+            known = [id_ for id_, one in runs.items() if not get_method(one.entry.method).population]
+            raise InputError(f"{where}: optima has run {run!r}, expected one of {', '.join(known)}")
+    for model in asked["models"]:
+        if model not in MODELS:
+            raise InputError(f"{where}: optima has model {model!r}, expected one of config/models.tsv: {', '.join(MODELS)}")
+        if not any(_fits(runs[run], model) for run in asked["runs"]):
+            raise InputError(f"{where}: optima: runs has none that serves model {model!r}")
 
 
 class _Loader(yaml.SafeLoader):
