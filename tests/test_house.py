@@ -23,7 +23,7 @@ ROOMS = [
     ["solvers"],
     ["methods"],
     ["names", "fits", "fitting", "judge", "sets", "study"],  # a fit knows the tables of methods and how tables are kept
-    ["experiments", "comparison", "psychometrics", "compiling"],
+    ["experiments", "comparison", "psychometrics", "gallery", "compiling"],
     ["estimator"],
     ["tables"],
     ["figures"],

@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
         "what a finished study of players of sequential games found, beside what was published, in Markdown",
         ("config", Path("config/psychometrics.yaml"), "the configuration of a study"),
     )
+    command(
+        _published_fits,
+        "how many published fits of public data are optimal, in Markdown (docs/published_fits.md)",
+        ("data", Path("../shared/data"), "the folder that holds the folders of the data sets"),
+        ("folder", Path("results/published_fits"), "where a table of people per data set goes"),
+        ("sets", "bavard,palminteri,zorowitz,cbm,hou", "which of them, separated by commas; hou_three_rates takes long"),
+    )
     return parser
 
 
@@ -115,6 +122,12 @@ def _psychometrics(config: Path) -> None:
 
     study = load_study(config, Path.cwd())
     print("\n".join(markdown(Path("results") / study.config["study"])))
+
+
+def _published_fits(data: Path, folder: Path, sets: str) -> None:
+    from .gallery.published_fits import report
+
+    report(data, folder, sets.split(","))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Published fits of public data, evaluated anew and set beside the certified optimum (docs/published_fits.md)."""
