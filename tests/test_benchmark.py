@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
-from banditfit.benchmark import baselines, speed
+from banditfit.benchmark import COLUMNS, baselines, models, speed
 from banditfit.methods import get_method
 from banditfit.models import likelihood
 from conftest import make
@@ -32,3 +32,11 @@ def test_the_program_built_step_by_step_has_the_same_optimum():
 def test_growth_is_the_slope_in_logarithms():
     grown = pd.DataFrame({"what": "steps", "size": [10, 100, 1000], "ms": [2.0, 200.0, 20000.0]})
     assert speed.exponents(grown)["steps"] == pytest.approx(2.0)
+
+
+def test_rows_of_models_say_what_was_asked_and_met(tmp_path):
+    table = pd.DataFrame(models.rows(tmp_path, episodes=1), columns=COLUMNS)  # no data of people there
+    assert len(table) == 4 * len(models.MODELS) and (table["n"] == 1).all()
+    shares = table[table["unit"] == "share, at least"]
+    assert (shares["measured"] == 1.0).all() and set(shares["met"]) == {"met", ""}
+    assert (table["met"] == "").equals(table["target"].isna())

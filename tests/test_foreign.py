@@ -1,9 +1,7 @@
 """Published fits of real people and mice, reproduced where their data are at hand: in the folder that BANDITFIT_DATA names, or
 in ../shared/data beside the project. Each has its own source, licence and model (docs/published_fits.md)."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +10,17 @@ from scipy.special import expit
 
 import banditfit as bf
 from banditfit.comparison.selection import exceedances
-from banditfit.gallery import published_fits, readers
+from banditfit.gallery import DATA as WHERE
+from banditfit.gallery import FOLDERS, published_fits, readers
 from banditfit.models import likelihood
 from banditfit.models.families import get_model
 from project import ROOT
 
-DATA = Path(os.environ.get("BANDITFIT_DATA", ROOT.parent / "shared/data"))
+DATA = ROOT / WHERE
 
 
 def needs(key):
-    name = readers.FOLDERS[key]
+    name = FOLDERS[key]
     there = (DATA / name).is_dir()
     return pytest.mark.skipif(
         not there, reason=f"{name} is neither in BANDITFIT_DATA nor beside the project, in ../shared/data"
@@ -30,7 +29,7 @@ def needs(key):
 
 # ---- CBM's simulated people (github.com/payampiray/cbm): 40 x 100 trials x 2 arms, rewards -1 and 1 ----------------------
 
-CBM = DATA / readers.FOLDERS["cbm"]
+CBM = DATA / FOLDERS["cbm"]
 
 
 def laplace(problem, n_rates):
@@ -96,7 +95,7 @@ def test_hierarchical_inference_of_cbm():
 @needs("zorowitz")
 def test_people_of_zorowitz_are_fitted_as_well_as_ever():
     """At or below the best of eight local starts, all 90 trials in one go, beta in [0, 1000]."""
-    data = readers.zorowitz(DATA / readers.FOLDERS["zorowitz"])
+    data = readers.zorowitz(DATA / FOLDERS["zorowitz"])
     assert len(data) == 386 and data.scored.sum() == 34740
     fits = bf.fit(data, "forgetting", "profile", bounds={"alpha": (0, 1), "beta": (0, 1000)})
     judged = bf.score(data, fits)
@@ -106,7 +105,7 @@ def test_people_of_zorowitz_are_fitted_as_well_as_ever():
 
 # ---- Hattori's model on mice (github.com/hanhou/Dynamic-Foraging): sessions fitted alone --------------------------------
 
-HOU = DATA / readers.FOLDERS["hou"]
+HOU = DATA / FOLDERS["hou"]
 
 
 @needs("hou")
@@ -126,7 +125,7 @@ def test_no_session_of_a_mouse_is_worse_than_published():
 
 @needs("bavard")
 def test_the_fits_of_bavard_are_reproduced_and_one_is_no_optimum():
-    (one,) = published_fits.SETS["bavard"][1](DATA / readers.FOLDERS["bavard"])
+    (one,) = published_fits.SETS["bavard"][1](DATA / FOLDERS["bavard"])
     table = published_fits.people(one)
     assert (table["again"] - table["published"]).abs().max() < 1e-10
     assert len(table) == 20 and table["proved"].all() and (table["miss"] > -1e-9).all()
@@ -138,7 +137,7 @@ def test_the_fits_of_bavard_are_reproduced_and_one_is_no_optimum():
 @needs("hou")
 def test_published_likelihoods_of_mice_are_those_of_our_models():
     """Two sessions: the optimum is at most as high as what was published, and one of these fits was no optimum."""
-    sets = published_fits.SETS["hou"][1](DATA / readers.FOLDERS["hou"])
+    sets = published_fits.SETS["hou"][1](DATA / FOLDERS["hou"])
     one = next(each for each in sets if (each.data.name, each.model) == ("FOR01", "rescorla_wagner + bias"))
     two = replace(one, data=one.data.select(one.data.episodes[:2].tolist()), published=one.published[:2])
     table = published_fits.people(two)
@@ -147,7 +146,7 @@ def test_published_likelihoods_of_mice_are_those_of_our_models():
 
 @needs("palminteri")
 def test_people_of_palminteri_are_read_whole():
-    data = [readers.palminteri(DATA / readers.FOLDERS["palminteri"], name) for name in readers.CONFIRMATION]
+    data = [readers.palminteri(DATA / FOLDERS["palminteri"], name) for name in readers.CONFIRMATION]
     assert [len(each) for each in data] == [50, 35, 20]
     assert all(set(np.unique(each.rewards[each.choices >= 0])) <= {-1.0, 0.0, 1.0} for each in data)
 

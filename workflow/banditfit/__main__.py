@@ -7,6 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
+from .gallery import DATA
 from .study.programs import one_sentence, whole_number
 
 
@@ -57,10 +58,18 @@ def _parser() -> argparse.ArgumentParser:
         "what a finished study of players of sequential games found, beside what was published, in Markdown",
         ("config", Path("config/psychometrics.yaml"), "the configuration of a study"),
     )
+    data = ("data", DATA, "the folder that holds the folders of public data sets")
+    command(
+        _certificates,
+        "how many optima of which models are proved, in what time, in Markdown (docs/certificates.md)",
+        ("episodes", 100, "simulated learners of each model"),
+        ("starts", 50, "of L-BFGS-B, which profile is held against on mice"),
+        data,
+    )
     command(
         _published_fits,
         "how many published fits of public data are optimal, in Markdown (docs/published_fits.md)",
-        ("data", Path("../shared/data"), "the folder that holds the folders of the data sets"),
+        data,
         ("folder", Path("results/published_fits"), "where a table of people per data set goes"),
         ("sets", "bavard,palminteri,zorowitz,cbm,hou", "which of them, separated by commas; hou_three_rates takes long"),
     )
@@ -122,6 +131,12 @@ def _psychometrics(config: Path) -> None:
 
     study = load_study(config, Path.cwd())
     print("\n".join(markdown(Path("results") / study.config["study"])))
+
+
+def _certificates(episodes: int, starts: int, data: Path) -> None:
+    from .benchmark import models
+
+    models.report(data, episodes, starts)
 
 
 def _published_fits(data: Path, folder: Path, sets: str) -> None:

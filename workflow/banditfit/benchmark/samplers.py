@@ -32,8 +32,9 @@ from ..models.simulate import published_data
 from ..solvers import transport
 from ..solvers.chains import effective_draws
 from ..study.store import write_csv
-from .speed import COLUMNS as TARGETS
-from .speed import against, met, problems
+from . import COLUMNS as TARGETS
+from . import met
+from .speed import against, problems
 
 SETTINGS = mc.Settings()
 EPISODES = 3

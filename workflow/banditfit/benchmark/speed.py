@@ -18,6 +18,7 @@ from ..data.dataset import Dataset
 from ..experiments import populations
 from ..figures import save
 from ..fitting import fit
+from ..gallery import DATA
 from ..methods import get_method
 from ..models import likelihood
 from ..models.families import PUBLISHED_MODELS, get_model
@@ -26,10 +27,10 @@ from ..models.simulate import published_data, simulate
 from ..solvers.local import random_starts
 from ..study.provenance import machine
 from ..study.store import write_csv
-from . import baselines
+from . import COLUMNS, baselines, met
+from . import models as of_models
 
 EXPERIMENTS = [(model, bandit) for model in PUBLISHED_MODELS for bandit in ("2arm", "10arm")]
-COLUMNS = ["what", "experiment", "n", "ours_ms", "theirs_ms", "measured", "q25", "q75", "unit", "target", "met"]
 
 
 def problems(model: str, bandit: str, n: int) -> list[Problem]:
@@ -53,11 +54,6 @@ def against(what: str, experiment: str, pairs: Iterable[tuple[float, float]], ta
     q25, median, q75 = np.percentile(ratio, (25, 50, 75))
     times = [1e3 * np.median(ours), 1e3 * np.median(theirs)]
     return [what, experiment, len(ours), *times, median, q25, q75, "times faster", target, met(median >= target, target)]
-
-
-def met(reached: bool, target: float) -> str:
-    """The word for a target reached or not; empty where there is none."""
-    return "" if np.isnan(target) else "met" if reached else "not met"
 
 
 def method_seconds(name: str, problem: Problem) -> float:
@@ -252,6 +248,7 @@ def run() -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of ratios and targets, and the table of growth."""
     rows = [*likelihood_rows(), *local_rows(), *profile_rows(), *convex_rows(), *bound_rows(), *certified_rows()]
     rows += population_rows()
+    rows += of_models.rows(DATA)
     grown = growth()
     memory = grown["peak_mib"].max()
     row = ["memory: 100,000 episodes, d_loc", "forgetting 2arm", 1, np.nan, np.nan, memory, np.nan, np.nan]

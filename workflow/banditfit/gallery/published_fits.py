@@ -20,7 +20,7 @@ from ..models.likelihood import Problem
 from ..parameters import Bounds
 from ..solvers.local import minimise
 from ..study.store import write_csv
-from . import readers
+from . import FOLDERS, readers
 
 # Nats: a fit that lies no further from the optimum is there, but for what its solver's tolerance leaves.
 OPTIMAL = 1e-2
@@ -202,12 +202,12 @@ def report(data: Path, folder: Path, names: list[str]) -> None:
     strange = [name for name in names if name not in SETS]
     if strange:
         raise InputError(f"published_fits: found {strange[0]!r}, expected some of {', '.join(SETS)}")
-    there = [name for name in names if (data / readers.FOLDERS[SETS[name][0]]).is_dir()]
+    there = [name for name in names if (data / FOLDERS[SETS[name][0]]).is_dir()]
     if not there:
-        expected = ", ".join(readers.FOLDERS[SETS[name][0]] for name in names)
+        expected = ", ".join(FOLDERS[SETS[name][0]] for name in names)
         raise InputError(f"{data}: found none of the folders {expected}; docs/published_fits.md says where they come from")
     for place, name in enumerate(there):
         where, sets = SETS[name]
-        table = pd.concat([people(one) for one in sets(data / readers.FOLDERS[where])], ignore_index=True)
+        table = pd.concat([people(one) for one in sets(data / FOLDERS[where])], ignore_index=True)
         write_csv(table, folder / f"{name}.csv")
         print("\n".join(markdown(summary(table))[2 if place else 0 :]), flush=True)

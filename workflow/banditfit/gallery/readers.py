@@ -15,14 +15,6 @@ from ..data.dataset import Dataset
 from ..data.reading import from_frame
 from ..errors import InputError
 
-FOLDERS = {
-    "bavard": "bavard2018_contextual",
-    "palminteri": "palminteri_confirmation",
-    "zorowitz": "zorowitz2023_3arm",
-    "cbm": "fixture_cbm_simulated",
-    "hou": "hou_mouse_foraging",
-}
-
 
 def _mat(path: Path) -> dict:
     if not path.is_file():
