@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
+from banditfit.experiments import effects
 from banditfit.models.simulate import simulate_population
 
 EFFECT = {"alpha": 0.5, "beta": -0.4}  # of group on alpha, of age on beta
@@ -25,24 +26,24 @@ def people():
     return data, table
 
 
-def by_name(effects, parameter, term):
-    row = effects[effects["parameter"].str.startswith(parameter) & effects["term"].str.startswith(term)]
+def by_name(found, parameter, term):
+    row = found[found["parameter"].str.startswith(parameter) & found["term"].str.startswith(term)]
     return row.squeeze()
 
 
 def test_effects_are_found_where_they_are_and_not_where_they_are_not(people):
-    effects = bf.group_effects(people[0], "forgetting", "group + age", people[1].sample(frac=1.0, random_state=1))
-    assert len(effects) == 4 and effects["converged"].all()
+    found = bf.group_effects(people[0], "forgetting", "group + age", people[1].sample(frac=1.0, random_state=1))
+    assert len(found) == 4 and found["converged"].all()
     for parameter, term, true in (
         ("alpha", "group", 0.5),
         ("alpha", "age", 0.0),
         ("beta", "group", 0.0),
         ("beta", "age", -0.04),
     ):
-        row = by_name(effects, parameter, term)
+        row = by_name(found, parameter, term)
         assert abs(row["effect"] - true) < 3.0 * row["se"]
         assert (row["p"] < 0.05) == (true != 0.0)
-    row = by_name(effects, "alpha", "group")
+    row = by_name(found, "alpha", "group")
     assert row["low"] < row["effect"] < row["high"] and row["one_more"] > row["mean_person"]
 
 
@@ -102,3 +103,12 @@ def test_few_people_have_no_standard_errors(people):
 def test_the_online_mode_is_refused(people):
     with pytest.raises(bf.InputError, match="batch is 10, expected 0"):
         bf.group_effects(people[0], "forgetting", "age", people[1], settings={"batch": 10})
+
+
+def test_the_table_of_effects_counts_intervals_and_tests():
+    table = effects.calibrate(populations=2, people=20, steps=50)
+    assert list(zip(table["parameter"], table["term"], strict=True)) == list(effects.EFFECTS)
+    assert table["true"].tolist() == list(effects.EFFECTS.values()) and (table["n"] == 2).all()
+    assert set(table["covered"]) | set(table["significant"]) <= {0.0, 0.5, 1.0} and (table["se"] > 0.0).all()
+    again, _ = effects.simulated(20, 50, 1)
+    assert (effects.simulated(20, 50, 1)[0].choices == again.choices).all()

@@ -77,8 +77,8 @@ def test_exceedance_of_cbm():
 @needs("fixture_cbm_simulated")
 def test_hierarchical_inference_of_cbm():
     """Its run ended some twenty rounds from where nothing moves any more, which here costs .1 nats and .0006 of a frequency."""
-    found = bf.hbi(cbm(), ["rescorla_wagner", "dual_rates"])
-    theirs = loadmat(CBM / "hbi_RL_dualRL.mat", squeeze_me=True, struct_as_record=False)["cbm"]
+    found = bf.hbi(readers.cbm(CBM), ["rescorla_wagner", "dual_rates"])
+    theirs = readers.cbm_stored(CBM, "hbi_RL_dualRL")
     assert found.converged
     np.testing.assert_allclose(found.frequency, theirs.output.model_frequency, atol=1e-3)
     np.testing.assert_allclose(found.assigned, theirs.output.responsibility, atol=0.02)

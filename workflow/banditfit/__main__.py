@@ -58,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
         "what a finished study of players of sequential games found, beside what was published, in Markdown",
         ("config", Path("config/psychometrics.yaml"), "the configuration of a study"),
     )
+    command(
+        _effects,
+        "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
+        ("populations", 100, "of 80 people with 200 trials each"),
+    )
     data = ("data", DATA, "the folder that holds the folders of public data sets")
     command(
         _certificates,
@@ -131,6 +136,12 @@ def _psychometrics(config: Path) -> None:
 
     study = load_study(config, Path.cwd())
     print("\n".join(markdown(Path("results") / study.config["study"])))
+
+
+def _effects(populations: int) -> None:
+    from .experiments.effects import report
+
+    report(populations)
 
 
 def _certificates(episodes: int, starts: int, data: Path) -> None:

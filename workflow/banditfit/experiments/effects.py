@@ -1,6 +1,7 @@
 """What is known of people, such as age or group, and how it moves their parameters."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..errors import InputError
 from ..fitting import derive_seed
 from ..kinds import ByName, Seed, Table
 from ..models.families import ModelName
+from ..models.simulate import simulate_population
 from ..parameters import Bounds
 from ..solvers.em import learn as _learn
 from ..solvers.information import Z_95, standard_errors
@@ -77,6 +79,64 @@ def group_effects(
                 }
             )
     return pd.DataFrame(rows)
+
+
+# Simulated people: the mean of alpha and beta on the probit scale, their spread, and by how much one more sd of age moves beta
+# and being of the second group moves alpha; nothing else moves.
+MEAN, SPREAD = (-0.2, 0.3), 0.6
+EFFECTS = {("alpha", "group"): 0.5, ("alpha", "age"): 0.0, ("beta", "group"): 0.0, ("beta", "age"): -0.4}
+
+
+def simulated(people: int, steps: int, seed: int) -> tuple[Dataset, pd.DataFrame]:
+    """People on the published two-arm bandit whose parameters move with group and age as EFFECTS say, and the table of people:
+    episode, group (0 or 1) and age (in sd from the mean)."""
+    rng = np.random.default_rng(derive_seed("effects", None, "simulate", seed))
+    table = pd.DataFrame({"group": rng.integers(0, 2, people).astype(float), "age": rng.normal(size=people)})
+    moved = [MEAN[k] + sum(EFFECTS[name, term] * table[term] for term in table) for k, name in enumerate(("alpha", "beta"))]
+    of_one = [((1.0, mean, (SPREAD, SPREAD)),) for mean in zip(*moved, strict=True)]
+    alone = [simulate_population("one", kind, 1, steps, rng) for kind in of_one]
+    choices, rewards = (np.concatenate([getattr(one, field) for one in alone]) for field in ("choices", "rewards"))
+    data = Dataset("effects", choices, rewards, 2, model="forgetting", bounds=alone[0].bounds)
+    return data, table.assign(episode=data.ids)
+
+
+def calibrate(populations: int = 100, people: int = 80, steps: int = 200, seed: int = 0) -> pd.DataFrame:
+    """How `group_effects` does on so many populations of `simulated` people: a row per parameter and term, with the true
+    effect, the mean found, the sd of those found beside the mean of their standard errors, the share of 95 % intervals that
+    hold the truth, and the share of p below .05."""
+    made = _populations(populations, people, steps, seed)
+    found = pd.concat([group_effects(data, "forgetting", "group + age", table) for data, table in made])
+    found["parameter"] = found["parameter"].str.partition("[")[0]
+    rows = []
+    for (parameter, term), part in found.groupby(["parameter", "term"], sort=False):
+        true = EFFECTS[parameter, term]
+        rows.append(
+            {
+                "parameter": parameter,
+                "term": term,
+                "true": true,
+                "mean": part["effect"].mean(),
+                "sd": part["effect"].std(ddof=1),
+                "se": part["se"].mean(),
+                "covered": ((part["low"] <= true) & (true <= part["high"])).mean(),
+                "significant": (part["p"] < 0.05).mean(),
+                "n": len(part),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _populations(populations: int, people: int, steps: int, seed: int) -> Iterator[tuple[Dataset, pd.DataFrame]]:
+    for number in range(populations):
+        yield simulated(people, steps, derive_seed("effects", number, "population", seed))
+
+
+def report(populations: int) -> None:
+    """Prints the table of docs/populations.md, in Markdown."""
+    table = calibrate(populations)
+    print(f"| {' | '.join(table)} |\n|{'---|' * len(table.columns)}")
+    for row in table.itertuples(index=False):
+        print("|", " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row), "|")
 
 
 def _design(data: Dataset, formula: str, people: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

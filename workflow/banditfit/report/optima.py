@@ -11,6 +11,7 @@ from ..study.entries import Run
 from .wording import count, counted, percent, sig
 
 TITLE, AFTER, PLACE = "Models and their optima", "known", 1
+ABOUT = "how often random starts and methods find the optimum, what is proved, and which parameters come back"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
@@ -37,6 +38,11 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
         "closed": f"{CLOSED:g}",
         "missed": f"{MISSED:g}",
     }
+
+
+def finding(found: dict) -> str:
+    """What it found, for the front page."""
+    return " ".join(found["sentences"])
 
 
 def _per_solver(starts: pd.DataFrame, model: str, arms: int) -> list[dict]:

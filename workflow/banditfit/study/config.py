@@ -183,6 +183,7 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     _check_populations(config, runs, n_episodes, where)
     _check_psychometrics(config, where)
     _check_optima(config, runs, where)
+    _check_sets(config, runs, cases, where)
     for dataset, path in config["criteria"].items():
         if dataset not in config["datasets"]:
             raise InputError(f"{where}: criteria has data set {dataset!r}, expected one listed under datasets")
@@ -273,6 +274,20 @@ def _check_optima(config: dict[str, Any], runs: dict[str, Run], where: str) -> N
             raise InputError(f"{where}: optima has model {model!r}, expected one of config/models.tsv: {', '.join(MODELS)}")
         if not any(_fits(runs[run], model) for run in asked["runs"]):
             raise InputError(f"{where}: optima: runs has none that serves model {model!r}")
+
+
+def _check_sets(config: dict[str, Any], runs: dict[str, Run], cases: dict[Case, Data], where: str) -> None:
+    asked = config["sets"]
+    if asked is None:
+        return
+    if asked["run"] not in runs:
+        raise InputError(f"{where}: sets has run {asked['run']!r}, expected one of {', '.join(runs)}")
+    for dataset in asked["datasets"]:
+        if not any(_fits(runs[asked["run"]], case.model) for case in cases if case.dataset == dataset):
+            raise InputError(
+                f"{where}: sets has data set {dataset!r}, expected one listed under datasets, with a model that"
+                f" {asked['run']} serves"
+            )
 
 
 class _Loader(yaml.SafeLoader):
