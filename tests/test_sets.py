@@ -74,7 +74,7 @@ def test_sets_of_people_are_drawn_for_the_best_model():
     methods = {model: ("profile", {}) for model in ("rescorla_wagner", "choice_kernel")}
     (table,) = sets.EXPERIMENT.run(data=data, methods=methods, people=1)
     assert set(table["episode"]) == {0} and set(table["model"]) == set(methods)
-    assert table[table["at_upper"]]["parameter"].tolist() == ["beta"]
+    assert table[table["at_upper"]]["parameter"].tolist() == ["beta", "beta_choice"]
     entry = Entry("two", "two", None, None, "two.csv", 2, 2, None)
     cases = cases_of({"two": entry}, list(methods))
     ranked = pd.DataFrame({"dataset": "two", "model": ["rescorla_wagner", "choice_kernel"]})

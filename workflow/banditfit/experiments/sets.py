@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from ..study.config import Study
 
 
-def sets(
-    data: Dataset, methods: Mapping[str, tuple[str, Mapping[str, Any]]], people: int | None = None, seed: int = 0
-) -> pd.DataFrame:
-    """`profile_sets` of the first `people` (None: all) by each model, around the fit of its method (with settings)."""
+def sets(data: Dataset, methods: Mapping[str, tuple[str, Mapping[str, Any]]], people: int, seed: int = 0) -> pd.DataFrame:
+    """`profile_sets` of the first `people` by each model, around the fit of its method (with settings)."""
     kept = data.select(slice(0, people))
     found = [
         profile_sets(kept, fit(kept, model, method, settings=dict(settings), seed=seed))
@@ -30,7 +28,8 @@ def _arguments(study: "Study", dataset: str) -> dict[str, Any]:
     asked = study.config["sets"]
     served = {model: study.methods([asked["run"]], model) for model in study.models_of(dataset)}
     methods = {model: found[asked["run"]] for model, found in served.items() if found}
-    return {"methods": methods, "people": asked["people"], "seed": study.config["seed"]}
+    people = min(asked["people"], *(study.n_episodes[dataset, model, asked["run"]] for model in methods))
+    return {"methods": methods, "people": people, "seed": study.config["seed"]}
 
 
 EXPERIMENT = Experiment(
@@ -39,6 +38,6 @@ EXPERIMENT = Experiment(
     parts=lambda study: study.config["sets"]["datasets"] if study.config["sets"] else [],
     arguments=_arguments,
     methods=lambda study: [study.runs[study.config["sets"]["run"]].entry.method],
-    of_data=True,
+    of_data=lambda arguments: arguments["people"],
     folder="sets",
 )
