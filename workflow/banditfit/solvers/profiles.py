@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.likelihood import Problem
-from ..models.traces import _derivatives
+from ..models.traces import WEIGHT, _bias, _unit_traces
 from ..numerics import _cholesky, _compiled, _residuals, _softmax, _solve
 from .local import Found, Search
 from .objectives import Likelihood
@@ -26,22 +26,24 @@ _ENOUGH = 1e-10
 _SQUARE = 20
 # Nats that the last step of Newton's method may still promise where it has arrived.
 _LEFT = 1e-8
+# As many random rates are tried, with their best weights, for each start, and as many of them are followed; every second is
+# drawn among small rates, where valleys are narrow.
+_DRAWN, _FOLLOWED = 16, 2
 # Nats by which a valley must be lower to be followed.
 _LOWER = 1e-7
 
 
 @_compiled
 def best_weights(choices, columns, w, lower, upper):
-    """Minimises the nll of the values sum_j w[j] columns[j], columns (weights, arms, steps), over w in its box, from w, which
-    it moves, by projected Newton steps. Returns the nll and the evaluations."""
+    """Minimises the nll of the values sum_j w[j] columns[j] over w in its box, from w, which it moves, by projected Newton
+    steps; columns (weights, arms - 1, steps) are `_beyond` the last arm, whose values are 0. Returns the nll and the
+    evaluations."""
     n, n_arms, n_steps = columns.shape
-    x, mean = np.empty((n_arms, n_steps)), np.empty((n, n_steps))
+    x, mean = np.empty((n_arms + 1, n_steps)), np.empty((n, n_steps))
     gradient, hessian, there = np.empty(n), np.empty((n, n)), w.copy()
-    nll, n_eval = np.inf, 0
+    _combine(columns, w, x)
+    nll, n_eval = _softmax(choices, x), 1
     for _ in range(_STEPS):
-        _combine(columns, w, x)
-        nll = _softmax(choices, x)
-        n_eval += 1
         mean[:] = 0.0
         hessian[:] = 0.0
         for j in range(n):
@@ -95,9 +97,10 @@ def best_weights(choices, columns, w, lower, upper):
             if promised <= _ENOUGH:
                 break
             _combine(columns, there, x)
+            value = _softmax(choices, x)
             n_eval += 1
-            if _softmax(choices, x) <= nll - 1e-4 * promised:
-                moved = True
+            if value <= nll - 1e-4 * promised:
+                nll, moved = value, True
                 break
             size *= 0.5
         if not moved:
@@ -110,9 +113,39 @@ def best_weights(choices, columns, w, lower, upper):
 def _combine(columns, w, x):
     x[:] = 0.0
     for j in range(w.size):
-        for i in range(x.shape[0]):
+        for i in range(columns.shape[1]):
             for t in range(x.shape[1]):
                 x[i, t] += w[j] * columns[j, i, t]
+
+
+@_compiled
+def _beyond(ep, theta, inner):
+    """The derivatives of the values in weights and biases, which are the places `inner`, less those of the last arm, (inner,
+    arms - 1, steps): that is all that choices depend on, and one arm less to add up."""
+    h = _unit_traces(ep, theta)
+    n_traces, n_arms, n_steps = h.shape
+    row = np.full(theta.size, -1)
+    for j in range(inner.size):
+        row[inner[j]] = j
+    columns = np.zeros((inner.size, n_arms - 1, n_steps))
+    for i in range(n_arms):
+        for k in range(n_traces):
+            place = ep.places[k, i, WEIGHT]
+            if place >= 0 and row[place] >= 0:
+                _add(columns[row[place]], i, h[k, i])
+        if _bias(ep, i) >= 0:
+            _add(columns[row[_bias(ep, i)]], i, np.ones(n_steps))
+    return columns
+
+
+@_compiled
+def _add(column, arm, values):
+    """Adds values (steps,) of an arm to a column (arms - 1, steps), of the last arm to all others with the other sign."""
+    if arm < len(column):
+        column[arm] += values
+    else:
+        for i in range(len(column)):
+            column[i] -= values
 
 
 @_compiled
@@ -122,14 +155,10 @@ def _least_at(ep, theta, outer, inner, lower, upper, points):
     theta = theta.copy()
     nlls, thetas = np.empty(len(points)), np.empty((len(points), theta.size))
     weights, low, high = theta[inner], lower[inner], upper[inner]
-    n_arms, n_steps = ep.places.shape[1], ep.choices.size
-    columns = np.empty((inner.size, n_arms, n_steps))
     n_eval = 0
     for n in range(len(points)):
         theta[outer] = points[n]
-        slopes = _derivatives(ep, theta)
-        for j in range(inner.size):
-            columns[j] = slopes[inner[j]]
+        columns = _beyond(ep, theta, inner)
         nlls[n], used = best_weights(ep.choices, columns, weights, low, high)
         n_eval += used
         theta[inner] = weights
@@ -160,7 +189,7 @@ class Profile:
         """The least nll with the outer parameters `at` these, from the weights of theta, and the theta where it is."""
         theta = theta.copy()
         theta[self.outer] = at
-        columns = np.ascontiguousarray(self.problem.derivatives(theta)[self.inner])
+        columns = _beyond(self.problem.episode, theta, self.inner)
         weights = theta[self.inner].copy()
         low, high = self.problem.lower[self.inner], self.problem.upper[self.inner]
         nll, used = best_weights(self.problem.choices, columns, weights, low, high)
@@ -215,10 +244,17 @@ class Profile:
         return min(self.ends, key=lambda end: end[0].value)
 
     def wander(self, rng: np.random.Generator) -> None:
-        """Follows random outer parameters with their best weights; then scans from the best end along each in turn."""
+        """Follows the best of random outer parameters, each with its best weights; then scans from the best end along each."""
         low, high = self.problem.lower[self.outer], self.problem.upper[self.outer]
-        for _ in range(self.starts):
-            self.follow(self.least(rng.uniform(low, high), self.theta)[1], "random rates")
+        problem, drawn = self.problem, rng.random((_DRAWN * self.starts, len(low)))
+        drawn[::2] **= 3.0
+        points = low + (high - low) * drawn
+        nlls, thetas, used = _least_at(
+            problem.episode, self.theta, self.outer, self.inner, problem.lower, problem.upper, points
+        )
+        self.n_eval += used
+        for start in np.argsort(nlls, kind="stable")[: _FOLLOWED * self.starts]:
+            self.sink(thetas[start], "random rates")
         unchanged = 0
         for k in list(range(len(self.outer))) * self.sweeps:
             if unchanged == len(self.outer):
@@ -234,14 +270,14 @@ class Profile:
             nlls = np.array([nll for nll, _ in scanned])
             padded = np.concatenate([[np.inf], nlls, [np.inf]])
             for r in np.flatnonzero((nlls <= padded[:-2]) & (nlls <= padded[2:]) & (nlls < end.value - _LOWER)):
-                self.follow(scanned[r][1], "a scan from the best start")
+                self.sink(scanned[r][1], "a scan from the best start")
                 if self.best()[0].value < end.value - _LOWER:
                     unchanged = 0
                     break
 
     def run(self, rng: np.random.Generator) -> None:
         if len(self.outer) == 0:
-            self.follow(self.least(np.empty(0), self.theta)[1], "the weights alone")
+            self.sink(self.least(np.empty(0), self.theta)[1], "the weights alone")
         elif len(self.outer) <= 2:
             self.exhaust()
         else:
