@@ -100,7 +100,7 @@ def test_what_an_estimator_refuses():
     table = table_of(people(2))
     with pytest.raises(bf.InputError, match="ChoiceModel\\(\\): found no fit, expected a call of fit before"):
         bf.ChoiceModel().predict_proba(table)
-    with pytest.raises(bf.InputError, match="X: found an array of shape \\(3, 2\\), expected a table"):
+    with pytest.raises(bf.InputError, match="y: found None, expected 3 choices, as X has rows"):
         bf.ChoiceModel().fit(np.zeros((3, 2)))
     with pytest.raises(bf.InputError, match="y: found 2 choices, expected 100"):
         bf.ChoiceModel().fit(table, [0, 1])
@@ -109,3 +109,33 @@ def test_what_an_estimator_refuses():
     learner = bf.ChoiceModel("forgetting").fit(table)
     with pytest.raises(bf.InputError, match="found episode 'P2', which was not fitted \\(1 such\\)"):
         learner.score(table_of(people(3)))
+
+
+def test_outcomes_of_both_arms_are_full_feedback():
+    rng = np.random.default_rng(2)
+    X, y = rng.integers(2, size=(60, 2)).astype(float), rng.integers(2, size=60)
+    y[5], X[7, 1 - y[7]] = -1, np.nan
+    learner = bf.ChoiceModel("rescorla_wagner + fictive", method="d_loc").fit(X, y)
+    foregone = np.where(y == 0, X[:, 1], X[:, 0])
+    foregone[5] = np.nan
+    rewards = np.where(y < 0, 0.0, X[np.arange(60), y])
+    data = bf.Dataset("one person", [y], [rewards], 2, foregone=[foregone])
+    again = bf.ChoiceModel("rescorla_wagner + fictive", method="d_loc").fit(data)
+    assert learner.score(X, y) == pytest.approx(again.score(data)) and learner.predict_proba(X, y).shape == (60, 2)
+
+
+@pytest.mark.parametrize(
+    ("n_arms", "X", "y", "words"),
+    [
+        (2, np.ones((3, 3)), [0, 1, 0], "X: found the shape (3, 3), expected numbers (trials, 2), one per arm"),
+        (2, np.ones((3, 2)), [0, 1], "y: found 2 choices, expected 3 choices, as X has rows"),
+        (2, np.ones((3, 2)), None, "y: found None, expected 3 choices"),
+        (2, np.ones((3, 2)), [0, 1, 2], "y: found 2 in row 2, expected an arm from 0 to 1, -1 or NaN"),
+        (2, np.array([[1.0, np.nan]]), [1], "X: found no number of the arm chosen in row 0, expected what it brought"),
+        (3, np.ones((1, 3)), [1], "X: found outcomes of arms that were not chosen, expected NaN there, or two arms"),
+    ],
+)
+def test_outcomes_that_are_refused(n_arms, X, y, words):
+    with pytest.raises(bf.InputError) as error:
+        bf.ChoiceModel(n_arms=n_arms).fit(X, y)
+    assert words in str(error.value)

@@ -92,7 +92,9 @@ class ChoiceModel:
 
     def fit(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> "ChoiceModel":
         """Fits the model to a table with one row per trial (see `bf.from_frame`), or a data set; `y` are the choices, where
-        they are no column of the table."""
+        they are no column of the table. X may also be an array (trials, arms) of what each arm brought or would have brought,
+        NaN where it was not shown, of one person and session, with the choices `y`, -1 or NaN for a missed trial: what was
+        shown of the arm that was not chosen is the foregone outcome, which models with the term `fictive` follow."""
         data = self._pooled(self._data(X, y))
         how = {"settings": self.settings, "bounds": self.bounds, "seed": self.seed, "n_jobs": self.n_jobs}
         self.fits_ = fit(data, self.model, self.method, **how)
@@ -137,14 +139,54 @@ class ChoiceModel:
     def _data(self, X: pd.DataFrame | Dataset, y: Sequence | None) -> Dataset:
         if isinstance(X, Dataset):
             return X
+        if isinstance(X, np.ndarray):
+            return self._full_feedback(X, y)
         if not isinstance(X, pd.DataFrame):
-            raise InputError(f"{self!r}, X: found {describe(X)}, expected a table (pandas DataFrame) or a Dataset")
+            raise InputError(
+                f"{self!r}, X: found {describe(X)}, expected a table (pandas DataFrame), a Dataset, or an array (trials, arms)"
+            )
         role = (self.columns or {}).get("choice") or "choice"
         if y is not None:
             if len(y) != len(X):
                 raise InputError(f"{self!r}, y: found {len(y)} choices, expected {len(X)}, as X has rows")
             X = X.assign(**{role: np.asarray(y)})
         return from_frame(X, n_arms=self.n_arms, columns=self.columns)
+
+    def _full_feedback(self, X: np.ndarray, y: Sequence | None) -> Dataset:
+        """The data set of the outcomes (trials, arms) and the choices of one person."""
+        if X.ndim != 2 or X.shape[1] != self.n_arms or X.dtype.kind not in "iufb":
+            raise InputError(f"{self!r}, X: found the shape {X.shape}, expected numbers (trials, {self.n_arms}), one per arm")
+        if y is None or len(y) != len(X):
+            found = "None" if y is None else f"{len(y)} choices"
+            raise InputError(f"{self!r}, y: found {found}, expected {len(X)} choices, as X has rows")
+        try:
+            made = np.asarray(y, dtype=float)
+        except (TypeError, ValueError):
+            made = np.full(len(X), np.inf)
+        missed = np.isnan(made) | (made == -1)
+        wrong = ~missed & ~np.isin(made, np.arange(self.n_arms))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(
+                f"{self!r}, y: found {y[row]!r} in row {row}, expected an arm from 0 to {self.n_arms - 1}, -1 or NaN"
+            )
+        choices = np.where(missed, -1, made).astype(np.int64)
+        taken = np.arange(self.n_arms) == choices[:, None]
+        if (unseen := np.isnan(X) & taken).any():
+            row = int(np.argmax(unseen.any(axis=1)))
+            raise InputError(f"{self!r}, X: found no number of the arm chosen in row {row}, expected what it brought")
+        rewards = np.where(taken, X, 0.0).sum(axis=1)
+        others = ~np.isnan(X) & ~taken & ~missed[:, None]
+        optional = {}
+        if others.any():
+            if self.n_arms > 2:
+                raise InputError(
+                    f"{self!r}, X: found outcomes of arms that were not chosen, expected NaN there, or two arms: what three"
+                    " arms or more would have brought no model of banditfit follows"
+                )
+            of_other = np.where(others, X, 0.0).sum(axis=1)
+            optional["foregone"] = np.where(others.any(axis=1), of_other, np.nan)[None]
+        return Dataset("one person", choices[None], rewards[None], self.n_arms, **optional)
 
     def _pooled(self, data: Dataset) -> Dataset:
         """All episodes as sessions of one, where they share their parameters."""
