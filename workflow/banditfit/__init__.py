@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .comparison.hbi import hbi
     from .comparison.loo import loo
     from .comparison.people import parameter_table
+    from .comparison.populations import compare_populations
     from .comparison.recovery import recover
     from .comparison.selection import select_models
     from .comparison.trials import trial_table
@@ -49,6 +50,7 @@ __all__ = [
     "Truth",
     "behaviour",
     "compare",
+    "compare_populations",
     "fit",
     "from_frame",
     "get_model",
@@ -79,6 +81,7 @@ _LATER = {
     "ChoiceModel": "estimator",
     "behaviour": "comparison.behaviour",
     "compare": "comparison.compare",
+    "compare_populations": "comparison.populations",
     "group_effects": "experiments.effects",
     "hbi": "comparison.hbi",
     "load_study": "tables.reading",
