@@ -206,7 +206,7 @@ class _Members:
         return self._sound(expect(self.problems, self.start))
 
     def expect(self, group: _Group, earlier: Expectation) -> Expectation:
-        return self._sound(expect(self.problems, self._population(group), earlier.mode))
+        return self._sound(expect(self.problems, self._population(group), earlier))
 
     def _population(self, group: _Group) -> Population:
         return replace(self.start, mu=group.a, Sigma=np.diag(1.0 / group.precision))

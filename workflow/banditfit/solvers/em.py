@@ -197,7 +197,7 @@ def members(problems: Sequence[Problem], population: Population, earlier: Expect
     if population.moments == "variational":
         d = len(population.free)
         return stepper(rule(d, FEW_NODES, enough_points(d)))(problems, population, earlier)
-    return expect(problems, population, None if earlier is None else earlier.mode)
+    return expect(problems, population, earlier)
 
 
 def _noise(trace: list[float]) -> float | None:

@@ -168,24 +168,33 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     return replace(start, design=design, effects=effects)
 
 
-def expect(problems: Sequence[Problem], population: Population, modes: np.ndarray | None = None) -> Expectation:
-    """The E-step, every participant on its own; `modes` (J, D) of an earlier one are tried as starts."""
+def expect(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None) -> Expectation:
+    """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has nodes, new ones are
+    placed by its moments, without a mode."""
     free, Sigma = population.free, population.Sigma
     P, sd = np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
     constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * Sigma)[1]
     J, d, N = len(problems), len(free), len(population.nodes)
     centres = population.centres(J)
     mode = np.tile(population.mu, (J, 1))
-    mode[:, free] = centres if modes is None else modes[:, free]
+    mode[:, free] = centres if earlier is None else earlier.mode[:, free]
     m, V = centres.copy(), np.zeros((J, d, d))
     centre, scale, logs = np.zeros((J, d)), np.tile(np.eye(d), (J, 1, 1)), np.zeros((J, N))
     evidence, n_eval, found = np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
     K = np.empty((d, d))
     for j, participant in enumerate(problems):
         (links, episode), mu = _arguments(population, participant), centres[j]
+        unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
+        if earlier is not None and earlier.r is not None and earlier.found[j]:
+            m[j], V[j] = earlier.m[j], earlier.V[j]
+            centre[j] = m[j]
+            found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
+            n_eval[j] = N
+            if found[j]:
+                continue
         n_grid = best_start(mode[j], free, mu, sd, P, *links, episode)
         likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, episode, K)
-        n_eval[j] = n_grid + n_climb
+        n_eval[j] += n_grid + n_climb
         if not found[j]:
             continue
         m[j] = mode[j, free]
@@ -200,7 +209,6 @@ def expect(problems: Sequence[Problem], population: Population, modes: np.ndarra
         # Nodes around the mode give moments, and nodes around these better ones; if those are too few, earlier ones remain.
         for placements in range(PLACEMENTS["grid" if d <= GRID_DIMENSIONS else "points"], 0, -1):
             m[j], V[j] = mode[j, free], laplace
-            unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
             for _ in range(placements):
                 centre[j] = m[j]
                 found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
