@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from banditfit import figures
-from banditfit.experiments import engines, simulated
+from banditfit.experiments import engines, misspecified, simulated
 from banditfit.report import engines as section
 from banditfit.study.results import Results
 
@@ -36,7 +36,7 @@ def test_people_are_drawn_as_asked():
 
 
 def test_the_section_and_the_figure_show_every_engine(table):
-    shown = section.section({"engines": table}, [], {})
+    shown = section.section({"engines": table}, [], {})["exact"]
     assert [len(group["rows"]) for group in shown["groups"]] == [6, 5]
     assert "Pathfinder" in shown["sentence"]
     assert section.section({}, [], {}) is None
@@ -44,3 +44,20 @@ def test_the_section_and_the_figure_show_every_engine(table):
     figure = figures.engines._engines(held)
     assert len(figure.axes) == 4
     assert "Nothing to draw" in figures.engines._engines(Results(None, {}, None, [], {}, {}, {})).texts[0].get_text()
+
+
+def test_populations_of_every_shape_have_the_same_mean_and_sd():
+    for name, shape in misspecified.SHAPES.items():
+        drawn = shape(np.random.default_rng(0), (40_000, 2))
+        np.testing.assert_allclose(drawn.mean(axis=0), 0.0, atol=0.03, err_msg=name)
+        np.testing.assert_allclose(drawn.std(axis=0), 1.0, atol=0.1, err_msg=name)
+
+
+def test_methods_are_told_wider_boxes_than_made_the_people():
+    runs = {"gem": ("gem", {}), "profile": ("profile", {})}
+    table = misspecified.study(runs, boxes=(1, 10), people=5, steps=60, shapes=("skewed",))
+    assert list(zip(table["box"], table["run"], strict=True)) == [(1, "gem"), (1, "profile"), (10, "gem"), (10, "profile")]
+    assert (table["failed"] == 0).all()
+    assert table.loc[table["run"] == "profile", "coverage"].isna().all()
+    assert table.loc[table["run"] == "gem", "coverage"].between(0.4, 1).all()
+    assert (table["kl"] > 0).all()

@@ -26,6 +26,14 @@ class People:
     bounds: Bounds
     h: np.ndarray
 
+    @property
+    def theta(self) -> np.ndarray:
+        """Everybody's parameters (people, D)."""
+        from scipy.special import ndtr
+
+        lower, upper = get_model(self.model).box(self.data.n_arms, self.bounds)
+        return lower + (upper - lower) * ndtr(self.h)
+
 
 Shape = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 

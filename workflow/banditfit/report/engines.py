@@ -15,8 +15,12 @@ PRIORS = {"fixed": "each alone", "learned": "with their population"}
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
-    """None for a study that compares no engines."""
-    table = tables.get("engines")
+    """None for a study that compares no engines and tells nobody anything wrong."""
+    exact, wrong = _exact(tables.get("engines")), _wrong(tables.get("misspecified"), runs)
+    return {"exact": exact, "wrong": wrong} if exact or wrong else None
+
+
+def _exact(table: pd.DataFrame | None) -> dict | None:
     if table is None or table.empty:
         return None
     groups = [
@@ -27,6 +31,30 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
         for (model, people, prior), part in table.groupby(["model", "people", "prior"], sort=False)
     ]
     return {"groups": groups, "sentence": _said(table), "steps": int(table["steps"].iloc[0])}
+
+
+def _wrong(table: pd.DataFrame | None, runs: Iterable[Run]) -> dict | None:
+    """A row per population and box, a cell per run."""
+    if table is None or table.empty:
+        return None
+    shown = [run for run in runs if run.id in set(table["run"])]
+    rows = [
+        {
+            "label": f"{population.replace('_', ' ')}, box ×{box:g}",
+            "cells": [part.set_index("run").loc[run.id] for run in shown],
+            "least": part.loc[part["kl"].idxmin(), "run"],
+        }
+        for (population, box), part in table.groupby(["population", "box"], sort=False)
+    ]
+    best = pd.Series([row["least"] for row in rows]).value_counts()
+    labels = {run.id: run.entry.label for run in shown}
+    parts = listed(f"{labels[run]} {number}" for run, number in best.items())
+    return {
+        "runs": shown,
+        "rows": rows,
+        "people": int(table["people"].iloc[0]),
+        "sentence": f"Lowest median KL, of {counted(len(rows), 'population and box', 'populations and boxes')}: {parts}.",
+    }
 
 
 def _said(table: pd.DataFrame) -> str:

@@ -234,11 +234,15 @@ def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes:
         for model in (asked or {}).get("models", []):
             if model not in MODELS:
                 raise InputError(f"{place} has model {model!r}, expected names in config/models.tsv: {', '.join(MODELS)}")
-        known = [id_ for id_, run in runs.items() if part in ("held_out", "study") or get_method(run.entry.method).population]
+        known = [
+            id_
+            for id_, run in runs.items()
+            if part in ("held_out", "study", "misspecified") or get_method(run.entry.method).population
+        ]
         for run in (asked or {}).get("runs", []):
             if run not in known:
                 raise InputError(f"{place} has run {run!r}, expected one of {', '.join(known) or 'gem, which is not listed'}")
-            if part == "study" and not _fits(runs[run], "forgetting"):
+            if part in ("study", "misspecified") and not _fits(runs[run], "forgetting"):
                 raise InputError(f"{place} has run {run!r}, expected one that fits forgetting")
         for dataset in [*(asked or {}).get("datasets", []), *(asked or {}).get("bootstrap", {})]:
             if dataset not in config["datasets"]:
