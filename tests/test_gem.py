@@ -428,10 +428,9 @@ def test_a_population_is_its_coordinates():
     np.testing.assert_allclose(again.Sigma, found.Sigma)
 
 
-def test_many_dimensions_have_variational_moments_that_converge():
+def test_variational_moments_of_many_dimensions_converge():
     data = small(8, n_steps=40, seed=3, model="per_arm", bandit="10arm")
-    found = populations.learn(data, "per_arm", settings={"tolerance": 0.01})
-    assert found.moments == "variational"
+    found = populations.learn(data, "per_arm", settings={"moments": "variational", "tolerance": 0.01})
     assert found.converged
     assert found.objective[-1] > found.objective[0]
 

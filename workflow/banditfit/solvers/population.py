@@ -20,7 +20,7 @@ Moments = Literal["auto", "quadrature", "variational", "laplace", "hard"]
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
 GRID_DIMENSIONS = 2  # up to which nodes are a grid
-AUTO_DIMENSIONS = 10  # up to which "auto" means quadrature: beyond, importance leaves too few points
+AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
 TURNS = 64  # rotations of quasi-random points
 PLACEMENTS = {"grid": 2, "points": 3}  # how often nodes follow the moments that they gave
 CAUTION = 4.0  # effective points per dimension at which placing quasi-random points follows half of what they say
@@ -34,7 +34,8 @@ class Settings:
                 uniform theta; "logit": rates and lapse 1 / (1 + exp(-h)), sensitivities exp(h), which knows no bounds (what may
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
-                mode without its uncertainty: an ablation), or "auto": quadrature in up to 10 dimensions, variational beyond
+                mode without its uncertainty: an ablation), or "auto": quadrature in up to 20 dimensions, Laplace beyond, where
+                importance leaves too few points and a variational fit takes seconds
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -155,7 +156,7 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else "variational"
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
     if moments == "quadrature" and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]
@@ -169,8 +170,8 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
 
 
 def expect(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None) -> Expectation:
-    """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has nodes, new ones are
-    placed by its moments, without a mode."""
+    """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has a grid, the new one
+    is placed by its moments, without a mode. (Moments by a few points of many are too noisy to place the next by.)"""
     free, Sigma = population.free, population.Sigma
     P, sd = np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
     constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * Sigma)[1]
@@ -185,7 +186,7 @@ def expect(problems: Sequence[Problem], population: Population, earlier: Expecta
     for j, participant in enumerate(problems):
         (links, episode), mu = _arguments(population, participant), centres[j]
         unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
-        if earlier is not None and earlier.r is not None and earlier.found[j]:
+        if d <= GRID_DIMENSIONS and earlier is not None and earlier.r is not None and earlier.found[j]:
             m[j], V[j] = earlier.m[j], earlier.V[j]
             centre[j] = m[j]
             found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
