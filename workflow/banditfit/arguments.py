@@ -176,7 +176,8 @@ def _of_union(value: Any, kinds: tuple) -> Any:
         try:
             return as_kind(value, kind) if len(kinds) == 1 else _take(value, kind)
         except Mismatch as error:
-            errors.append(error)
+            # A traceback would hold the frames of the call, this one too, and the data in them until garbage is collected.
+            errors.append(error.with_traceback(None))
     # What got into the value before it failed knows best what is wrong.
     deepest = max(errors, key=lambda error: error.place.count("["))
     raise deepest if deepest.place or len(kinds) == 1 else Mismatch()
