@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env reproduce test hunt test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -34,6 +34,11 @@ reproduce: env $(BIN)/.compiled ## the quick study and its report (about a quart
 
 test: env $(BIN)/.compiled ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+CASES ?= 1000
+
+hunt: env $(BIN)/.compiled ## look for parameters below a bound, in random and degenerate cases of every model (CASES=1000 of each)
+	BOUND_CASES=$(CASES) $(BIN)/python -m pytest tests/test_certificates.py -k "hunt or undercut_a_relaxation" -n auto --maxprocesses 4
 
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs -s tests/test_slurm.py

@@ -12,7 +12,7 @@ import pytest
 import banditfit as bf
 from banditfit.methods import get_method
 from banditfit.models import likelihood
-from banditfit.solvers import boxes, groups
+from banditfit.solvers import boxes, clocks, groups
 from banditfit.solvers.rate_search import descend
 
 MODELS = [
@@ -27,6 +27,8 @@ MODELS = [
     "rescorla_wagner + unchosen_decay",
     "dual_rates + fictive + bias",
     "rescorla_wagner + sensitivities",
+    "rescorla_wagner + lapse",
+    "dual_rates + choice_kernel + bias + lapse",
 ]
 KINDS = ("binary", "graded", "losses", "constant", "nothing", "huge", "one trial", "one arm", "missed", "sessions", "states")
 EDGES = ("free", "rates of 0", "rates of 1", "no weight", "narrow")
@@ -90,9 +92,9 @@ def certify(problem: likelihood.Problem, **settings):
     return how.fit(problem, how.settings(**settings), np.random.default_rng(0), None)
 
 
-def check_fit(problem: likelihood.Problem, rng: np.random.Generator, max_nodes: int, starts: int) -> bool:
+def check_fit(problem: likelihood.Problem, rng: np.random.Generator, max_boxes: int, starts: int) -> bool:
     """Checks that a fit's claims hold; returns whether it closed."""
-    fit = certify(problem, max_nodes=max_nodes)
+    fit = certify(problem, max_boxes=max_boxes)
     theta = fit.theta
     assert (theta >= problem.lower).all() and (theta <= problem.upper).all()
     tiny = 1e-9 * max(fit.nll, 1.0)
@@ -128,7 +130,7 @@ def test_no_parameters_undercut_a_bound(model, kind):
     for edge in EDGES:
         problem = problem_of(model, kind, edge, rng)
         check_box(problem, rng)
-        check_fit(problem, rng, max_nodes=60, starts=4)
+        check_fit(problem, rng, max_boxes=60, starts=4)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -137,7 +139,7 @@ def test_a_hunt_for_parameters_below_a_bound(model):
     for _ in range(int(os.environ.get("BOUND_CASES", "4"))):
         problem = problem_of(model, rng.choice(KINDS), rng.choice(EDGES), rng, n_steps=int(rng.integers(2, 80)))
         check_box(problem, rng)
-        check_fit(problem, rng, max_nodes=100, starts=4)
+        check_fit(problem, rng, max_boxes=100, starts=4)
 
 
 @pytest.mark.parametrize("model", ["rescorla_wagner", "choice_kernel", "dual_rates", "rescorla_wagner + perseveration"])
@@ -169,3 +171,53 @@ def test_rewards_in_other_units_are_certified_the_same():
     one = bf.fit(data, "rescorla_wagner + bias", "certified")
     other = bf.fit(bf.Dataset("coins", data.choices, 64.0 * data.rewards, 2), "rescorla_wagner + bias", "certified")
     assert abs(one["nll"][0] - other["nll"][0]) <= 1e-9 and abs(one["lower_bound"][0] - other["lower_bound"][0]) <= 1e-9
+
+
+RELAXATIONS = ("cvx_fast", "hull", "hull_loc")
+
+
+def check_relaxation(method: str, problem: likelihood.Problem, least: float) -> float:
+    """Checks that what a relaxation claims holds, given the least nll that is known; returns its bound."""
+    how = get_method(method)
+    fit = how.fit(problem, how.settings(), np.random.default_rng(0), None)
+    tiny = 1e-9 * max(least, 1.0)
+    assert 0.0 <= fit.lower_bound <= least + tiny
+    if fit.theta is None:
+        assert abs(problem.nll_of_values(fit.relaxed) - fit.nll) <= 1e-8 * max(fit.nll, 1.0)
+        assert fit.nll <= least + 1e-6 or fit.status == "limit"
+    else:
+        assert (fit.theta >= problem.lower).all() and (fit.theta <= problem.upper).all()
+        assert abs(problem.nll_theta(fit.theta) - fit.nll) <= tiny
+    return fit.lower_bound
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_parameters_undercut_a_relaxation(model):
+    rng = seed(model, "relaxed")
+    for _ in range(max(1, int(os.environ.get("BOUND_CASES", "8")) // 4)):
+        problem = problem_of(model, rng.choice(KINDS), rng.choice(EDGES), rng, n_steps=int(rng.integers(2, 80)))
+        least = least_found(problem, rng, 4)
+        for method in RELAXATIONS:
+            if get_method(method).serves(problem.model):
+                check_relaxation(method, problem, least)
+
+
+@pytest.mark.parametrize("model", ["rescorla_wagner(arm) + perseveration", "rescorla_wagner + choice_kernel + bias"])
+def test_column_generation_and_conic_solver_agree_on_own_clocks(model):
+    problem = problem_of(model, "states", "free", seed(model), n_steps=80)
+    fast, conic = (get_method(name).fit(problem, get_method(name).settings(), None, None) for name in ("cvx_fast", "cvx"))
+    assert abs(fast.nll - conic.nll) <= 1e-4 and conic.lower_bound <= fast.lower_bound + 1e-4
+    hull = get_method("hull")
+    assert fast.lower_bound <= hull.fit(problem, hull.settings(), None, None).lower_bound + 1e-5
+
+
+def test_a_rescorla_wagner_trace_is_a_kernel_of_the_arms_own_choices():
+    problem = problem_of("rescorla_wagner + initial_value", "states", "free", seed("clock"))
+    (one,) = clocks.relaxations(problem)
+    alpha, beta, value = 0.3, 2.0, 0.6
+    signals, initial = (np.arange(block.U.shape[1]) for block in one.blocks)
+    kernels = [beta * alpha * (1 - alpha) ** signals, beta * value * (1 - alpha) ** initial]
+    x = problem.in_data_order(one.values(kernels, np.zeros(0)))
+    scored = problem.in_data_order(problem.choices) >= 0
+    theta = np.array([alpha, beta, value])
+    np.testing.assert_allclose(x[scored], problem.values_of(theta)[scored], atol=1e-12)

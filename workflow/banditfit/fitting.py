@@ -131,6 +131,7 @@ ROW_TYPES = {
     "not_identified": "str",
     "fillers": object,
     "kernels": object,
+    "relaxed": object,
     "nll": float,
     "lower_bound": float,
     "status": "str",
@@ -238,6 +239,7 @@ def _row(
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
     return _estimates(problem, outcome) | {
         "kernels": None if outcome.kernels is None else np.asarray(outcome.kernels, dtype=float),
+        "relaxed": None if outcome.relaxed is None else np.asarray(outcome.relaxed, dtype=float),
         "nll": outcome.nll,
         "lower_bound": outcome.lower_bound,
         "status": outcome.status,
@@ -309,14 +311,15 @@ def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given
     absent = [int(number) for number in data.episodes if number not in rows.index]
     if absent:
         raise InputError(f"given: no fit of episode {absent[0]}, expected a row of method '{method.needs}' for each episode")
-    kept = [f for f in Outcome.__dataclass_fields__ if f not in ("starts", "theta")]
+    others = () if model.kernels else ("alpha", "beta")  # whose columns hold what the model calls so
+    kept = [f for f in Outcome.__dataclass_fields__ if f not in ("starts", "theta", *others)]
     found = []
     for place, (number, row) in enumerate(rows.loc[data.episodes].iterrows()):
-        outcome = Outcome(**{f: row[f] for f in kept})
+        outcome = Outcome(**{f: row.get(f) for f in kept})
         one = likelihood.problem(data, place, model, bounds)
         words = complaint(outcome, one)
         if not words and outcome.kernels is not None:
-            nll = one.nll_of_values(one.kernel_values(outcome.kernels))
+            nll = one.nll_of_values(one.kernel_values(outcome.kernels) if model.kernels else outcome.relaxed)
             if np.isfinite(outcome.nll) and abs(nll - outcome.nll) > SAME_NLL * max(abs(nll), 1.0):
                 words = (
                     f"its nll is {outcome.nll:.6g}, that of its kernels on these choices {nll:.6g}; expected a fit of this data"

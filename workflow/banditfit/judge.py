@@ -71,7 +71,7 @@ def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.Dat
         for number, text in fits[["episode", "bounds"]].drop_duplicates().itertuples(index=False)
     }
     judged = [_judge_one(problems[row.episode, row.bounds], truths.get(row.episode), row) for row in fits.itertuples()]
-    kept = fits.drop(columns=["kernels", "not_identified"], errors="ignore").rename(columns={"nll": "nll_claimed"})
+    kept = fits.drop(columns=["kernels", "relaxed", "not_identified"], errors="ignore").rename(columns={"nll": "nll_claimed"})
     table = pd.concat([kept, pd.DataFrame(judged, index=fits.index)], axis=1)
     if "run" not in table:
         table.insert(table.columns.get_loc("method") + 1, "run", table["method"])
@@ -101,6 +101,7 @@ def _judge_one(problem: Problem, truth: tuple | None, fit: Any) -> dict:
     row["start_excess"] = None if fit.starts is None else np.array(fit.starts["nll"]) - min(fit.starts["nll"])
     parameters = complete(problem, fit)
     kernels = numbers(fit.kernels, (*problem.shape, problem.n_steps)) if problem.model.kernels else None
+    relaxed = numbers(getattr(fit, "relaxed", None), (problem.n_steps, problem.n_arms))
     if parameters is not None:
         theta, unidentified = parameters
         inside = bool((theta >= problem.lower).all() and (theta <= problem.upper).all())
@@ -112,6 +113,8 @@ def _judge_one(problem: Problem, truth: tuple | None, fit: Any) -> dict:
         x, row["rounding"] = problem.values_of(theta), problem.rounding(theta)
     elif kernels is not None and np.isfinite(kernels).all():
         x, row["rounding"] = problem.kernel_values(kernels), problem.rounding(None, kernels)
+    elif relaxed is not None and np.isfinite(relaxed).all():
+        x, row["rounding"] = relaxed, problem.rounding_of_values(relaxed)
     else:
         return row
     row["nll"] = problem.nll_of_values(x)

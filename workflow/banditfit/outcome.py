@@ -42,8 +42,9 @@ class Starts:
 class Outcome:
     """What a method returns for one episode. Of a published family `alpha` and `beta` have the model's shape (NaN where the
     method does not identify them), of other models `theta` holds all parameters (`Problem.estimate` makes either); `kernels`
-    (signals, q, steps) are free kernels where the method has them, `lower_bound` is a bound on the nll of every admissible
-    parameter. `nll` is the method's own claim; the judge recomputes it.
+    (signals, q, steps) are free kernels where the method has them, of other models (traces, arms, steps), each on the clock of
+    its trace; `relaxed` (steps, arms) are the values of a relaxed optimum that no parameters have; `lower_bound` is a bound on
+    the nll of every admissible parameter. `nll` is the method's own claim; the judge recomputes it.
     Times are in seconds: `t_setup` building the problem, `t_solve` solving it, `t_published` what the published study
     would have counted (where that differs from the wall clock). `diagnostics` are named numbers of the fit; `posterior`
     holds arrays where the method describes a posterior: PARAMETER_NAME, such as alpha_sd, for each NAME of median, lower,
@@ -54,6 +55,7 @@ class Outcome:
     beta: np.ndarray | None = None
     theta: np.ndarray | None = None
     kernels: np.ndarray | None = None
+    relaxed: np.ndarray | None = None
     nll: float = np.nan
     lower_bound: float = np.nan
     message: str = ""
@@ -124,19 +126,21 @@ def complaint(outcome: Any, problem: Problem) -> str:
             return f"{name} is {_shown(value)}, expected seconds, a finite number of at least 0"
     if not _is_count(outcome.n_eval):
         return f"n_eval is {_shown(outcome.n_eval)}, expected a whole number of at least 0"
-    published = problem.model.kernels
-    kernels = (*problem.shape, problem.n_steps)
-    shapes = (
-        {"alpha": problem.shape, "beta": problem.shape, "kernels": kernels} if published else {"theta": problem.lower.shape}
-    )
-    for name in ("alpha", "beta", "theta", "kernels"):
+    if problem.model.kernels:
+        shapes = {"alpha": problem.shape, "beta": problem.shape, "kernels": (*problem.shape, problem.n_steps)}
+    else:
+        shapes = {"theta": problem.lower.shape, "relaxed": (problem.n_steps, problem.n_arms)}
+        shapes["kernels"] = (len(problem.model.traces), problem.n_arms, problem.n_steps)
+    for name in ("alpha", "beta", "theta", "kernels", "relaxed"):
         value = getattr(outcome, name)
         if value is not None and name not in shapes:
             return f"{name} is {_shown(value)}, expected None for model '{problem.model.name}'"
         if value is not None and (words := _array(value, shapes[name])):
             return f"{name} {words}"
-    if outcome.kernels is not None and not np.isfinite(outcome.kernels).all():
-        return "kernels hold a number that is not finite, expected finite ones or None"
+    for name in ("kernels", "relaxed"):
+        value = getattr(outcome, name)
+        if value is not None and not np.isfinite(value).all():
+            return f"{name} hold a number that is not finite, expected finite ones or None"
     return (
         _starts(outcome.starts, problem)
         or _diagnostics(outcome.diagnostics)
@@ -155,7 +159,7 @@ def _emptiness(outcome: Outcome, problem: Problem) -> str:
     theta = outcome.parameters(problem)
     if theta is not None and np.isfinite(theta[~silent(problem)]).all():
         return ""
-    if outcome.kernels is not None:
+    if (outcome.kernels if problem.model.kernels else outcome.relaxed) is not None:
         return ""
     return f"the method said '{outcome.status}' without finite parameters or kernels, expected either, or the status 'failed'"
 

@@ -21,7 +21,9 @@ __all__ = ["STATUSES", "Method", "Outcome", "Starts", "get_method", "method_name
 REQUIREMENTS: dict[str, tuple[str, Callable[[Model], bool]]] = {
     "kernels": ("values that are sums of kernels of the lag (the published families)", lambda model: model.kernels),
     "log_linear": ("values that are linear in all but rates and initial values, and no lapse", lambda model: model.log_linear),
-    "one_pair": ("one rate and one sensitivity, of kernels", lambda model: model.kernels and model.shape(2) == (1, 1)),
+    "one_rate": ("traces with one rate each, whose values are sums of kernels", lambda model: model.one_rate),
+    "one_pair": ("one rate and one weight, and nothing else", lambda model: model.one_pair),
+    "one_kernel": ("one rate and one sensitivity, of kernels", lambda model: model.kernels and model.shape(2) == (1, 1)),
 }
 
 

@@ -1,11 +1,11 @@
 """A certified global fit: branch and bound, until no parameters can be better by more than the tolerance.
 
-Inside a box the published families are bounded by the hull relaxation, other models that are linear in their weights by their
-tangents and a bound on what these leave out (docs/certificates.md).
+Inside a box the published families are bounded by the hull relaxation, other models by their tangents and a bound on what these
+leave out, and a lapse by chords (docs/certificates.md).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import perf_counter
 
 import numpy as np
@@ -22,18 +22,18 @@ from . import Method, Outcome
 @dataclass(frozen=True)
 class Settings:
     """`tolerance`: nats by which any other admissible parameters may at most be better; `max_nodes`: relaxations solved at
-    most; `max_seconds`: a safety net, as where it ends a search the result depends on the machine."""
+    most, of a published family; `max_boxes`: likewise the smaller ones of other models, of which several rates or a lapse need
+    many; `max_seconds`: a safety net, as where it ends a search the result depends on the machine."""
 
     tolerance: float = 1e-6
     max_nodes: int = 5000
+    max_boxes: int = 20_000
     max_seconds: float = 120.0
 
     def __post_init__(self):
-        if not self.tolerance > 0 or self.max_nodes < 1 or not self.max_seconds > 0:
-            raise InputError(
-                f"tolerance is {self.tolerance:g}, max_nodes {self.max_nodes} and max_seconds {self.max_seconds:g},"
-                " expected all above 0"
-            )
+        for field in fields(self):
+            if not getattr(self, field.name) > 0:
+                raise InputError(f"{field.name} is {getattr(self, field.name):g}, expected a number above 0")
 
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
@@ -41,7 +41,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     begin = perf_counter()
     search, best = _search(problem, settings.tolerance)
     ready = perf_counter()
-    search.run(settings.max_nodes, settings.max_seconds)
+    search.run(settings.max_nodes if problem.model.kernels else settings.max_boxes, settings.max_seconds)
     theta = best()
     done, words = _verdict(search, settings, lambda: problem.values_of(theta))
     return Outcome(
@@ -83,4 +83,4 @@ def _warm_up() -> None:
     rate_search.warm_up()
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)

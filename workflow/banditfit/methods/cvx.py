@@ -18,8 +18,10 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best kernels, and a lower bound on the nll of every admissible parameter. `n_eval` counts the solver's iterations."""
-    from ..solvers.conic import relax
+    from ..solvers.conic import relax, relax_clocks
 
+    if not problem.model.kernels:
+        return relax_clocks(problem, settings.conic)
     return relax(problem, settings.conic)
 
 
@@ -28,4 +30,4 @@ def warm_up() -> None:
     from ..solvers import conic  # noqa: F401
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear", "one_rate"), warm_up=warm_up)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
+from ..solvers import clocks
 from ..solvers.atoms import warm_up
 from ..solvers.columns import Box, episode
 from ..solvers.steps import solve_steps
@@ -32,6 +33,8 @@ class Settings:
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best free kernels. Where J has no finite optimum the kernels are where J is within the tolerance of its limit,
     and the status says so."""
+    if not problem.model.kernels:
+        return _composed(problem, settings)
     begin = perf_counter()
     ep = episode(problem)
     box = Box.of(problem, ep)
@@ -64,4 +67,25 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     )
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=warm_up)
+def _composed(problem: Problem, settings: Settings) -> Outcome:
+    """The same of any other model whose traces have one rate each, on the clocks of its traces."""
+    begin = perf_counter()
+    found, bound, n_eval = clocks.best(problem, lambda one: clocks.generate(one, settings.tolerance, settings.max_rounds))
+    words, status = "kernels are free: parameters are not identified", "converged"
+    if found.gap > settings.tolerance * max(found.nll, 1.0):
+        status, words = "limit", f"stopped {found.gap:.1e} nats from the optimum; {words}"
+    elif found.separable:
+        status, words = "separable", f"larger kernels fit ever better, by {found.gap:.1e} nats at most; {words}"
+    return Outcome(
+        status=status,
+        kernels=found.of.kernels(found.kernels),
+        relaxed=problem.in_data_order(found.x),
+        nll=found.nll,
+        lower_bound=max(bound, 0.0),
+        message=words,
+        n_eval=n_eval,
+        t_solve=perf_counter() - begin,
+    )
+
+
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear", "one_rate"), threads=True, warm_up=warm_up)

@@ -1,7 +1,8 @@
 """The hull relaxation: each kernel a mixture of geometric kernels with bounded mass, the convex hull of what is admissible.
 
 The convex hull of { beta alpha (1 - alpha)^j : alpha, beta in their box } is { integral of a (1 - a)^j dmu(a) } over
-measures mu >= 0 on alpha's interval whose mass lies in beta's: completely monotone kernels. J is convex over them.
+measures mu >= 0 on alpha's interval whose mass lies in beta's: completely monotone kernels. J is convex over them. Traces of
+other models are mixed likewise, over all the rates and initial values that they have (docs/relaxations.md).
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..solvers.atoms import first_atoms, single_atoms, solve_atoms, warm_up
+from ..solvers import mixtures
+from ..solvers.atoms import first_atoms, single_atoms, solve_atoms
+from ..solvers.atoms import warm_up as atoms_warm_up
 from ..solvers.columns import Box, episode
+from ..solvers.mixtures import relaxed_by_sign
 from . import Method, Outcome
 
 
@@ -30,6 +34,8 @@ class Settings:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best measures; alpha and beta where single atoms do as well, which are then the global optimum."""
+    if not problem.model.kernels:
+        return _composed(problem, settings)
     begin = perf_counter()
     ep = episode(problem)
     box = Box.of(problem, ep)
@@ -63,4 +69,33 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     )
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=warm_up)
+def _composed(problem: Problem, settings: Settings) -> Outcome:
+    """The same of any other model that is linear in its weights."""
+    begin = perf_counter()
+    best, bound, left, n_eval = relaxed_by_sign(problem, settings.tolerance, settings.max_rounds)
+    theta = best.readings()[0]
+    nll, relaxed = problem.nll_theta(theta), None
+    if nll - bound <= settings.tolerance:
+        words = f"single atom per measure: certified to {max(nll - bound, 0.0):.1e} nats"
+    else:
+        theta, nll, relaxed = None, best.J, problem.in_data_order(best.x.T)
+        words = f"{len(best.atoms.w)} atoms for {best.mixed.sum()} measures: parameters are not identified"
+    return Outcome(
+        status="converged" if left <= settings.tolerance else "limit",
+        theta=theta,
+        relaxed=relaxed,
+        nll=nll,
+        lower_bound=max(bound, 0.0),
+        message=words,
+        n_eval=n_eval,
+        t_solve=perf_counter() - begin,
+    )
+
+
+def warm_up() -> None:
+    """Compiles the relaxations of the published families and of all other models."""
+    atoms_warm_up()
+    mixtures.warm_up()
+
+
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=warm_up)

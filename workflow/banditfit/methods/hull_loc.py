@@ -8,14 +8,21 @@ from time import perf_counter
 import numpy as np
 
 from ..models.likelihood import Problem
-from ..solvers.atoms import first_atoms, local_fits, solve_atoms, warm_up
+from ..solvers.atoms import first_atoms, local_fits, solve_atoms
 from ..solvers.columns import Box, episode
+from ..solvers.mixtures import relaxed_by_sign
+from ..solvers.rate_search import descend
 from . import Method, Outcome, Starts
-from .hull import Settings
+from .hull import Settings, warm_up
+
+# Nats that the last step of Newton's method may still promise where it has arrived.
+_LEFT = 1e-7
 
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best local minimum from four readings of the relaxed optimum (see `readings`)."""
+    if not problem.model.kernels:
+        return _composed(problem, settings)
     begin = perf_counter()
     ep = episode(problem)
     box = Box.of(problem, ep)
@@ -48,4 +55,26 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     )
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), threads=True, warm_up=warm_up)
+def _composed(problem: Problem, settings: Settings) -> Outcome:
+    """The same of any other model that is linear in its weights, from the best readings of its measures."""
+    begin = perf_counter()
+    best, bound, _, n_eval = relaxed_by_sign(problem, settings.tolerance, settings.max_rounds)
+    thetas, ends = best.readings(), []
+    for theta in thetas:
+        ends.append(descend(problem.episode, theta, problem.lower, problem.upper))
+    values, counts, left = map(list, zip(*ends, strict=True))
+    place, bound = int(np.argmin(values)), max(bound, 0.0)
+    gap = max(values[place] - bound, 0.0)
+    return Outcome(
+        status="converged" if left[place] <= _LEFT else "limit",
+        theta=thetas[place],
+        nll=values[place],
+        lower_bound=bound,
+        message=f"{'certified: ' if gap <= settings.tolerance else ''}within {gap:.1e} nats of the global optimum",
+        n_eval=n_eval + sum(counts),
+        t_solve=perf_counter() - begin,
+        starts=Starts(nll=values, theta=thetas, n_eval=counts, message=["a reading of the measures"] * len(values)),
+    )
+
+
+METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=warm_up)

@@ -1,4 +1,4 @@
-"""The exact posterior of the two parameters of `forgetting`, by Gauss-Legendre quadrature that refines itself.
+"""The exact posterior of models of two parameters, a rate and its weight, by Gauss-Legendre quadrature that refines itself.
 
 The square of coordinates u (see `_posterior`) is cut into panels of ORDER x ORDER nodes; a panel is cut into four as long
 as that changes its mass. Expectations are then sums over nodes, good to about the tolerance. A check on Monte Carlo.
@@ -196,13 +196,12 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     heavy = mass > NEGLIGIBLE * mass.max()
     policy = mean_policy(problem, theta[heavy], mass[heavy])
     evidence = log_total - sum(_log_prior_mass(*each) for each in zip(prior, problem.lower, problem.upper, strict=True))
-    alpha, beta = problem.split(np.clip(mean, problem.lower, problem.upper))  # for the rounding of a sum of weights
+    theta = np.clip(mean, problem.lower, problem.upper)  # for the rounding of a sum of weights
     message = _unresolved(u, mass, ended, settings)
     return Outcome(
         status="limit" if message else "converged",
-        alpha=alpha,
-        beta=beta,
-        nll=problem.nll(alpha, beta),
+        **problem.estimate(theta),
+        nll=problem.nll_theta(theta),
         message=message,
         n_eval=n_eval,
         t_solve=perf_counter() - begin,

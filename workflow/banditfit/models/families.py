@@ -26,7 +26,7 @@ from ..errors import InputError
 from ..files import read_tsv
 from ..kinds import Mark, OneOf
 from ..parameters import ROLES, Bounds, Parameter
-from .terms import ALWAYS_1, IN_REWARDS, SIGNALS, Trace, compose
+from .terms import ALWAYS_0, ALWAYS_1, IN_REWARDS, SIGNALS, Trace, compose
 from .traces import CHOICES, EVERY_STEP, INITIAL, N_OWN, ONE, OTHERS, OWN, RULE, SLOT, ZERO
 
 PACKAGE = Path(__file__).parents[1]
@@ -58,6 +58,18 @@ class Model:
     def log_linear(self) -> bool:
         """Whether the nll is convex in the sensitivities and biases, given the rates and initial values."""
         return all(parameter.role != "probability" for parameter in self.parameters)
+
+    @property
+    def one_rate(self) -> bool:
+        """Whether every trace decays at one rate, on the clock of steps or on that of its arm's choices."""
+        return all(trace.gain == trace.loss and (trace.every_step or trace.unchosen == ALWAYS_0) for trace in self.traces)
+
+    @property
+    def one_pair(self) -> bool:
+        """Whether there is one rate with one weight, shared by all arms, and nothing else."""
+        roles = sorted(parameter.role for parameter in self.parameters)
+        shared = not any(parameter.by_arm or len(parameter.signals) > 1 for parameter in self.parameters)
+        return shared and roles in (["rate", "sensitivity"], ["rate", "weight"])
 
     # Parameters
 

@@ -206,10 +206,14 @@ class Problem:
             memory = min(self.n_steps, 1.0 / max(float(rates.min(initial=1.0)), 1.0 / self.n_steps))
             x = _values(whole.episode, theta, _unit_traces(whole.episode, theta)).T
         else:
-            memory, x = self.n_steps, whole.kernel_values(np.abs(kernels))
-            x = x if self.order is None else x[self.order]
+            return self.rounding_of_values(whole.kernel_values(np.abs(kernels)), self.n_steps)
+        return self.rounding_of_values(self.in_data_order(x), memory)
+
+    def rounding_of_values(self, x: np.ndarray, terms: float = 0.0) -> float:
+        """The same of values (steps, arms) that are sums of so many terms, none of which is larger than they are."""
+        x = np.abs(x if self.order is None else x[self.order])
         scored = self.choices >= 0
-        return float(np.finfo(float).eps * (6 + memory) * (x[scored].max(axis=1) + 1.0).sum())
+        return float(np.finfo(float).eps * (6 + terms) * (x[scored].max(axis=1) + 1.0).sum())
 
 
 def power_of_two(size: np.ndarray) -> np.ndarray:

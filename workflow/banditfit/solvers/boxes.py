@@ -13,8 +13,9 @@ holds; a good r comes from the convex problem in which each trace is replaced by
 
 import numpy as np
 
-from ..models.traces import OWN, _sizes
-from ..numerics import _compiled, _dot, _softmax
+from ..models.traces import OWN, _lapse, _sizes
+from ..numerics import _compiled, _dot
+from .chords import add_scores, chords, weighted
 from .enclosures import _enclose, _ranges
 from .relaxation import _aim, _first_and_second, _first_point, _newton_step, _relaxed
 
@@ -43,6 +44,12 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
         for i in range(n_arms):
             at = k * n_arms + i
             _enclose(ep, k, i, low, high, h[at], p[at], c[at], size[at, 0], size[at, 1], size[at, 2], size[at, 3], size[at, 4])
+    # With a lapse the nll is at least a weighted one without, and a constant.
+    steps = n_steps if _lapse(ep) >= 0 else 0
+    share, between, base = np.empty(steps), np.empty((steps, 2)), 0.0
+    if steps > 0:
+        base = chords(ep, gr, low, high, size, share, between)
+        cutoff -= base
     half = 0.5 * (high - low)
     y, y_low, y_high = _first_point(gr, low, high, start, half)
     n = y.size
@@ -54,13 +61,13 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
     gradient, hessian, there = np.empty(n), np.empty((n, n)), np.empty(n)
     first, second = np.empty((n_groups, most)), np.empty((n_groups, most * (most + 1) // 2))
     remainder, inner, moved = np.empty(n_groups), np.empty((n_groups, 4)), np.empty((n_groups, most))
-    bound, rounding = 0.0, 0.0  # the nll of choices is never negative
+    bound, rounding = -base, 0.0  # the nll of choices is never negative
     _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
     policy[:] = x
-    J = _softmax(ep.choices, policy)
+    J = weighted(ep.choices, policy, share)
     for _turn in range(_SHIFTS):
         for _ in range(_STEPS):
-            _first_and_second(ep, policy, tangent, r, mean, gradient, hessian)
+            _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
             for a in range(n):
                 gradient[a] -= shift[a]
             _aim(ep, gr, low, high, y_low, y_high, half, h, p, r, shift, y, x, tangent, gradient)
@@ -82,7 +89,7 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
                     promised -= gradient[a] * (trial[a] - y[a])
                 _relaxed(gr, low, high, trial, h, p, half, n_arms, x_there, tangent_there)
                 policy[:] = x_there
-                J_there = _softmax(ep.choices, policy)
+                J_there = weighted(ep.choices, policy, share)
                 if J_there - _dot(shift, trial) <= value - 1e-4 * promised + 1e-14 * (J_there + 1.0):
                     moves = True
                     break
@@ -90,12 +97,12 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
             if not moves:
                 _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
                 policy[:] = x
-                J = _softmax(ep.choices, policy)
+                J = weighted(ep.choices, policy, share)
                 break
             y, J = trial, J_there
             x, x_there = x_there, x
             tangent, tangent_there = tangent_there, tangent
-        _first_and_second(ep, policy, tangent, r, mean, gradient, hessian)
+        _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
         _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved)
         lower, given_up = _proved(ep, gr, low, high, J, r, x, inner)
         _shift_slopes(gr, low, high, half, first, inner, 1e-7 * tolerance, shift)
@@ -106,7 +113,10 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
         if bound >= cutoff or cutoff - 2.0 * tolerance > J or improved < 0.02 * (cutoff - bound):
             break
     at, score = _gap(gr, low, high, start, half, y, second, remainder, moved)
-    return bound, rounding, at, score
+    if steps > 0:
+        at[_lapse(ep)] = min(max(start[_lapse(ep)], low[_lapse(ep)]), high[_lapse(ep)])
+        add_scores(ep, gr, low, high, size, between, share, policy, score)
+    return bound + base, rounding + _EPS * abs(base), at, score
 
 
 @_compiled

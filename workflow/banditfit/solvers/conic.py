@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from ..models.likelihood import Problem
 from ..outcome import Outcome
+from . import clocks
 
 # Kernels that start above this (nats, odds of e^10) are asked whether they separate the choices.
 LARGE = 10.0
@@ -56,7 +57,7 @@ def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
     full = terms is None
     terms = problem.n_steps if full else min(terms, problem.n_steps)
     U, choices = lag_matrix(problem, terms)
-    program, variable = _program(U, choices, problem.n_arms, terms)
+    program, variable = _program(U, choices, problem.n_arms, [terms] * (U.shape[1] // terms))
     t_setup = perf_counter() - begin
     outcome = Outcome("failed", lower_bound=0.0 if full else np.nan)
     words: list[str] = []
@@ -114,15 +115,80 @@ def lower_bound(problem: Problem, U: sp.csr_array, choices: np.ndarray, g: np.nd
     return max(bounds)
 
 
-def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[cp.Problem, cp.Variable]:
-    """The conic program, and its kernels (signals x q x terms,)."""
-    n_scored, size = len(choices), U.shape[1]
-    g = cp.Variable(size)
-    inner = (np.arange(1, size) % terms > 0).astype(float)  # the last entry of a kernel is held against zero
+def relax_clocks(problem: Problem, solver: str) -> Outcome:
+    """The same of a model whose traces have one rate each, on the clocks of its traces (see `clocks`)."""
+    begin = perf_counter()
+    words: list[str] = []
+    statuses: list[str] = []
+    fallback = ""
+    times = [0.0, 0.0]
+
+    def solve(one: clocks.Relaxed) -> clocks.Solution:
+        nonlocal fallback
+        scored = np.flatnonzero(problem.choices >= 0)
+        rows = (scored[:, None] * problem.n_arms + np.arange(problem.n_arms)).ravel()
+        sizes = [block.U.shape[1] for block in one.blocks]
+        U = sp.csr_array(sp.hstack([*(block.U for block in one.blocks), sp.csr_array(one.linear)], format="csr")[rows])
+        U.eliminate_zeros()
+        program, variable = _program(U, problem.choices[scored], problem.n_arms, sizes, (one.low, one.high))
+        status, n_eval = None, 0
+        for name in ("Clarabel", "SCS") if solver == "Clarabel" else ("SCS",):
+            status, t_compile, t_solver = _solve(program, name, words)
+            times[0], times[1] = times[0] + t_compile, times[1] + t_solver
+            n_eval += program.solver_stats.num_iters or 0 if status else 0
+            if status is not None:
+                fallback = fallback or ("" if name == solver else name)
+                break
+        statuses.append(status or "failed")
+        found = np.zeros(U.shape[1]) if status is None else variable.value
+        ends = np.cumsum([0, *sizes])
+        # Decreasing and non-negative to the last bit, which the solver grants only within its tolerance.
+        parts = np.split(found, ends[1:])[:-1]
+        kernels = [np.maximum.accumulate(part[::-1])[::-1].clip(min=0.0) for part in parts]
+        v = np.clip(found[ends[-1] :], one.low, one.high)
+        x = one.values(kernels, v)
+        large = [np.where(g[0] > LARGE, g, 0.0) for g in kernels]
+        separable = _margins_hold(one.values(large, np.zeros_like(v))[scored], problem.choices[scored], kernels)
+        return clocks.Solution(one, kernels, v, x, one.nll(x)[0], 0.0, one.bound(x), n_eval, separable)
+
+    found, bound, n_eval = clocks.best(problem, solve)
+    status = next((each for each in ("failed", "inaccurate") if each in statuses), "converged")
+    if status == "failed":
+        return Outcome("failed", lower_bound=max(bound, 0.0), message="; ".join(dict.fromkeys(words)))
+    if found.separable:
+        status = "separable"
+        words.append("larger kernels fit ever better")
+    return Outcome(
+        status=status,
+        kernels=found.of.kernels(found.kernels),
+        relaxed=problem.in_data_order(found.x),
+        nll=found.nll,
+        lower_bound=max(bound, 0.0),
+        message="; ".join(dict.fromkeys([*words, "kernels are free: parameters are not identified"])),
+        fallback=fallback,
+        n_eval=n_eval,
+        t_setup=times[0],
+        t_solve=max(perf_counter() - begin - times[0], 0.0),
+        t_published=times[1],
+    )
+
+
+def _program(
+    U: sp.csr_array, choices: np.ndarray, m: int, sizes: list[int], linear: tuple[np.ndarray, np.ndarray] | None = None
+) -> tuple[cp.Problem, cp.Variable]:
+    """The conic program over kernels of these sizes, one after the other, then numbers within the limits `linear`; and its
+    variable, which holds them."""
+    n_scored, size = len(choices), int(sum(sizes))
+    every = cp.Variable(U.shape[1])
+    inner = np.ones(max(size - 1, 0))
+    inner[np.cumsum(sizes)[:-1] - 1] = 0.0  # the last entry of a kernel is held against zero
     steps = sp.eye_array(size, format="csr") - sp.diags_array(inner, offsets=1, shape=(size, size), format="csr")
+    limits = [steps @ every[:size] >= 0] if size else []
+    if linear is not None and len(linear[0]):
+        limits += [every[size:] >= linear[0], every[size:] <= linear[1]]
     live = np.flatnonzero(np.diff(U.indptr))  # the values that are not zero by construction
     if len(live) == 0:  # no signal reaches a choice: J is the same for all kernels
-        return cp.Problem(cp.Minimize(0), [steps @ g >= 0, g <= 1]), g
+        return cp.Problem(cp.Minimize(0), [*limits, every <= 1]), every
     step_of = live // m
     n_zero = m - np.bincount(step_of, minlength=n_scored)
     alive = np.flatnonzero(n_zero < m)
@@ -131,7 +197,7 @@ def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[
     s, e = cp.Variable(len(alive)), cp.Variable(len(live))
     to_step = sp.csr_array((np.ones(len(live)), (np.arange(len(live)), place[step_of])), shape=(len(live), len(alive)))
     total = to_step.T @ e
-    constraints = [steps @ g >= 0, cp.ExpCone(U[live] @ g - to_step @ s, np.ones(len(live)), e)]
+    constraints = [*limits, cp.ExpCone(U[live] @ every - to_step @ s, np.ones(len(live)), e)]
     mixed = np.flatnonzero((n_zero > 0) & (n_zero < m))
     if len(mixed):
         e_zero = cp.Variable(len(mixed))
@@ -142,7 +208,7 @@ def _program(U: sp.csr_array, choices: np.ndarray, m: int, terms: int) -> tuple[
         total = total + weights @ e_zero
     constraints.append(total <= 1)
     chosen = U[np.arange(n_scored) * m + choices].sum(axis=0)
-    return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ g), constraints), g
+    return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ every), constraints), every
 
 
 def _solve(program: cp.Problem, name: str, words: list[str]) -> tuple[str | None, float, float]:
@@ -173,6 +239,11 @@ def _separates(U: sp.csr_array, choices: np.ndarray, g: np.ndarray, m: int) -> b
     large = g[:, :1] > LARGE
     if not large.any():
         return False
-    x = (U @ (g * large).ravel()).reshape(-1, m)
+    return _margins_hold((U @ (g * large).ravel()).reshape(-1, m), choices, list(g))
+
+
+def _margins_hold(x: np.ndarray, choices: np.ndarray, kernels: list[np.ndarray]) -> bool:
+    """Whether values (scored steps, arms) never favour another arm than the chosen one, and somewhere that."""
     margin = x[np.arange(len(choices)), choices][:, None] - x
-    return bool(margin.max() > 0.0 and margin.min() >= -1e-4 * g.max())
+    largest = max((float(g.max(initial=0.0)) for g in kernels), default=0.0)
+    return bool(margin.max(initial=0.0) > 0.0 and margin.min(initial=0.0) >= -1e-4 * largest)

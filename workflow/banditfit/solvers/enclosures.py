@@ -96,11 +96,12 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
 
 
 @_compiled
-def _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved):
+def _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved, only=-1):
     """Ranges of phi_g over the box, for residuals r. Fills, per group: `inner` (groups, 4): phi at the centre, the least and
     the most that phi may be, and the magnitude of what was summed; `first` (groups, most) and `second` (groups, pairs), its
     derivatives; `remainder` (groups,): what the rest of the Taylor series, with changes of class, may add; `moved` (groups,
-    most): how much each own parameter moves the traces. `size` holds what `_enclose` says of each trace and arm."""
+    most): how much each own parameter moves the traces. `size` holds what `_enclose` says of each trace and arm. Where `only`
+    is a group, all others are left out."""
     n_traces, n_arms, n_steps = _sizes(ep)
     first[:] = 0.0
     second[:] = 0.0
@@ -113,6 +114,8 @@ def _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner
     for k in range(n_traces):
         for i in range(n_arms):
             g = gr.of[k, i]
+            if only >= 0 and g != only:
+                continue
             at = k * n_arms + i
             n = ep.rules[k, N_OWN]
             phi = lowest = highest = three = two = wrong = total = 0.0

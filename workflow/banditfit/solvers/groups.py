@@ -52,3 +52,17 @@ def groups(problem: Problem) -> Groups:
     biases = np.unique(places[places >= 0])
     arm = np.where(places >= 0, np.searchsorted(biases, places), -1)
     return Groups(weight, np.array([len(each) for each in owns]), own, of, slot, biases, arm)
+
+
+def by_sign(gr: Groups, lower: np.ndarray, upper: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The box [lower, upper], halved at 0 along every weight of either sign that has rates of its own."""
+    boxes = [(lower.copy(), upper.copy())]
+    for w, n in zip(gr.weight, gr.size, strict=True):
+        if n and lower[w] < 0.0 < upper[w]:
+            halves = []
+            for low, high in boxes:
+                below, above = high.copy(), low.copy()
+                below[w] = above[w] = 0.0
+                halves += [(low, below), (above, high)]
+            boxes = halves
+    return boxes

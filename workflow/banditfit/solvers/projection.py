@@ -9,8 +9,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..models.likelihood import Problem
+from ..models.traces import GAIN, WEIGHT
 from ..outcome import Outcome
 from .local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
+from .rate_search import descend
 from .scan import rates
 
 # The nearest kernel is found when a step would gain no more than this share of the given one's squared length, which counts as
@@ -37,6 +39,44 @@ class Settings:
 def project(problem: Problem, given: Outcome, terms: int, settings: Settings, rng: np.random.Generator) -> Outcome:
     """alpha and beta whose kernels' first `terms` entries are nearest to the given ones; see `each_kernel`."""
     return each_kernel(problem, given, terms, lambda g, lower, upper: _nearest(g, lower, upper, settings, rng))
+
+
+def project_rates(problem: Problem, given: Outcome, settings: Settings, rng: np.random.Generator) -> Outcome:
+    """The fit of a model whose traces have one rate each, from the kernels of `given` (traces, arms, steps): every rate is that
+    of the geometric kernel nearest to the largest of those that share it, then weights and initial values are the best for
+    these rates."""
+    if given.kernels is None:
+        return Outcome("failed", lower_bound=given.lower_bound, message="there are no kernels to project")
+    begin = perf_counter()
+    places, theta = problem.episode.places, np.clip(0.0, problem.lower, problem.upper)
+    known: dict[int, float] = {}  # the length of the kernel that a rate was read from
+    ends: list[Found] = []
+    for k, i in np.ndindex(given.kernels.shape[:2]):
+        g, place, w = given.kernels[k, i], places[k, i, GAIN], places[k, i, WEIGHT]
+        length = float(np.linalg.norm(g))
+        if place < 0 or length <= known.get(place, -1.0):
+            continue
+        known[place] = length
+        sign = -1.0 if g[0] < 0.0 else 1.0
+        low, high = sorted((sign * problem.lower[w], sign * problem.upper[w]))
+        box = np.array([problem.lower[place], max(low, 0.0)]), np.array([problem.upper[place], max(high, 0.0)])
+        found = _nearest(np.abs(g), *box, settings, rng)
+        theta[place] = found.theta[0]
+        ends.append(found)
+    held = problem.model.roles(problem.n_arms) == "rate"
+    lower, upper = np.where(held, theta, problem.lower), np.where(held, theta, problem.upper)
+    nll, n_eval, _ = descend(problem.episode, theta, lower, upper)
+    statuses = [given.status, *(end.status for end in ends)]
+    return Outcome(
+        status=next((status for status in statuses if status != "converged"), "converged"),
+        theta=theta,
+        nll=nll,
+        lower_bound=given.lower_bound,
+        message="; ".join(dict.fromkeys(end.message for end in ends)),
+        fallback=given.fallback,
+        n_eval=n_eval,
+        t_solve=perf_counter() - begin,
+    )
 
 
 def each_kernel(

@@ -14,7 +14,8 @@ from ..models.likelihood import Problem
 from ..models.traces import _nll, _nll_hessian
 from ..numerics import _compiled
 from .boxes import bound_box
-from .groups import Groups, groups
+from .groups import Groups, by_sign, groups
+from .heaps import _pop, _push
 from .relaxation import _newton_step
 
 # Newton's steps of a local search at most; 5 to 15 are usual.
@@ -61,38 +62,6 @@ def descend(ep, theta, low, high):
         if not moved:
             break
     return _nll(ep, theta), n_eval, left
-
-
-@_compiled
-def _push(heap, keys, size, node):
-    """Adds a node to a heap of nodes ordered by their keys."""
-    at = size
-    heap[at] = node
-    while at > 0 and keys[heap[(at - 1) // 2]] > keys[heap[at]]:
-        above = (at - 1) // 2
-        heap[at], heap[above] = heap[above], heap[at]
-        at = above
-    return size + 1
-
-
-@_compiled
-def _pop(heap, keys, size):
-    """Takes the node of least key off a heap."""
-    node = heap[0]
-    size -= 1
-    heap[0] = heap[size]
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and keys[heap[child + 1]] < keys[heap[child]]:
-            child += 1
-        if keys[heap[at]] <= keys[heap[child]]:
-            break
-        heap[at], heap[child] = heap[child], heap[at]
-        at = child
-    return node, size
 
 
 @_compiled
@@ -185,19 +154,6 @@ class RateSearch:
         self.bound = -np.inf
         self.nodes = self.n_eval = 0
 
-    def roots(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The box, halved at 0 along every weight of either sign that has rates of its own."""
-        boxes = [(self.problem.lower.copy(), self.problem.upper.copy())]
-        for w, n in zip(self.groups.weight, self.groups.size, strict=True):
-            if n and self.problem.lower[w] < 0.0 < self.problem.upper[w]:
-                halves = []
-                for low, high in boxes:
-                    below, above = high.copy(), low.copy()
-                    below[w] = above[w] = 0.0
-                    halves += [(low, below), (above, high)]
-                boxes = halves
-        return boxes
-
     def run(self, max_nodes: int, max_seconds: float) -> None:
         begin = perf_counter()
         problem, ep = self.problem, self.problem.episode
@@ -210,7 +166,7 @@ class RateSearch:
             value, used = _consider(ep, start, *box, self.theta, self.nll, np.inf)
             self.nll = value
             counts[3] += used
-        for low, high in self.roots():
+        for low, high in by_sign(self.groups, *box):
             start = np.clip(self.theta, low, high)
             self.nll, self.tolerance = add(
                 ep, self.groups, *box, low, high, start, -np.inf, lows, highs, ats, splits, keys, heap, counts, self.theta,
@@ -239,6 +195,7 @@ class RateSearch:
         for share in (0.5, 0.1):
             theta = np.where(roles == "rate", problem.lower + share * (problem.upper - problem.lower), 0.0)
             theta = np.where(roles == "sensitivity", 2.0, theta)
+            theta = np.where(roles == "probability", 0.1 * share, theta)
             found.append(np.clip(theta, problem.lower, problem.upper))
         return found
 

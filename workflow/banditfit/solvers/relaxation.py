@@ -111,18 +111,26 @@ def _slope_of_tangent(ep, gr, g, a, p, r):
 
 
 @_compiled
-def _first_and_second(ep, policy, tangent, r, mean, gradient, hessian):
-    """Fills the residuals, and the nll's gradient and Fisher's information along tangents (n, arms, steps)."""
+def _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian):
+    """Fills the residuals, and the nll's gradient and Fisher's information along tangents (n, arms, steps); of the nll weighted
+    by `share`, where that is not empty, whose policy is that of `chords.weighted`."""
     n, n_arms, n_steps = tangent.shape
     for i in range(n_arms):
         for t in range(n_steps):
             r[i, t] = policy[i, t] - (1.0 if ep.choices[t] == i else 0.0)
+    if share.size > 0:
+        for t in range(n_steps):
+            if ep.choices[t] >= 0:
+                r[ep.choices[t], t] += 1.0 - share[t]
     for j in range(n):
         for t in range(n_steps):
             mean[j, t] = policy[0, t] * tangent[j, 0, t]
         for i in range(1, n_arms):
             for t in range(n_steps):
                 mean[j, t] += policy[i, t] * tangent[j, i, t]
+        if share.size > 0:
+            for t in range(n_steps):
+                mean[j, t] = mean[j, t] / np.sqrt(share[t]) if share[t] > 0.0 else 0.0
         total = 0.0
         for i in range(n_arms):
             total += _dot(r[i], tangent[j, i])

@@ -25,6 +25,7 @@ OBJECTS = {
     "alpha": _ARRAY,
     "beta": _ARRAY,
     "kernels": pa.list_(_ARRAY),
+    "relaxed": _ARRAY,
     "starts": pa.struct([(name, pa.list_(kind)) for name, kind in _STARTS.items()]),
     "diagnostics": pa.map_(pa.string(), pa.float64()),
     "posterior": pa.map_(pa.string(), _ARRAY),
