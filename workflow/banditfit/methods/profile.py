@@ -180,4 +180,4 @@ def _warm_up() -> None:
     scan(ep, np.ones(1), np.ones(1), 0, np.ones(2), np.zeros(1), np.ones(1))
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)

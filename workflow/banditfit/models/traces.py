@@ -114,10 +114,12 @@ def _gated(ep, k, arm, theta, h, p=None, c=None):
         alpha[g] = _at(theta, ep.places[k, arm, g])
     start = _at(theta, ep.rules[k, INITIAL])
     now = start
+    last = LOSS
     slope, curve = np.zeros(n), np.zeros(n * (n + 1) // 2)
     for t in range(h.size):
         if ep.starts[t]:
             now = start
+            last = LOSS
             slope[:] = 0.0
             curve[:] = 0.0
             if ep.rules[k, INITIAL] >= 0:
@@ -136,7 +138,10 @@ def _gated(ep, k, arm, theta, h, p=None, c=None):
             continue
         elif own:
             u = ep.signals[k, t]
-            g = GAIN if u > now else LOSS
+            # Who has come up to a signal, to the last bit, comes from below at any other rates: it gains.
+            g = GAIN if u > now or (u == now and last == GAIN) else LOSS
+            if u != now and alpha[g] > 0.0:
+                last = g
         else:
             g, u = UNCHOSEN, ep.signals[ep.rules[k, OTHERS], t] if ep.rules[k, OTHERS] >= 0 else 0.0
         keep, slot = 1.0 - alpha[g], ep.rules[k, SLOT + g]

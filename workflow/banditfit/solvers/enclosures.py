@@ -30,11 +30,13 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
     two_rates = ep.places[k, arm, GAIN] != ep.places[k, arm, LOSS]
     difference = max(hi[GAIN] - lo[LOSS], hi[LOSS] - lo[GAIN])
     now = zl = zh = error = d1 = d2 = d3 = 0.0
+    last = LOSS
     slope, curve = np.zeros(n), np.zeros(n * (n + 1) // 2)
     for t in range(h.size):
         if ep.starts[t]:
             zl, zh = start_low, start_high
             now = 0.5 * (zl + zh)
+            last = LOSS
             slope[:] = 0.0
             curve[:] = 0.0
             error = d2 = d3 = 0.0
@@ -53,7 +55,9 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
             continue
         elif own:
             u = ep.signals[k, t]
-            g = GAIN if u > now else LOSS
+            g = GAIN if u > now or (u == now and last == GAIN) else LOSS
+            if u != now and mid[g] > 0.0:
+                last = g
             below, above = (GAIN if u > zl else LOSS), (GAIN if u > zh else LOSS)
         else:
             u = ep.signals[ep.rules[k, OTHERS], t] if ep.rules[k, OTHERS] >= 0 else 0.0
@@ -64,8 +68,8 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
         d2 = keep * d2 + 2.0 * radius[g] * d1
         d1 = keep * d1 + radius[g] * far
         error *= keep
-        if own and ep.rules[k, RULE] == CHOICES and two_rates and zl < u < zh:
-            error += difference * ((zh - u) if g == GAIN else (u - zl))
+        if own and ep.rules[k, RULE] == CHOICES and two_rates:
+            error += difference * max((zh - u) if g == GAIN else (u - zl), 0.0)
         zl += (lo[below] if u >= zl else hi[below]) * (u - zl)
         zh += (hi[above] if u >= zh else lo[above]) * (u - zh)
         # The trace of the centre and its derivatives, as in `traces`.

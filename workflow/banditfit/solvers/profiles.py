@@ -2,7 +2,10 @@
 is convex in the weights, so its least value is found exactly, and only they are left to search.
 
 With one to search, or two, a grid sees every valley that is wider than its cells; each is followed to its ground. With more,
-random ones are followed, and from the best end each is scanned in turn, as long as a lower valley is met.
+the best of many random ones are followed, and from the best end each is scanned in turn, as long as a lower valley is met.
+
+With a lapse the nll is not convex in the weights. Then the profile is that of no lapse, and its valleys and points between them
+are followed with all parameters, from several lapses.
 """
 
 import itertools
@@ -22,13 +25,18 @@ from .scan import rates
 _STEPS = 60
 # Nats of the quadratic model left to gain at which the least nll in the weights is found.
 _ENOUGH = 1e-10
+# Random points for each start, an even number, and how many of the best are followed.
+_DRAWS, _FOLLOWED = 40, 3
+# Nats above the best at which a valley of a scan is followed.
+_SPARE = 3.0
+# Shares of its box from which a lapse is followed, and every how many-th point of a grid is followed as well.
+_LAPSES, _BETWEEN = (0.01, 0.1, 0.3), 5
+# How far from their upper bound rates stay while a minimum is looked for, as a share of the box.
+_EDGE = 1e-9
 # Points of a grid in each of two dimensions.
 _SQUARE = 20
 # Nats that the last step of Newton's method may still promise where it has arrived.
 _LEFT = 1e-8
-# As many random rates are tried, with their best weights, for each start, and as many of them are followed; every second is
-# drawn among small rates, where valleys are narrow.
-_DRAWN, _FOLLOWED = 16, 2
 # Nats by which a valley must be lower to be followed.
 _LOWER = 1e-7
 
@@ -178,24 +186,28 @@ class Profile:
     def __post_init__(self):
         problem = self.problem
         self.search = Search(Likelihood(problem), "L-BFGS-B")
-        outer = np.isin(problem.model.roles(problem.n_arms), ("rate", "value"))
-        self.outer, self.inner = np.flatnonzero(outer & (problem.upper > problem.lower)), np.flatnonzero(~outer)
+        roles = problem.model.roles(problem.n_arms)
+        outer = np.isin(roles, ("rate", "value"))
+        self.outer, self.inner = (
+            np.flatnonzero(outer & (problem.upper > problem.lower)),
+            np.flatnonzero(~outer & (roles != "probability")),
+        )
         self.theta = np.where(problem.upper > problem.lower, 0.5 * (problem.lower + problem.upper), problem.lower)
         self.theta[self.inner] = np.clip(0.0, problem.lower[self.inner], problem.upper[self.inner])
+        self.lapse = np.flatnonzero(roles == "probability")
+        self.theta[self.lapse] = problem.lower[self.lapse]
+        # At a rate of exactly 1 a value may equal the reward, where the class of a step, and so the slope, is not told.
+        self.inside = problem.upper - np.where(roles == "rate", _EDGE * (problem.upper - problem.lower), 0.0)
         self.ends: list[tuple[Found, str]] = []
         self.n_eval = 0
 
-    def least(self, at: np.ndarray, theta: np.ndarray) -> tuple[float, np.ndarray]:
-        """The least nll with the outer parameters `at` these, from the weights of theta, and the theta where it is."""
-        theta = theta.copy()
-        theta[self.outer] = at
-        columns = _beyond(self.problem.episode, theta, self.inner)
-        weights = theta[self.inner].copy()
-        low, high = self.problem.lower[self.inner], self.problem.upper[self.inner]
-        nll, used = best_weights(self.problem.choices, columns, weights, low, high)
+    def least(self, points: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The least nll with the outer parameters at each of `points` (n, outer), without a lapse, from the weights of theta:
+        nlls (n,) and thetas (n, parameters)."""
+        problem = self.problem
+        nlls, thetas, used = _least_at(problem.episode, theta, self.outer, self.inner, problem.lower, problem.upper, points)
         self.n_eval += used
-        theta[self.inner] = weights
-        return nll, theta
+        return nlls, thetas
 
     def follow(self, theta: np.ndarray, words: str) -> None:
         """Goes down from theta to a local minimum."""
@@ -204,29 +216,34 @@ class Profile:
         self.ends.append((end, words))
 
     def sink(self, theta: np.ndarray, words: str) -> None:
-        """The same by Newton's method, if that arrives."""
-        nll, used, left = descend(self.problem.episode, theta, self.problem.lower, self.problem.upper)
-        self.n_eval += used
-        if left <= _LEFT:
-            self.ends.append((Found(theta, nll, used, "converged", "", left), words))
-        else:
-            self.follow(theta, words)
+        """The same by Newton's method, if that arrives, from several lapses where there is one."""
+        problem = self.problem
+        for share in _LAPSES if len(self.lapse) else (0.0,):
+            there = np.minimum(theta, self.inside)
+            there[self.lapse] = problem.lower[self.lapse] + share * (problem.upper - problem.lower)[self.lapse]
+            nll, used, left = descend(problem.episode, there, problem.lower, self.inside)
+            edge = np.where(there >= self.inside, problem.upper, there)
+            on_edge = problem.nll_theta(edge)
+            if on_edge <= nll:
+                there, nll = edge, on_edge
+            self.n_eval += used + 1
+            if left <= _LEFT:
+                self.ends.append((Found(there, nll, used, "converged", "", left), words))
+            else:
+                self.follow(there, words)
 
     def axis(self, place: int, n: int) -> np.ndarray:
         return rates(self.problem.lower[place], self.problem.upper[place], n)
 
     def exhaust(self) -> None:
         """Follows every valley of the profile along the one or two outer parameters."""
-        axes = [self.axis(place, self.grid if len(self.outer) == 1 else _SQUARE) for place in self.outer]
+        side = self.grid if len(self.outer) == 1 else _SQUARE
+        axes = [self.axis(place, side) for place in self.outer]
         shape = tuple(len(axis) for axis in axes)
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
         if len(shape) == 2:
             points[1::2] = points[1::2, ::-1]  # to and fro, so that neighbours follow one another
-        problem = self.problem
-        found, thetas, used = _least_at(
-            problem.episode, self.theta, self.outer, self.inner, problem.lower, problem.upper, points.reshape(-1, len(shape))
-        )
-        self.n_eval += used
+        found, thetas = self.least(points.reshape(-1, len(shape)), self.theta)
         nll, thetas = found.reshape(shape), thetas.reshape(*shape, -1)
         if len(shape) == 2:
             nll[1::2], thetas[1::2] = nll[1::2, ::-1].copy(), thetas[1::2, ::-1].copy()
@@ -237,6 +254,8 @@ class Profile:
             if any(offset)
         ]
         lowest = np.all([nll <= other for other in around], axis=0)
+        if len(self.lapse):  # valleys of another lapse may be none of these
+            lowest[tuple([slice(None, None, _BETWEEN)] * len(shape))] = True
         for place in sorted(map(tuple, np.argwhere(lowest)), key=lambda p: nll[p]):
             self.sink(thetas[place].copy(), "a valley of the profile")
 
@@ -244,40 +263,35 @@ class Profile:
         return min(self.ends, key=lambda end: end[0].value)
 
     def wander(self, rng: np.random.Generator) -> None:
-        """Follows the best of random outer parameters, each with its best weights; then scans from the best end along each."""
+        """Follows the best of many random outer parameters, with their best weights; then scans from the best end along each in
+        turn."""
         low, high = self.problem.lower[self.outer], self.problem.upper[self.outer]
-        problem, drawn = self.problem, rng.random((_DRAWN * self.starts, len(low)))
-        drawn[::2] **= 3.0
-        points = low + (high - low) * drawn
-        nlls, thetas, used = _least_at(
-            problem.episode, self.theta, self.outer, self.inner, problem.lower, problem.upper, points
+        # Half of them slow: rates differ by their ratio.
+        shares = rng.uniform(size=(self.starts * _DRAWS, len(low))) ** np.repeat(
+            [[1.0], [2.0]], self.starts * _DRAWS // 2, axis=0
         )
-        self.n_eval += used
-        for start in np.argsort(nlls, kind="stable")[: _FOLLOWED * self.starts]:
-            self.sink(thetas[start], "random rates")
+        nlls, thetas = self.least(low + (high - low) * shares, self.theta)
+        for place in np.argsort(nlls, kind="stable")[: self.starts * _FOLLOWED]:
+            self.sink(thetas[place].copy(), "the best of random rates")
         unchanged = 0
         for k in list(range(len(self.outer))) * self.sweeps:
             if unchanged == len(self.outer):
                 break
             unchanged += 1
             end = self.best()[0]
-            scanned, theta = [], end.theta
-            for value in self.axis(self.outer[k], self.grid):
-                at = end.theta[self.outer].copy()
-                at[k] = value
-                nll, theta = self.least(at, theta)
-                scanned.append((nll, theta))
-            nlls = np.array([nll for nll, _ in scanned])
+            points = np.repeat(end.theta[None, self.outer], self.grid, axis=0)
+            points[:, k] = self.axis(self.outer[k], self.grid)
+            nlls, thetas = self.least(points, end.theta)
             padded = np.concatenate([[np.inf], nlls, [np.inf]])
-            for r in np.flatnonzero((nlls <= padded[:-2]) & (nlls <= padded[2:]) & (nlls < end.value - _LOWER)):
-                self.sink(scanned[r][1], "a scan from the best start")
-                if self.best()[0].value < end.value - _LOWER:
-                    unchanged = 0
-                    break
+            # A valley of the scan may have a lower ground where the other rates move too.
+            for r in np.flatnonzero((nlls <= padded[:-2]) & (nlls <= padded[2:]) & (nlls < end.value + _SPARE)):
+                self.sink(thetas[r].copy(), "a scan from the best start")
+            if self.best()[0].value < end.value - _LOWER:
+                unchanged = 0
 
     def run(self, rng: np.random.Generator) -> None:
         if len(self.outer) == 0:
-            self.sink(self.least(np.empty(0), self.theta)[1], "the weights alone")
+            self.sink(self.least(np.empty((1, 0)), self.theta)[1][0], "the weights alone")
         elif len(self.outer) <= 2:
             self.exhaust()
         else:
