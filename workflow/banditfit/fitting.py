@@ -318,8 +318,11 @@ def _outcomes(data: Dataset, model: Model, bounds: Bounds, method: Method, given
         outcome = Outcome(**{f: row.get(f) for f in kept})
         one = likelihood.problem(data, place, model, bounds)
         words = complaint(outcome, one)
-        if not words and outcome.kernels is not None:
-            nll = one.nll_of_values(one.kernel_values(outcome.kernels) if model.kernels else outcome.relaxed)
+        relaxed = outcome.relaxed
+        if model.kernels and outcome.kernels is not None and not words:
+            relaxed = one.kernel_values(outcome.kernels)
+        if not words and relaxed is not None:
+            nll = one.nll_of_values(relaxed)
             if np.isfinite(outcome.nll) and abs(nll - outcome.nll) > SAME_NLL * max(abs(nll), 1.0):
                 words = (
                     f"its nll is {outcome.nll:.6g}, that of its kernels on these choices {nll:.6g}; expected a fit of this data"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -110,10 +110,10 @@ class _Stored:
 
     def dataset(self, arrays: dict[str, np.ndarray]) -> Dataset:
         truth = {name: arrays.pop(name) for name in TRUTH if name in arrays}
-        about = {name: value for name, value in self.about.items() if name not in ("bounds", "notes", "shapes")}
+        about: dict[str, Any] = {name: value for name, value in self.about.items() if name not in ("bounds", "notes", "shapes")}
         return Dataset(
             **about,
-            **arrays,
+            **cast(dict[str, Any], arrays),
             bounds=None if self.about["bounds"] is None else Bounds.read(self.about["bounds"]),
             notes=tuple(self.about["notes"]),
             truth=Truth(**{name.removeprefix("true_"): array for name, array in truth.items()}) if truth else None,
