@@ -26,7 +26,7 @@ _STEPS = 60
 # Nats of the quadratic model left to gain at which the least nll in the weights is found.
 _ENOUGH = 1e-10
 # Random points for each start, an even number, and how many of the best are followed.
-_DRAWS, _FOLLOWED = 40, 3
+_DRAWS, _FOLLOWED = 100, 6
 # Nats above the best at which a valley of a scan is followed.
 _SPARE = 3.0
 # Shares of its box from which a lapse is followed, and every how many-th point of a grid is followed as well.
