@@ -18,7 +18,15 @@ WALL, CPU = [1.0, 3.0], [0.5, 1.5]
 @pytest.fixture
 def study():
     config = yaml.safe_load((ROOT / "config/test.yaml").read_text())
-    plain = {"batch": 2, "limits": {}, "draws": {}, "populations": {}, "local_solvers": ["L-BFGS-B"]}
+    plain = {
+        "batch": 2,
+        "limits": {},
+        "draws": {},
+        "populations": {},
+        "optima": None,
+        "sets": None,
+        "local_solvers": ["L-BFGS-B"],
+    }
     chosen = {"datasets": ["tiny_2arm"], "methods": ["cvx", "cvx_loc", "gem"], "episodes": 4}
     return read_study(config | plain | chosen, ROOT, "this test")
 

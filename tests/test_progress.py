@@ -22,6 +22,8 @@ def study():
         "limits": {},
         "draws": {},
         "populations": {},
+        "optima": None,
+        "sets": None,
     }
     return read_study(config, ROOT, "this test")
 

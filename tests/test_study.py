@@ -41,6 +41,7 @@ def test_every_data_set_is_fitted_with_all_models_of_the_study():
         draws={},
         populations={},
         optima=None,
+        sets=None,
     )
     assert list(study.cases) == [(dataset, model) for dataset in ("tiny_2arm", "tiny_3arm") for model in names]
     assert study.cases["tiny_2arm", "rw_perseveration"].label == "forgetting, 2 arms, tiny: Rescorla-Wagner, perseveration"
@@ -58,7 +59,7 @@ def test_a_data_set_without_a_model_needs_one_of_the_study(tmp_path):
     table = project / "config/datasets.tsv"
     row = ["mine", "mine", "-", "-", "config/mine.csv", "2", *["-"] * 6, "0 0.5", "-", "-"]
     table.write_text(table.read_text() + "\t".join(row) + "\n")
-    config = copy.deepcopy(CONFIG) | {"datasets": ["mine"], "limits": {}, "draws": {}, "populations": {}}
+    config = copy.deepcopy(CONFIG) | {"datasets": ["mine"], "limits": {}, "draws": {}, "populations": {}, "sets": None}
     with pytest.raises(InputError, match="key 'models' is missing, and data set 'mine' has - in the column model of") as caught:
         read_study(copy.deepcopy(config), project, "test")
     assert "\n" not in str(caught.value)
