@@ -1,5 +1,8 @@
 """Whether fits of simulated learners are optimal: the study of models, on a few of them."""
 
+from pathlib import Path
+
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from banditfit.experiments import optima
 from banditfit.methods import get_method
 from banditfit.models import likelihood
 from banditfit.report import optima as section
+from banditfit.report import wording
 from banditfit.study.config import load_study
 from banditfit.study.results import Results
 from project import ROOT
@@ -83,3 +87,16 @@ def test_a_study_asks_for_models_and_each_gets_the_runs_that_serve_it():
         if get_method(study.runs[run].entry.method).serves(bf.get_model("rw_lapse"))
     }
     assert set(optima.EXPERIMENT.arguments(study, "rw_lapse_4arm")["runs"]) == serves and "d_loc.L-BFGS-B" in serves
+
+
+def test_the_page_shows_every_model_solver_and_parameter(found):
+    runs = list(load_study(ROOT / "config/models.yaml", ROOT).runs.values())
+    tables = {name: table.replace({"run": {"d_loc": "d_loc.L-BFGS-B"}}) for name, table in found.items()}
+    loader = jinja2.FileSystemLoader(Path(section.__file__).parent)
+    page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    page.filters.update(sig=wording.sig, count=wording.count, percent=wording.percent)
+    topic = {"parts": ["optima"]}
+    told = {"optima": section.section(tables, runs, {}), "figures": [], "stored": ["optima_sets"], "root": ""}
+    html = page.get_template("_body.html.j2").render(topic=topic, **told)
+    for words in ("Rescorla-Wagner, bias, 2 arms", "L-BFGS-B", "Certified", "bias[1]", "optima_sets.csv"):
+        assert words in html
