@@ -14,10 +14,10 @@ SHOWN = ("oracle", "mdp_gem", "mdp_mm", "no_prior")  # in the scatter, where a s
 LOWEST, ALL, HIGHEST = "#D55E00", INK, "#0072B2"
 RAW, OURS = "#D55E00", "#0072B2"
 DIRECTIONS = {
-    "scale": "values times e^t, log betas less t",
-    "levels": "values plus t times a number per state",
-    "values": "values plus t times a number per pair",
-    "betas": "log betas plus t",
+    "scale": "values × e^t, log β − t",
+    "levels": "values + t · level of state",
+    "values": "values + t · noise",
+    "betas": "log β + t",
 }
 ZERO = 1e-17  # at which an eigenvalue of zero is drawn
 
