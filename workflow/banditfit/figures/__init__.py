@@ -4,16 +4,17 @@ stand among the others of the page.
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ..arguments import checked
 from ..errors import InputError
 from ..files import replacing
 from ..study.entries import by_family
@@ -61,23 +62,33 @@ def draw_for_paper(name: str, results: Results, asked: Mapping[str, Any], stem: 
     return figure
 
 
-def plot(study: Results, name: str, **look: Any) -> Figure:
+@checked
+def plot(
+    study: Results,
+    name: str,
+    *,
+    columns: Literal[1, 2] = 2,
+    methods: Sequence[str] = (),
+    variants: bool = False,
+    datasets: Sequence[str] = (),
+    labels: Mapping[str, Any] | None = None,
+    font: str = "DejaVu Sans",
+    font_size: float = 7.0,
+    letters: bool = False,
+) -> Figure:
     """A figure of a study that `load_study` has read, such as plot(study, "kl", columns=1, methods=["d_loc", "gem"]), as
-    matplotlib's Figure, to be changed or saved as one likes. `name` is one of FIGURES; `look` are keys of `figures` in
-    config/config.yaml but draw and formats. Raises InputError for another name or key, or where the study has nothing to
-    draw."""
+    matplotlib's Figure, to be changed or saved as one likes. `name` is one of FIGURES; the others are keys of `figures` in
+    config/config.yaml: the width in columns of a page, ids of methods and data sets (all, but variants of methods, if none is
+    named), other labels by id, the font and its size in points, and whether panels have letters. Raises InputError for another
+    name, or where the study has nothing to draw."""
     if name not in FIGURES:
-        raise InputError(f"name is {name!r}, expected one of {', '.join(FIGURES)}")
-    for key in look:
-        if key not in LOOKS:
-            raise InputError(f"plot: key '{key}' is not known; allowed: {', '.join(LOOKS)}")
-    figure = _for_paper(name, study, look | {"formats": []})[0]
+        raise InputError(f"plot, argument name: found '{name}', expected one of {', '.join(FIGURES)}")
+    asked = {"columns": columns, "methods": methods, "variants": variants, "datasets": datasets, "labels": labels or {}}
+    look = {"font": font, "font_size": font_size, "letters": letters, "formats": []}
+    figure, _ = _for_paper(name, study, asked | look)
     if isinstance(figure, Nothing):
-        raise InputError(f"{name}: nothing to draw, {figure.reason}")
+        raise InputError(f"plot, argument name: found '{name}', for which there is nothing to draw, as {figure.reason}")
     return figure
-
-
-LOOKS = ("columns", "methods", "variants", "datasets", "labels", "font", "font_size", "letters")
 
 
 def _for_paper(name: str, results: Results, asked: Mapping[str, Any]) -> tuple[Figure, dict[str, bytes]]:

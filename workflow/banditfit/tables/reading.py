@@ -1,6 +1,7 @@
 """Stored studies, for readers: what a folder such as results/paper holds, as tables and figures take it."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class _Data(Mapping[str, Dataset]):
 
 
 @checked
-def load_study(folder: str) -> Results:
+def load_study(folder: str | os.PathLike) -> Results:
     """The study stored in `folder`, such as "results/paper" in a copy of the project: its scores, tables, runs and data sets.
     `bf.plot(study, "kl")` draws its figures. Raises InputError for a folder that holds no finished study."""
     path = Path(folder).resolve()
