@@ -84,6 +84,7 @@ figures: env ## tables, figures and report of a finished study anew from its sto
 
 benchmark: env ## speed, measured in one run, as ratios
 	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit benchmark
+	OMP_NUM_THREADS=1 $(BIN)/python -m banditfit targets
 
 # Multiplies the numbers of episodes.
 SCALE ?= 1

@@ -194,3 +194,29 @@ def test_models_are_compared_and_everybody_has_parameters(project):
     assert rows.loc[rows["id"] == UNREWARDED, "estimate"].isna().all() and rows["upper"].eq(1.0).all()
     page = site(project / STUDY / "report.html")
     assert '<h2 id="models">Models compared</h2>' in page and 'id="figure-models"' in page
+
+
+def test_data_are_asked_about_by_themselves(project):
+    tables = {
+        name: read_csv(project / STUDY / f"tables/{name}.csv") for name in ("facts", "behaviour", "confusion", "recovered")
+    }
+    facts = tables["facts"][tables["facts"]["dataset"] == "mine"].set_index("fact")["value"]
+    held = stored.load(project / "results/data/mine.npz")
+    missed = (held.choices < 0).sum()  # nobody's trials are padded
+    assert facts["people"] == "8" and facts["rows"] == "320" and facts["missed trials"] == str(missed)
+    assert facts["sessions"] == "16" and facts["reward scale"] == "100"
+    assert f"traces decay over {missed} missed trials" in facts.tolist()
+    behaviour = tables["behaviour"][tables["behaviour"]["dataset"] == "mine"]
+    assert set(behaviour["model"]) == {"people", "sample", *MODELS}
+    confusion = tables["confusion"][tables["confusion"]["dataset"] == "mine"]
+    assert confusion.groupby("model")["share"].sum().round(6).eq(1.0).all() and confusion["n_people"].eq(4).all()
+    assert set(tables["recovered"]["model"]) == set(MODELS)
+    page = (project / STUDY / "report.html").read_text(encoding="utf-8")
+    titles = {
+        "read": "What was read",
+        "behaviour": "Behaviour, and checks of the models",
+        "recovered": "What this design can tell",
+    }
+    titles |= {"persons": "Person by person", "paper": "What to report in a paper"}
+    assert all(f'<h2 id="{name}">{title}</h2>' in page for name, title in titles.items())
+    assert html.escape(UNREWARDED) in page.split('<h2 id="persons">')[1]

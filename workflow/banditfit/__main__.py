@@ -44,9 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command(_headline, "what a finished study found, in Markdown", paper)
     command(_compile, "compile what fits need, once and on all cores")
+    command(_example, "write the example data of simulated people anew", ("folder", Path("config"), "where its two files go"))
     command(_models, "which methods serve which models, in Markdown")
     folder = ("folder", Path("results/benchmark"), "where tables and figures go")
     command(_benchmark, "speed, measured in one run, as ratios", folder)
+    command(_targets, "what data of one's own cost: comparison, recovery, a million trials, each measured on a part")
     command(
         _samplers,
         "speed of the Monte Carlo sampler against PyMC, NumPyro and BlackJAX (of envs/requirements-benchmark.in)",
@@ -112,6 +114,13 @@ def _compile() -> None:
     compile_all()
 
 
+def _example(folder: Path) -> None:
+    from .models.example import write_example
+
+    for path in write_example(folder):
+        print(path)
+
+
 def _models() -> None:
     from .report.served import served
 
@@ -122,6 +131,12 @@ def _benchmark(folder: Path) -> None:
     from .benchmark import speed
 
     speed.main(folder)
+
+
+def _targets() -> None:
+    from .benchmark import targets
+
+    targets.main()
 
 
 def _samplers(folder: Path, scale: float) -> None:

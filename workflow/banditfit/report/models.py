@@ -9,7 +9,7 @@ from ..study.cases import Cases, data_label
 from ..study.entries import Run
 from .wording import count, counted, sig
 
-TITLE, AFTER, PLACE = "Models compared", "known", 0
+TITLE, AFTER, PLACE = "Models compared", "known", -18
 ABOUT = "which model fits, for everybody and for each person"
 SURE = 0.95  # the protected exceedance probability from which on a model is called the most frequent
 EXPLAINED = 1e-6  # nats from a bound that holds: a certified optimum
