@@ -221,3 +221,15 @@ def test_a_rescorla_wagner_trace_is_a_kernel_of_the_arms_own_choices():
     scored = problem.in_data_order(problem.choices) >= 0
     theta = np.array([alpha, beta, value])
     np.testing.assert_allclose(x[scored], problem.values_of(theta)[scored], atol=1e-12)
+
+
+def test_slopes_are_right_where_a_value_has_come_up_to_the_reward():
+    """At alpha_neg = 0 a value rises to 1, to the last bit, and stays; at any more it falls and rises again."""
+    rewards = np.ones((1, 120))
+    rewards[0, 70::5] = 0.0
+    choices = (np.arange(120)[None] % 7 == 0).astype(int)
+    model = bf.get_model("dual_rates")
+    problem = likelihood.problem(bf.Dataset("ups", choices, rewards, 2), 0, model, model.default_bounds)
+    theta, step = np.array([0.5, 0.0, 2.0]), 1e-7
+    slope = (problem.nll_theta(theta + [0.0, step, 0.0]) - problem.nll_theta(theta)) / step
+    assert abs(problem.nll_grad(theta)[1][1] - slope) <= 1e-4 * abs(slope)
