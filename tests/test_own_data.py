@@ -211,7 +211,7 @@ def test_data_are_asked_about_by_themselves(project):
     confusion = tables["confusion"][tables["confusion"]["dataset"] == "mine"]
     assert confusion.groupby("model")["share"].sum().round(6).eq(1.0).all() and confusion["n_people"].eq(4).all()
     assert set(tables["recovered"]["model"]) == set(MODELS)
-    page = (project / STUDY / "report.html").read_text(encoding="utf-8")
+    page = site(project / STUDY / "report.html")
     titles = {
         "read": "What was read",
         "behaviour": "Behaviour, and checks of the models",

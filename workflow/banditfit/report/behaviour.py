@@ -11,6 +11,7 @@ from ..study.entries import Run
 from .wording import counted, percent
 
 TITLE, AFTER, PLACE = "Behaviour, and checks of the models", "known", -20
+ABOUT = "learning curves, staying and shifting by lag, and agents of each model in the place of people"
 STAY = ("stay after win", "stay after loss")
 
 

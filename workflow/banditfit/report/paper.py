@@ -12,6 +12,7 @@ from .models import SURE
 from .wording import count, counted, listed, percent, sig, span
 
 TITLE, AFTER, PLACE = "What to report in a paper", "known", -12
+ABOUT = "a paragraph made from these numbers"
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:

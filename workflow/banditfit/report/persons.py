@@ -13,6 +13,7 @@ from .models import EXPLAINED
 from .wording import ABSENT, count, counted, listed, sig
 
 TITLE, AFTER, PLACE = "Person by person", "known", -14
+ABOUT = "certificate, starts, bounds and intervals of each person's fit, and who cannot be told from a guesser"
 MOST, NAMED = 200, 40  # people in the table, and names in a sentence
 
 

@@ -9,6 +9,7 @@ from ..study.entries import Run
 from .wording import counted, percent
 
 TITLE, AFTER, PLACE = "What was read", "known", -30
+ABOUT = "people, trials, missed trials, units, and the settings by which a file was read"
 SETTING, NOTE = "setting ", "note "
 
 

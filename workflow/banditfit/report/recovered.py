@@ -10,6 +10,7 @@ from ..study.entries import Run
 from .wording import listed, percent, sig
 
 TITLE, AFTER, PLACE = "What this design can tell", "known", -16
+ABOUT = "whether models and parameters could be told apart at this design"
 POOR = 0.5  # below this correlation a parameter is said to be hardly recovered
 
 
