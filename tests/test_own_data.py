@@ -217,6 +217,6 @@ def test_data_are_asked_about_by_themselves(project):
         "behaviour": "Behaviour, and checks of the models",
         "recovered": "What this design can tell",
     }
-    titles |= {"persons": "Person by person", "paper": "What to report in a paper"}
+    titles |= {"persons": "Person by person", "write_up": "What to report in a paper"}
     assert all(f'<h2 id="{name}">{title}</h2>' in page for name, title in titles.items())
     assert html.escape(UNREWARDED) in page.split('<h2 id="persons">')[1]
