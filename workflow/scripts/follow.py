@@ -9,10 +9,11 @@ from banditfit import figures
 from banditfit.data import stored
 from banditfit.experiments import experiment
 from banditfit.files import intact
-from banditfit.study.cases import KEYS, with_models
+from banditfit.study.cases import with_models
 from banditfit.study.programs import log_to
 from banditfit.study.results import Results, read_tables
-from banditfit.study.store import read_csv, read_flat, read_table
+from banditfit.study.scores import Scores
+from banditfit.study.store import read_csv, read_table
 from banditfit.tables import Tables, table_names
 
 log_to(snakemake.log[0])
@@ -26,7 +27,7 @@ for table, (name, found) in snakemake.params.gathered.items():
     paths = [path for path in dict.fromkeys(snakemake.input.parts) if Path(path).is_relative_to(folder / one.folder / found)]
     tables.add(table, one.gather(table, (with_models(intact(read_csv, path), cases) for path in paths)))
 tables.results = results = Results(
-    scores=read_flat(snakemake.input.scores, leave_out=["machine"]) if cases else pd.DataFrame(columns=[*KEYS, "run"]),
+    scores=Scores(snakemake.input.scores),
     tables=tables,
     examples=pd.concat([pd.DataFrame(), *(intact(read_table, path) for path in snakemake.input.examples)], ignore_index=True),
     runs=runs,

@@ -9,12 +9,13 @@ from banditfit.data import stored
 from banditfit.files import intact
 from banditfit.study.programs import log_to
 from banditfit.study.results import Results, read_tables
-from banditfit.study.store import read_flat, read_table
+from banditfit.study.scores import Scores
+from banditfit.study.store import read_table
 
 log_to(snakemake.log[0])
 
 results = Results(
-    scores=read_flat(snakemake.input.scores, leave_out=["machine"]),
+    scores=Scores(snakemake.input.scores),
     tables=read_tables(snakemake.input.tables, snakemake.params.cases),
     examples=pd.concat([intact(read_table, path) for path in snakemake.input.examples], ignore_index=True),
     runs=snakemake.params.runs,

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..files import replacing
 from ..study.entries import by_family
 from ..study.results import Results
-from ..tables.summaries import complete
+from ..study.scores import complete, everything
 from . import _paper
 from ._files import png, svg
 from ._style import STYLE, FigureSpec, Nothing, marker_of
@@ -45,7 +45,7 @@ def draw(name: str, results: Results) -> Figure:
     with mpl.rc_context(STYLE):
         if not results.cases:
             return Nothing("this study fits no data set") if FIGURES[name].of_fits else FIGURES[name].draw(results)
-        return _drawn(name, replace(results, scores=complete(results.scores)), FIGURES[name].variants)
+        return _drawn(name, results, FIGURES[name].variants)
 
 
 def _drawn(name: str, results: Results, variants: bool) -> Figure:
@@ -93,7 +93,7 @@ def plot(
 
 def _for_paper(name: str, results: Results, asked: Mapping[str, Any]) -> tuple[Figure, dict[str, bytes]]:
     variants = bool(asked.get("variants")) or FIGURES[name].variants
-    results = _paper.subset(replace(results, scores=complete(results.scores)), asked)
+    results = _paper.subset(replace(results, scores=complete(everything(results.scores))), asked)
     return _paper.drawn(lambda held: _drawn(name, held, variants), results, asked)
 
 

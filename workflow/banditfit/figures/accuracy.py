@@ -9,10 +9,10 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ..models.families import get_model
-from ..study.cases import KEYS
 from ..study.entries import main_runs
 from ..study.results import Results
-from ..study.store import objects
+from ..study.scores import only
+from ..study.store import stacked
 from ..tables.summaries import METRICS
 from ._style import (
     FAINT,
@@ -40,7 +40,8 @@ def _by_method(metric: str) -> Callable[[Results], Figure]:
     """A figure of one metric: a box per method in each panel."""
 
     def draw(results: Results) -> Figure:
-        scores = results.scores.loc[np.isfinite(results.scores[metric]), [*KEYS, "run", metric]]
+        scores = only(results.scores, metric)
+        scores = scores[np.isfinite(scores[metric])]
         if scores.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
         figure, panels, runs = method_panels(results, scores, sharex=True)
@@ -68,8 +69,8 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
     """A figure of true against fitted values of one parameter: a row per data set, a column per method."""
 
     def draw(results: Results) -> Figure:
-        told = np.isfinite(results.scores[f"{parameter}_error"])
-        scores = results.scores.loc[told, [*KEYS, "run", "episode", parameter]]
+        scores = only(results.scores, parameter, f"{parameter}_error")
+        scores = scores[np.isfinite(scores[f"{parameter}_error"])]
         if scores.empty:
             return Nothing("no data set of this study has true parameters of the fitted family")
         cases, runs = cases_in(results, scores), runs_of(main_runs(results.runs), scores)
@@ -98,7 +99,7 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                     continue
                 # (signals, values): a correlation over signals of different range would look better than it is.
                 rows = pd.Index(data.episodes).get_indexer(fits["episode"])
-                true, fitted = getattr(data.truth, parameter)[rows], np.stack(objects(fits[parameter]).to_list())
+                true, fitted = getattr(data.truth, parameter)[rows], stacked(fits[parameter])
                 true, fitted = (np.moveaxis(values, 1, 0).reshape(values.shape[1], -1) for values in (true, fitted))
                 ax.plot([low, high], [low, high], color=FAINT, linewidth=0.6)
                 _cloud(ax, true.ravel(), fitted.ravel(), run.entry.colour)

@@ -9,6 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from ..solvers.local import SOLVERS
 from ..study.cases import KEYS
 from ..study.results import Results
+from ..study.scores import only
 from ..tables.summaries import METRICS, start_table
 from ._style import (
     FAINT,
@@ -35,7 +36,7 @@ from ._style import (
 
 
 def _times(results: Results) -> Figure:
-    scores = results.scores
+    scores = only(results.scores, "t_wall", "t_setup", "t_solve", "t_cpu")
     figure, panels, runs = method_panels(results, scores, sharex=True)
     parts = {"t_setup": ("<", "set-up"), "t_solve": ("o", "solve")}
     for case, ax in panels.items():
@@ -110,7 +111,7 @@ def _solvers(results: Results) -> Figure:
 
 
 def _starts(results: Results) -> Figure:
-    starts = start_table(results.scores)
+    starts = start_table(only(results.scores, "start_excess"))
     if starts.empty:
         return Nothing("no method of this study keeps several starts")
     levels = {

@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from ..study.cases import KEYS
 from ..study.entries import main_runs
 from ..study.results import Results
-from ..tables.summaries import CERTIFIED, attribute, whole
+from ..study.scores import only
+from ..tables.summaries import CERTIFIED, whole
 from ._style import (
     FAINT,
     FLOOR,
@@ -32,7 +32,8 @@ from ._style import (
 
 
 def _bound_gaps(results: Results) -> Figure:
-    scores = results.scores.loc[results.scores["bound_holds"].eq(True), [*KEYS, "run", "best_nll", "lower_bound"]]
+    scores = only(results.scores, "bound_holds", "best_nll", "lower_bound")
+    scores = scores[scores["bound_holds"].eq(True)]
     if scores.empty:
         return Nothing("no method of this study gives a lower bound")
     scores = scores.assign(bound_gap=scores["best_nll"] - scores["lower_bound"])
@@ -61,8 +62,8 @@ STEP = 1 / 30  # decades: distribution functions step no finer than a dot on a s
 
 
 def _regrets(results: Results) -> Figure:
-    told = np.isfinite(results.scores["regret"]) & whole(results.scores)
-    scores = results.scores.loc[told, [*KEYS, "run", "regret"]]
+    scores = only(results.scores, "regret")
+    scores = scores[np.isfinite(scores["regret"]) & whole(scores)]
     if scores.empty:
         return Nothing("no fit of this study has admissible parameters")
     cases = cases_in(results, scores)
@@ -90,7 +91,7 @@ def _regrets(results: Results) -> Figure:
 
 
 def _attribution(results: Results) -> Figure:
-    parts = attribute(results.scores, results.runs)
+    parts = results.tables["attribution"]
     if parts.empty:
         return Nothing("this study has no bound of the published relaxation, CVX, to explain")
     figure, panels, runs = method_panels(results, parts)

@@ -8,6 +8,7 @@ from ..parameters import SYMBOLS
 from ..study.cases import KEYS, key, of
 from ..study.entries import main_runs
 from ..study.results import Results
+from ..study.scores import only
 from ..tables import posterior
 from . import chains
 from ._style import (
@@ -31,7 +32,8 @@ from ._style import (
 
 def _mean_policy(results: Results) -> Figure:
     both = ["kl", "kl_mean_policy"]
-    scores = results.scores.loc[(results.scores[both] > 0).all(axis=1), [*KEYS, "run", *both]]
+    scores = only(results.scores, *both)
+    scores = scores[(scores[both] > 0).all(axis=1)]
     runs = runs_of(main_runs(results.runs), scores)
     if not runs:
         return Nothing("no fit of this study has a mean policy and a known truth")
@@ -60,7 +62,7 @@ def _mean_policy(results: Results) -> Figure:
 
 
 def _errors(results: Results) -> Figure:
-    errors = posterior.errors(results.scores)
+    errors = posterior.errors(posterior.sampled(results))
     if errors.empty:
         return Nothing("this study has no episode fitted both by Monte Carlo and by quadrature")
     cases = cases_in(results, errors)

@@ -10,6 +10,7 @@ from ..data.dataset import Dataset
 from ..files import intact
 from .cases import Cases, with_models
 from .entries import Run
+from .scores import Scores
 from .store import read_csv
 
 
@@ -17,14 +18,14 @@ from .store import read_csv
 class Results:
     """A judged study, as figures take it.
 
-    `scores` all rows of `judge.score`, made `complete`; `tables` the tables made of them, by name (summary, compared, outcomes,
-    comparison, attribution, and others where the study makes them); `examples` the fits, kernels included, of the episode that
-    is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data set and model, and `data` the
-    data sets by name, which may be outlines (`stored.outline`), and `first` the first episodes of each with all that is known
-    of them; `criteria` the files of their owners' traits, by data set; `seed` the study's.
+    `scores` the rows of `judge.score`, of which `scores.only` gives some columns; `tables` the tables made of them, by name
+    (summary, compared, outcomes, comparison, attribution, and others where the study makes them); `examples` the fits, kernels
+    included, of the episode that is drawn as an example; `runs` in their order; `cases` the entries of the data sets by data
+    set and model, and `data` the data sets by name, which may be outlines (`stored.outline`), and `first` the first episodes of
+    each with all that is known of them; `criteria` the files of their owners' traits, by data set; `seed` the study's.
     """
 
-    scores: pd.DataFrame
+    scores: pd.DataFrame | Scores
     tables: Mapping[str, pd.DataFrame]
     examples: pd.DataFrame
     runs: list[Run]

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ..errors import InputError
-from ..files import intact, replacing
+from ..files import replacing
 from ..parquet import read_parquet, write_parquet
 
 _ARRAY = pa.list_(pa.list_(pa.float64()))
@@ -77,37 +76,33 @@ def read_table(path: str | Path) -> Fits:
     return Fits(table)
 
 
-def read_flat(paths: Iterable[str | Path], leave_out: Iterable[str] = ()) -> pd.DataFrame:
-    """The rows of several tables that `write_table` wrote, without some columns, in little memory: what is the same in many
-    rows is kept once, and arrays stay as they are stored until `objects` is asked for them. Raises InputError for a damaged
-    table."""
-    left = set(leave_out)
-    whole = pa.concat_tables([intact(lambda path: _columns(path, left), path) for path in paths], promote_options="default")
-    whole = whole.unify_dictionaries()
-    nested = [name for name in whole.column_names if pa.types.is_nested(whole.schema.field(name).type)]
-    names, stored = whole.column_names, {name: whole[name] for name in nested}
-    table = whole.drop_columns(nested).to_pandas(split_blocks=True)
-    for name, column in stored.items():
-        table[name] = pd.Series(pd.arrays.ArrowExtensionArray(column), index=table.index)
-    return table[names]
-
-
-def _columns(path: str | Path, left: set[str]) -> pa.Table:
-    names = [name for name in pq.read_schema(path).names if name not in left]
-    return read_parquet(path, names, read_dictionary=[name for name in REPEATED if name in names])
-
-
-# Columns of text that have few values.
-REPEATED = ("dataset", "model", "method", "run", "settings", "status")
-
-
 def objects(column: pd.Series) -> pd.Series:
-    """A column of arrays, or of what else OBJECTS names, as Python's objects; those of `read_flat` are made of what is
-    stored."""
+    """A column of arrays, or of what else OBJECTS names, as Python's objects; those of `scores.only` are made of what
+    is stored."""
     if not isinstance(column.dtype, pd.ArrowDtype):
         return column
     values = [_restored(column.name, value) for value in column.array.__arrow_array__().to_pylist(maps_as_pydicts="strict")]
     return pd.Series(values, index=column.index, dtype=object)
+
+
+def one_by_one(column: pd.Series) -> Iterator[Any]:
+    """The objects of such a column, CHUNK of which are held at a time."""
+    for at in range(0, len(column), CHUNK):
+        yield from objects(column.iloc[at : at + CHUNK])
+
+
+CHUNK = 10_000
+
+
+def stacked(column: pd.Series) -> np.ndarray:
+    """The arrays of a column, all of one shape, as one (rows, ...)."""
+    if not isinstance(column.dtype, pd.ArrowDtype):
+        return np.stack(column.to_list())
+    stored = column.array.__arrow_array__()
+    shape = np.shape(stored[0].as_py())
+    for _ in shape:
+        stored = pc.list_flatten(stored)
+    return stored.to_numpy().reshape(len(column), *shape)
 
 
 def flattened(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
 """What claims are tested with: medians, ratios and shares with their intervals, and on which side of a limit they lie."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,8 @@ from ..models.simulate import PUBLISHED
 from ..study.cases import Case as FittedCase
 from ..study.cases import among
 from ..study.entries import Run, main_runs
-from .summaries import INTERVAL, bootstrap_medians, complete
+from ..study.scores import Scores, only
+from .summaries import INTERVAL, bootstrap_medians, resamples
 
 CLOCKS = {"t_published": "time, counted as published", "t_cpu": "processor time"}
 RESAMPLES = 400  # of the episodes, for means and 95th percentiles
@@ -34,6 +35,14 @@ class Case:
     held: str = ""
 
 
+# The columns of scores that claims are tested with.
+SCORED = (
+    *("kl", "alpha_error", "beta_error", "nll", "regret", "best_nll", "best_bound", "lower_bound", "bound_holds", "rounding"),
+    *("t_published", "t_wall", "t_cpu", "status", "fallback", "claim_held", "alpha", "beta", "posterior", "diagnostics"),
+)
+READ = 500_000  # rows
+
+
 class NotTested(Exception):
     """What the study lacks for a test, in a few words."""
 
@@ -45,22 +54,27 @@ class Evidence:
     Claims are about data sets fitted with the models that made them (of somebody's own data, with that of their row): fits with
     other models count in none."""
 
-    scores: pd.DataFrame
+    scores: pd.DataFrame | Scores
     tables: Mapping[str, pd.DataFrame]
     runs: list[Run]
     data: Mapping[str, Dataset]
+    _read: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
 
     @cached_property
-    def _scores(self) -> pd.DataFrame:
-        return complete(self.of_own(self.scores)) if len(self.scores) else self.scores
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], np.ndarray]:
-        """By data set and run, where its fits stand in `_scores`."""
-        return self._scores.groupby(["dataset", "run"], sort=False).indices
+    def _rows(self) -> list[tuple[str, str]]:
+        """The data sets and runs that there are fits of."""
+        rows = self.of_own(only(self.scores))[["dataset", "run"]].drop_duplicates()
+        return list(rows.itertuples(index=False, name=None))
 
     def _fits(self, dataset: str, run: str) -> pd.DataFrame:
-        return self._scores.iloc[self._rows[dataset, run]].set_index("episode")
+        """The fits of a run over a data set, read when they are asked for; those asked for last are kept, READ rows of them."""
+        if (dataset, run) not in self._read:
+            where = {"dataset": [dataset], "run": [run], "model": [self.data[dataset].model]}
+            self._read[dataset, run] = only(self.scores, *SCORED, where=where).set_index("episode")
+        fits = self._read[dataset, run] = self._read.pop((dataset, run))
+        while sum(map(len, self._read.values())) > max(READ, len(fits)):
+            del self._read[next(iter(self._read))]
+        return fits
 
     def of_own(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows of a table that are of data sets with their own models."""
@@ -138,22 +152,16 @@ def _accuracy(
     for dataset, label, pair in _pairs(evidence, left, right, columns, None):
         if not len(pair):
             continue
-        drawn = pair[_drawn(len(pair))]
         statistics = {"mean": np.mean, f"{TAIL}th percentile": lambda values, axis: np.percentile(values, TAIL, axis=axis)}
         for name, statistic in statistics.items():
-            whole, resampled = statistic(pair, axis=0), statistic(drawn, axis=1)
+            whole = statistic(pair, axis=0)
+            resampled = np.concatenate([statistic(pair[rows], axis=1) for rows in resamples(len(pair), RESAMPLES)])
             if (whole > 0).all() and (resampled > 0).all():
                 low, high = np.percentile(resampled[:, 0] / resampled[:, 1], INTERVAL)
                 held = _side(low, high, limit, below)
                 what = f"{label}, {left} to {right}, {name}"
                 cases.append(Case(dataset, what, whole[0] / whole[1], low, high, len(pair), held))
     return cases
-
-
-@cache
-def _drawn(n: int) -> np.ndarray:
-    """Resamples with replacement of n episodes, (RESAMPLES, n)."""
-    return np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
 
 
 def _times(evidence: Evidence, left: str, right: str, limit: float, below: bool = True, model: str | None = None) -> list[Case]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from numbers import Real
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,10 @@ from ..fitting import derive_seed
 from ..kinds import FilePath, Seed, Table
 from ..solvers.information import Z_95
 from ..study.results import Results
-from ..study.store import objects
+from ..study.scores import complete as complete_scores
+from ..study.scores import only
+from ..study.store import objects, one_by_one, stacked
 from . import Maker
-from .summaries import complete as complete_scores
 from .summaries import whole
 
 HOLD = (0.93, 0.97)  # shares of 95 % intervals with the truth inside, between which intervals are as wide as they say
@@ -52,47 +53,58 @@ def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str 
     a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
     participants identify.
     """
-    from scipy.stats import pearsonr, spearmanr
-
     rows = []
     if "outside" in fits:
         fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
-        part = part.assign(**{name: objects(part[name]) for name in ("alpha", "beta", "parameters") if name in part})
         wanted = part["id"].map(criterion).astype(float).to_numpy()
-        estimates = [_estimates(fit) for fit in part.itertuples()]
-        fitted = [any(np.isfinite(values).any() for values in held.values()) for held in estimates]
-        known = wanted[np.isfinite(wanted) & np.array(fitted, dtype=bool)]
-        if len(known) < 4 or np.ptp(known) == 0:
-            raise InputError(
-                f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
-                " expected at least 4 participants and a criterion that varies"
-            )
-        for symbol in estimates[0]:
-            found = np.stack([held[symbol] for held in estimates])
-            for s, j in np.ndindex(found.shape[1:]):
-                parameter = f"{symbol}[{s},{j}]"
-                if only not in (None, parameter):
-                    continue
-                x = found[:, s, j]
-                kept = np.isfinite(x) & np.isfinite(wanted)
-                n = int(kept.sum())
-                told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
-                for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
-                    r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
-                    variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
-                    # A perfect correlation has no z; the clip leaves it an interval that ends at one.
-                    z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
-                    ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
-                    rows.append((run, parameter, coefficient, n, r, *ends))
-    return pd.DataFrame(rows, columns=["run", "parameter", "coefficient", "n", "r", "low", "high"])
+        rows += _correlations(run, _estimates(part), wanted, only)
+    return pd.DataFrame(rows, columns=CORRELATIONS)
 
 
-def _estimates(fit: Any) -> dict[str, np.ndarray]:
-    """The parameters in a row of fits or scores by name; stored scores have these two alone where they are all of them."""
-    columns = {"alpha": fit.alpha, "beta": fit.beta}
-    named = getattr(fit, "parameters", None)
-    return columns if named is None else {name: columns.get(name, values) for name, values in named.items()}
+CORRELATIONS = ["run", "parameter", "coefficient", "n", "r", "low", "high"]
+
+
+def _correlations(run: str, estimates: dict[str, np.ndarray], wanted: np.ndarray, only: str | None) -> list[tuple]:
+    """The rows of `external_validity` of a run, from its estimates by name (participants, ...) and what they are held against
+    (participants,)."""
+    from scipy.stats import pearsonr, spearmanr
+
+    rows = []
+    fitted = np.any([np.isfinite(found).reshape(len(found), -1).any(axis=1) for found in estimates.values()], axis=0)
+    known = wanted[np.isfinite(wanted) & fitted]
+    if len(known) < 4 or np.ptp(known) == 0:
+        raise InputError(
+            f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
+            " expected at least 4 participants and a criterion that varies"
+        )
+    for symbol, found in estimates.items():
+        for s, j in np.ndindex(found.shape[1:]):
+            parameter = f"{symbol}[{s},{j}]"
+            if only not in (None, parameter):
+                continue
+            x = found[:, s, j]
+            kept = np.isfinite(x) & np.isfinite(wanted)
+            n = int(kept.sum())
+            told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
+            for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
+                r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
+                variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
+                # A perfect correlation has no z; the clip leaves it an interval that ends at one.
+                z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
+                ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
+                rows.append((run, parameter, coefficient, n, r, *ends))
+    return rows
+
+
+def _estimates(fits: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The parameters in rows of fits or scores by name, each (rows, ...); stored scores have these two alone where they are all
+    of them."""
+    columns = {"alpha": stacked(fits["alpha"]), "beta": stacked(fits["beta"])}
+    if "parameters" not in fits or fits["parameters"].isna().all():
+        return columns
+    named = objects(fits["parameters"])
+    return {name: columns[name] if name in columns else np.stack([each[name] for each in named]) for name in named.iloc[0]}
 
 
 @checked
@@ -125,20 +137,28 @@ def validity(data: Dataset, scores: Scores, criterion: FilePath | None = None, s
 def _against_truth(data: Dataset, fits: pd.DataFrame, seed: int) -> list[pd.DataFrame]:
     """`external_validity` of fits of the model that made the data, and of the truth, for a criterion made of each of the first
     true alpha and beta."""
-    kept = data.select(sorted(fits["episode"].unique()))
-    truth = pd.DataFrame({"run": "truth", "id": kept.ids})
-    truth["alpha"], truth["beta"] = list(kept.truth.alpha), list(kept.truth.beta)
-    everybody = fits[["run", "id"]].astype(object).assign(**{name: objects(fits[name]) for name in ("alpha", "beta")})
-    everybody = pd.concat([truth, everybody], ignore_index=True)
+    # Where in the data the episodes are that some run fits.
+    places = np.unique(_places(data, fits))
     tables = []
     for symbol in ("alpha", "beta"):
-        true = getattr(kept.truth, symbol)[:, 0, 0]
+        truth = getattr(data.truth, symbol)[places]
+        true = truth[:, 0, 0]
         if len(true) < 4 or np.ptp(true) == 0:
             continue
         rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
-        noisy = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
-        tables.append(external_validity(everybody, dict(zip(kept.ids, noisy, strict=True)), f"{symbol}[0,0]"))
+        noisy = np.full(len(data), np.nan)
+        noisy[places] = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
+        first = f"{symbol}[0,0]"
+        rows = _correlations("truth", {symbol: truth}, noisy[places], first)
+        for run, part in fits.groupby("run", sort=False):
+            rows += _correlations(run, {symbol: stacked(part[symbol])}, noisy[_places(data, part)], first)
+        tables.append(pd.DataFrame(rows, columns=CORRELATIONS))
     return tables
+
+
+def _places(data: Dataset, fits: pd.DataFrame) -> np.ndarray:
+    """Where the episodes of fits stand in the data."""
+    return pd.Index(data.episodes).get_indexer(fits["episode"])
 
 
 @checked
@@ -151,30 +171,36 @@ def coverage(data: Dataset, fits: Intervals) -> pd.DataFrame:
     fits = fits[fits["model"] == data.model]
     if data.truth is None or fits.empty:
         return pd.DataFrame(columns=columns)
-    row_of = {int(number): row for row, number in enumerate(data.episodes)}
+    from scipy.stats import binomtest
+
     rows = []
     for run, part in fits[fits["posterior"].notna()].groupby("run" if "run" in fits else "method", sort=False):
-        part = part.assign(**{name: objects(part[name]) for name in ("posterior", "alpha", "beta")})
-        part = part[["alpha_lower" in posterior for posterior in part["posterior"]]]
-        if part.empty:
-            continue
         for symbol, truth in (("alpha", data.truth.alpha), ("beta", data.truth.beta)):
-            true, found = (np.stack(held) for held in ([truth[row_of[e]] for e in part["episode"]], part[symbol].to_list()))
-            lower, upper = (np.stack([p[f"{symbol}_{end}"] for p in part["posterior"]]) for end in ("lower", "upper"))
+            ends = [
+                (posterior[f"{symbol}_lower"], posterior[f"{symbol}_upper"]) if f"{symbol}_lower" in posterior else None
+                for posterior in one_by_one(part["posterior"])
+            ]
+            given = part[[pair is not None for pair in ends]]
+            if given.empty:
+                continue
+            lower, upper = (np.stack(side) for side in zip(*(pair for pair in ends if pair is not None), strict=True))
+            true, found = truth[_places(data, given)], stacked(given[symbol])
             inside = ((lower <= true) & (true <= upper))[np.isfinite(found)]
             if inside.size == 0:
                 continue
-            n, c = int(np.size(inside)), float(np.mean(inside))
-            centre = (c + Z_95**2 / (2 * n)) / (1 + Z_95**2 / n)
-            half = Z_95 / (1 + Z_95**2 / n) * np.sqrt(c * (1 - c) / n + Z_95**2 / (4 * n**2))
-            rows.append((data.name, data.model, run, symbol, n, c, centre - half, centre + half, 1e3 * part["t_wall"].median()))
+            n, held = int(inside.size), int(inside.sum())
+            ends = binomtest(held, n).proportion_ci(method="wilson")
+            rows.append((data.name, data.model, run, symbol, n, held / n, *ends, 1e3 * given["t_wall"].median()))
     return pd.DataFrame(rows, columns=columns)
+
+
+SCORED = ("id", "alpha", "beta", "parameters", "posterior", "has_parameters", "t_wall")
 
 
 def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     intervals, criteria = [], []
     for name, data in results.data.items():
-        scores = results.scores[results.scores["dataset"] == name]
+        scores = only(results.scores, *SCORED, where={"dataset": [name]})
         intervals.append(coverage(data, scores))
         criteria.append(validity(data, scores, results.criteria.get(name), results.seed))
     gathered = [[table for table in tables if len(table)] or tables[:1] for tables in (intervals, criteria)]

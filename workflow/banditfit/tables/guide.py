@@ -18,10 +18,11 @@ from ..methods import get_method
 from ..study.cases import KEYS, Case, of
 from ..study.entries import Run, main_runs
 from ..study.results import Results
-from ..study.store import objects
+from ..study.scores import complete, only
+from ..study.store import one_by_one
 from . import Maker
 from .coverage import HOLD
-from .summaries import CERTIFIED, USUAL, complete, groups
+from .summaries import CERTIFIED, USUAL, groups, resamples
 
 NEAR = 1.1  # as accurate as the best: a median within 10 % of it
 CLEAR = 0.9  # a choice that is made in this share of the resamples, or more, is a clear one
@@ -71,7 +72,7 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
             "ended_well": well,
             "estimates": estimates,
             "maxima": estimates & (fits["regret"] <= CERTIFIED),
-            "intervals": estimates & objects(fits["posterior"]).map(gives_intervals).astype(bool),
+            "intervals": estimates & np.fromiter(map(gives_intervals, one_by_one(fits["posterior"])), bool, len(fits)),
             "proofs": proved(fits),
         }
         rows.append(
@@ -212,10 +213,11 @@ def choices(scores: pd.DataFrame, guide: pd.DataFrame) -> pd.DataFrame:
         wide = wide.dropna() if truth else wide.dropna(subset=[("t_cpu", run) for run in candidates])
         if not candidates or wide.empty:
             continue
-        drawn = np.random.default_rng(0).integers(len(wide), size=(RESAMPLES, len(wide)))
-        medians = {
-            (column, run): np.median(wide[column, run].to_numpy()[drawn], axis=1) for column in columns for run in candidates
-        }
+        values = {(column, run): wide[column, run].to_numpy() for column in columns for run in candidates}
+        drawn = [
+            {which: np.median(held[rows], axis=1) for which, held in values.items()} for rows in resamples(len(wide), RESAMPLES)
+        ]
+        medians = {which: np.concatenate([some[which] for some in drawn]) for which in values}
         for name, found in needs.items():
             names = list(found["run"])
             if names:
@@ -240,9 +242,24 @@ def chosen(choices: pd.DataFrame, case: Case, need: Need) -> tuple[pd.DataFrame,
     return rows, len(rows) == 1
 
 
+SCORED = (
+    "status",
+    "claim_held",
+    "nll",
+    "regret",
+    "best_nll",
+    "lower_bound",
+    "bound_holds",
+    "rounding",
+    "at_bound",
+    "posterior",
+)
+
+
 def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    found = table(results.scores, results.tables.exact("compared"), results.runs, results.tables["coverage"])
-    return found, choices(results.scores, found)
+    scores = only(results.scores, *SCORED)
+    found = table(scores, results.tables.exact("compared"), results.runs, results.tables["coverage"])
+    return found, choices(only(results.scores, "kl", "t_cpu"), found)
 
 
 TABLES = [Maker(("guide", "choices"), _made)]

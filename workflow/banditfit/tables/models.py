@@ -11,6 +11,7 @@ from ..parameters import Bounds
 from ..study.cases import Cases, among
 from ..study.catalogue import own_data
 from ..study.entries import Run, main_runs
+from ..study.scores import everything
 from ..study.store import objects
 from . import Maker
 
@@ -66,12 +67,12 @@ def parameters(scores: pd.DataFrame, runs: Iterable[Run], cases: Cases) -> pd.Da
 TABLES = [
     Maker(
         ("models", "people"),
-        lambda results: compared(results.scores, results.cases),
+        lambda results: compared(everything(results.scores), results.cases),
         lambda runs, cases: bool(several(cases)),
     ),
     Maker(
         ("person_parameters",),
-        lambda results: (parameters(results.scores, results.runs, results.cases),),
+        lambda results: (parameters(everything(results.scores), results.runs, results.cases),),
         lambda runs, cases: any(map(own_data, cases.values())),
     ),
 ]

@@ -13,6 +13,8 @@ from ..arguments import checked
 from ..kinds import Table
 from ..study.cases import KEYS, Cases
 from ..study.entries import Run
+from ..study.results import Results
+from ..study.scores import only
 from ..study.store import objects
 from . import Maker
 
@@ -125,7 +127,12 @@ def _sampled(runs: Iterable[Run], cases: Cases) -> bool:
     return any(run.entry.method == "mc" for run in runs)
 
 
+def sampled(results: Results) -> pd.DataFrame:
+    """The scores of Monte Carlo and of what it is compared with."""
+    return only(results.scores, *JUDGED, where={"method": ["mc", "quadrature"]})
+
+
 TABLES = [
-    Maker(("diagnostics",), lambda results: (diagnostics(results.scores),), _sampled),
-    Maker(("agreement",), lambda results: (agreement(results.scores),), _sampled),
+    Maker(("diagnostics",), lambda results: (diagnostics(sampled(results)),), _sampled),
+    Maker(("agreement",), lambda results: (agreement(sampled(results)),), _sampled),
 ]

@@ -14,8 +14,8 @@ from ..files import intact
 from ..study.catalogue import make
 from ..study.config import Study, read_study
 from ..study.results import Results, read_tables
-from ..study.store import read_flat, read_table
-from .summaries import complete
+from ..study.scores import Scores, complete, everything
+from ..study.store import read_table
 
 
 class _Data(Mapping[str, Dataset]):
@@ -49,7 +49,7 @@ def load_study(folder: str | os.PathLike) -> Results:
     study = read_study(config, root, f"{folder}/manifest.json")
     data = _Data(study, root)
     return Results(
-        scores=complete(read_flat([path / f"scores/{name}.parquet" for name in study.catalogue], leave_out=["machine"])),
+        scores=complete(everything(Scores(path / f"scores/{name}.parquet" for name in study.catalogue))),
         tables=read_tables(sorted((path / "tables").glob("*.csv")), study.cases),
         examples=pd.concat(
             [intact(read_table, path / f"examples/{name}.parquet") for name in study.catalogue], ignore_index=True

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from ..methods import STATUSES, get_method
 from ..parameters import edges_of
 from ..study.cases import KEYS, Case
 from ..study.entries import Run, main_runs
+from ..study.results import Results
+from ..study.scores import complete, only
 from ..study.store import flattened
 from . import Maker
 
@@ -42,8 +44,6 @@ METRICS = {
     "t_cpu": Metric("processor", "ms", 1000.0),
     "t_published": Metric("as published", "ms", 1000.0),
 }
-# What says how good an estimate is, and nothing of a fit outside the box that every other method keeps to.
-JUDGED = ("kl", "kl_mean_policy", "alpha_error", "beta_error", "alpha_error_identified", "beta_error_identified", "nll")
 CERTIFIED = 0.01  # nats: a likelihood this close to a bound is the global optimum for any use of it
 GUESS = 1e-6  # by this share of its nll a fit may be better than guessing and still count as no better: scores are rounded
 USUAL = 0.9  # what a method gives in this share of its fits, it gives
@@ -53,30 +53,14 @@ BOOTSTRAP = 10_000  # draws; the ends of a 95 % interval then move by a few per 
 INTERVAL = (2.5, 97.5)  # percentiles
 
 
-def complete(scores: pd.DataFrame) -> pd.DataFrame:
-    """Judged scores as all tables and figures take them. Columns that scores stored by an earlier version lack are filled in:
-    `has_parameters` by what the judge said of the box, `not_identified` by "", `rounding` by 0, and by NaN the errors over
-    identified parameters and the nll of guessing. A fit outside the box has no metric of accuracy (JUDGED): it stays out of
-    every median, and is counted as outside."""
-    filled = {
-        "has_parameters": scores["admissible"].astype(bool) | scores["outside"].astype(bool),
-        "not_identified": "",
-        "alpha_error_identified": np.nan,
-        "beta_error_identified": np.nan,
-        "guessing": np.nan,
-        "rounding": 0.0,
-    }
-    scores = scores.assign(**{name: value for name, value in filled.items() if name not in scores})
-    within = ~scores["outside"].astype(bool)
-    return scores.assign(**{name: scores[name].where(within) for name in JUDGED})
-
-
-def summarise(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
-    """Per dataset, model, run and metric: its unit; n, the number of fits that have it; median, q25, q75, mean; and median_low,
-    median_high, the 95 % bootstrap interval of the median over episodes. Fits outside the box are left out (`complete`)."""
+def summarise(scores: pd.DataFrame, runs: Iterable[Run], metrics: Iterable[str] = tuple(METRICS)) -> pd.DataFrame:
+    """Per dataset, model, run and metric (of `metrics`): its unit; n, the number of fits that have it; median, q25, q75, mean;
+    and median_low, median_high, the 95 % bootstrap interval of the median over episodes. Fits outside the box are left out
+    (`complete`)."""
     rows = []
     for case, run, fits in groups(complete(scores), runs):
-        for name, metric in METRICS.items():
+        for name in metrics:
+            metric = METRICS[name]
             values = metric.scale * fits[name].to_numpy(dtype=float)
             values = values[np.isfinite(values)]
             rows.append((*case, run, name, metric.unit, *_describe(values, _seed(case.dataset, run, name))))
@@ -91,20 +75,22 @@ def whole(scores: pd.DataFrame) -> "pd.Series[bool]":
     return scores.groupby([*KEYS, "run"])["episode"].transform("nunique") == every
 
 
-def compare(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
+def compare(scores: pd.DataFrame, runs: Iterable[Run], metrics: Iterable[str] = tuple(METRICS)) -> pd.DataFrame:
     """The medians that may be held against one another: per dataset, model and metric those of the main runs that fitted
     every episode of the data set and have the metric in 90 % of them or more, over the episodes in which all of these have it.
 
     Columns: dataset, model, run, metric, n (those episodes) and median, in the units of `summarise`. Other runs have no row,
     for their medians are of other people. The nll of free kernels has none either: it may lie below that of all parameters."""
-    scores = complete(scores)
-    scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))[[*KEYS, "run", "episode", *METRICS]]
-    rows = []
+    scores, rows = complete(scores), []
+    if "nll" in metrics:
+        scores = scores.assign(nll=scores["nll"].where(scores["admissible"].astype(bool)))
+    scores = scores[[*KEYS, "run", "episode", *metrics]]
     for case, fits in scores.groupby(KEYS, sort=False):
         every = fits["episode"].nunique()
         shown = groups(fits[whole(fits)], main_runs(runs))
         held = {run: part.set_index("episode") for _, run, part in shown}
-        for name, metric in METRICS.items():
+        for name in metrics:
+            metric = METRICS[name]
             values = pd.DataFrame({run: part[name].astype(float) for run, part in held.items()})
             values = values.where(np.isfinite(values))
             values = values.loc[:, values.notna().sum() >= USUAL * every].dropna()
@@ -166,7 +152,7 @@ def outcomes(scores: pd.DataFrame, runs: Iterable[Run]) -> pd.DataFrame:
     hand_on = {run.id for run in runs if get_method(run.entry.method).needs}
     for case, run, fits in groups(complete(scores), runs):
         own = run not in hand_on
-        named = fits["fallback"][own & (fits["fallback"] != "")].value_counts()
+        named = fits["fallback"].astype(str)[own & (fits["fallback"] != "")].value_counts()
         claims = fits["claim_held"][fits["status"] == "converged"].dropna()
         bounds = fits["bound_holds"].dropna() if own else pd.Series(dtype=bool)
         edges = pd.Series([name for text in fits["at_bound"] for name in edges_of(text)], dtype=object)
@@ -242,9 +228,30 @@ def start_table(scores: pd.DataFrame) -> pd.DataFrame:
     return table.assign(start=starts, excess=excess)
 
 
+def resamples(n: int, count: int) -> Iterator[np.ndarray]:
+    """The positions of `count` resamples with replacement of n episodes, always the same ones, some resamples (rows, n) at a
+    time."""
+    rng, rows = np.random.default_rng(0), max(AT_ONCE // n, 1)
+    for begin in range(0, count, rows):
+        yield rng.integers(n, size=(min(rows, count - begin), n))
+
+
+AT_ONCE = 1_000_000  # positions of resamples
+
+
+def _by_metric(make: Callable[..., pd.DataFrame], results: Results) -> tuple[pd.DataFrame]:
+    """A table over metrics, made with the scores of one metric held at a time; its rows come by case and run, or by case."""
+    tables = [make(only(results.scores, name), results.runs, [name]) for name in METRICS]
+    table = pd.concat([one for one in tables if len(one)] or tables[:1], ignore_index=True)
+    by = [*KEYS, "run"] if make is summarise else KEYS
+    return (table.iloc[np.argsort(table.groupby(by, sort=False).ngroup(), kind="stable")].reset_index(drop=True),)
+
+
+OUTCOMES = ("status", "fallback", "claim_held", "bound_holds", "at_bound", "regret", "nll", "guessing", "not_identified")
+ATTRIBUTION = ("bound_holds", "regret", "best_nll", "best_bound", "lower_bound")
 TABLES = [
-    Maker(("summary",), lambda results: (summarise(results.scores, results.runs),)),
-    Maker(("compared",), lambda results: (compare(results.scores, results.runs),)),
-    Maker(("outcomes",), lambda results: (outcomes(results.scores, results.runs),)),
-    Maker(("attribution",), lambda results: (attribute(results.scores, results.runs),)),
+    Maker(("summary",), lambda results: _by_metric(summarise, results)),
+    Maker(("compared",), lambda results: _by_metric(compare, results)),
+    Maker(("outcomes",), lambda results: (outcomes(only(results.scores, *OUTCOMES), results.runs),)),
+    Maker(("attribution",), lambda results: (attribute(only(results.scores, *ATTRIBUTION), results.runs),)),
 ]
