@@ -90,7 +90,7 @@ class _Stored:
         self.ends = np.cumsum(sizes)
         self.count = self.file.metadata.num_rows
 
-    def rows(self, block: range, names: Iterable[str]) -> dict[str, np.ndarray]:
+    def rows(self, block: range, names: Iterable[str]) -> dict[str, Any]:
         """Those of these arrays that the file has, for the rows of a block."""
         known = [name for name in names if name in self.about["shapes"]]
         first, last = np.searchsorted(self.ends, [block.start, max(block.stop - 1, block.start)], side="right")
@@ -108,7 +108,7 @@ class _Stored:
         flat = (values.flatten() if shape else values).to_numpy(zero_copy_only=False)
         return flat.reshape(len(column), *shape)
 
-    def dataset(self, arrays: dict[str, np.ndarray]) -> Dataset:
+    def dataset(self, arrays: dict[str, Any]) -> Dataset:
         truth = {name: arrays.pop(name) for name in TRUTH if name in arrays}
         about: dict[str, Any] = {name: value for name, value in self.about.items() if name not in ("bounds", "notes", "shapes")}
         return Dataset(
