@@ -33,7 +33,7 @@ def test_batches_cover_every_episode_once():
 
 
 def test_every_data_set_is_fitted_with_all_models_of_the_study():
-    names = ["forgetting", "rw_perseveration"]
+    names = ["forgetting", "dual_rates"]
     study = read(
         models=names,
         methods=["cvx", "d_loc"],
@@ -44,7 +44,7 @@ def test_every_data_set_is_fitted_with_all_models_of_the_study():
         sets=None,
     )
     assert list(study.cases) == [(dataset, model) for dataset in ("tiny_2arm", "tiny_3arm") for model in names]
-    assert study.cases["tiny_2arm", "rw_perseveration"].label == "forgetting, 2 arms, tiny: Rescorla-Wagner, perseveration"
+    assert study.cases["tiny_2arm", "dual_rates"].label == "forgetting, 2 arms, tiny: two learning rates"
     # Limits hold for each model, and a method that does not serve one is left out.
     assert {study.n_episodes["tiny_3arm", model, "d_loc.L-BFGS-B"] for model in names} == {2}
     assert [keys for keys in study.n_episodes if keys[2] == "cvx"] == [(d, "forgetting", "cvx") for d in study.catalogue]
@@ -217,6 +217,7 @@ def test_whatever_stands_in_a_place_is_right_or_gets_one_sentence():
     taken = [(path, value) for path, value in taken if value not in ([], {})]
     assert {path for path, value in taken if isinstance(value, bool | float) or value != value} <= {
         ("populations", "held_out", "share"),
+        ("figures", "letters"),
         ("psychometrics", "designs", "tiny", "held_out"),
         ("psychometrics", "runs", "mdp_gem", "settings", "bellman"),
     }
@@ -319,8 +320,7 @@ def test_a_file_named_on_the_command_line_is_a_data_set_wherever_it_lies(tmp_pat
     assert entry.label == "mine" and entry.files(ROOT) == [str(tmp_path / "mine.csv")]
     assert {case.dataset for case in study.cases} == {"own"} and len(study.cases) == len(study.config["models"])
     assert set(study.n_episodes.values()) == {3}
-    # A method that does not serve a model is left out.
-    assert ("own", "rw_lapse", "profile") not in study.n_episodes and ("own", "rw_lapse", "gem") in study.n_episodes
+    assert {keys[1:] for keys in study.n_episodes} == {(case.model, run) for case in study.cases for run in study.runs}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -113,7 +113,7 @@ class _Stored:
         about: dict[str, Any] = {name: value for name, value in self.about.items() if name not in ("bounds", "notes", "shapes")}
         return Dataset(
             **about,
-            **cast(dict[str, Any], arrays),
+            **arrays,
             bounds=None if self.about["bounds"] is None else Bounds.read(self.about["bounds"]),
             notes=tuple(self.about["notes"]),
             truth=Truth(**{name.removeprefix("true_"): array for name, array in truth.items()}) if truth else None,
