@@ -20,6 +20,13 @@ include: "workflow/rules/follow.smk"
 include: "workflow/rules/report.smk"
 
 
+# A limit of jobs per second makes Snakemake look, every second, at all jobs that may start, and once more for each job that has
+# ended: after a hundred jobs that takes a good part of a core. On one machine the cores are the limit.
+onstart:
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 rule all:
     default_target: True
     input:
