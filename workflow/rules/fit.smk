@@ -1,5 +1,8 @@
 # The fits: one job for a batch of episodes, one table of fits from each.
 
+# The methods that take most of a study's time.
+SLOWEST = ("cvx", "mc")
+
 
 rule fit:
     input:
@@ -12,6 +15,8 @@ rule fit:
         "logs/{study}/fits/{dataset}/{model}/{run}/{batch}.log",
     benchmark:
         "logs/{study}/fits/{dataset}/{model}/{run}/{batch}.tsv"
+    # What takes longest begins first, so that no core waits for it at the end; the data sets of many arms before the others.
+    priority: lambda wildcards: STUDY.catalogue[wildcards.dataset].n_arms * (method_of(wildcards) in SLOWEST)
     conda:
         "../../envs/environment.yaml"
     params:
