@@ -25,14 +25,14 @@ IDS = ["O'Brien, A.", "001", "a/b", "=1+1", "Zoë <b>&amp;", "$x_1$ 50%", 'say "
 UNREWARDED = IDS[4]
 LABEL = r"gain in $, 50% < a_b & {c} $\frac"
 TITLE = 'Own data: "$" & <i>'
-RUNS = ["cvx_fast", "d_loc.L-BFGS-B", "gem", "profile"]
+RUNS = ["cvx_t", "d_loc.L-BFGS-B", "gem", "profile"]
 MODELS = {"forgetting": RUNS, "rescorla_wagner": RUNS[1:], "rw_perseveration": RUNS[1:]}  # and what serves each
 CONFIG = f"""study: test
 title: {json.dumps(TITLE)}
 datasets: [mine, tiny_2arm]
 episodes: 6
 models: [forgetting, rescorla_wagner, rw_perseveration]
-methods: [cvx_fast, d_loc, gem, profile]
+methods: [cvx_t, d_loc, gem, profile]
 local_solvers: [L-BFGS-B]
 batch: 4
 seed: 1
@@ -104,7 +104,7 @@ def test_the_study_ends_in_its_report_and_manifest(project):
     boxes = f"{box} (forgetting Q-learning); with {box} (Rescorla-Wagner); with {box}, κ in [-5, 5] (Rescorla-Wagner, "
     boxes += "perseveration)"
     assert read in page and f"Its largest reward is 100; it is fitted with {boxes}, the default for" in page
-    assert "CVX (fast) does not serve “Rescorla-Wagner” and “Rescorla-Wagner, perseveration”: it needs values that are" in page
+    assert "CVX-T does not serve “Rescorla-Wagner” and “Rescorla-Wagner, perseveration”: it needs values that are" in page
     label = html.escape(LABEL, quote=False)
     assert all(f"{label}: {bf.get_model(model).label}</h3>" in page for model in MODELS) and "<td>κ[0,0]</td>" in page
 
@@ -116,7 +116,7 @@ def test_everybody_has_a_row_of_every_run(project):
     scores = read_table(project / STUDY / "scores/mine.parquet")
     keys = zip(scores["model"], scores["run"], scores["id"], strict=True)
     assert sorted(keys) == sorted((model, run, id_) for model, runs in MODELS.items() for run in runs for id_ in IDS[:6])
-    fitted = scores[scores["run"] != "cvx_fast"].set_index("id")
+    fitted = scores[scores["run"] != "cvx_t"].set_index("id")
     unknown = fitted.loc[UNREWARDED, "not_identified"]
     assert len(unknown) == 9 and unknown.str.contains("alpha").all() and unknown.str.contains("beta").all()
     best = fitted[fitted["run"] == "profile"].pivot(columns="model", values="nll")
@@ -201,7 +201,7 @@ def test_data_are_asked_about_by_themselves(project):
         name: read_csv(project / STUDY / f"tables/{name}.csv") for name in ("facts", "behaviour", "confusion", "recovered")
     }
     facts = tables["facts"][tables["facts"]["dataset"] == "mine"].set_index("fact")["value"]
-    held = stored.load(project / "results/data/mine.npz")
+    held = stored.load(project / "results/data/mine.parquet")
     missed = (held.choices < 0).sum()  # nobody's trials are padded
     assert facts["people"] == "8" and facts["rows"] == "320" and facts["missed trials"] == str(missed)
     assert facts["sessions"] == "16" and facts["reward scale"] == "100"

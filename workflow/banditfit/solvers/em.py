@@ -43,6 +43,7 @@ from .variational import Variational, enough_points, rule, stepper
 INNER = 30  # EM steps on the same nodes, before they are placed anew
 SUPPORT = 0.8  # share of their effective number at which nodes no longer support the population that moves away from them
 WINDOW = 3  # rounds whose objectives are averaged to tell a rise from quadrature error
+NOISE = 0.05  # nats a person by which the objective may go up and down for it to be quadrature error
 PATIENCE = 6  # rounds without a better objective that end the fit
 FEW_NODES = 7  # per dimension of variational moments, in up to two
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
@@ -137,12 +138,13 @@ def learn(
     """Fits the population to its participants, and returns it with its E-step. `design` (J, C), centred, is what is known of
     them; `step` takes the E-step in place of `members`.
 
-    With quadrature the objective rises on given nodes, but every round places them anew: the iterate with the best objective is
-    kept, and EM ends also when the objective goes up and down, and from WINDOW rounds to the next by less than it varies among
-    them, or, not converged, after PATIENCE rounds without a better one. Otherwise EM leaps (`acceleration`), and ends where its
-    steps do. Variational bounds are highest there; with modes in the place of means (Laplace, hard) it is a fixed point that no
-    objective is highest at, and the reason says by how much another round was higher. The online mode keeps its last iterate
-    and holds nothing of the participants: its E-step is None. Raises ArithmeticError if no participant has a mode.
+    With quadrature the objective rises on given nodes, but every round places them anew: the iterate with the best objective
+    is kept, and EM ends also when the objective goes up and down, by at most NOISE nats a person and from WINDOW rounds to
+    the next by less than it varies among them, or, not converged, after PATIENCE rounds without a better one. Otherwise EM
+    leaps (`acceleration`), and ends where its steps do. Variational bounds are highest there; with modes in the place of
+    means (Laplace, hard) it is a fixed point that no objective is highest at, and the reason says by how much another round
+    was higher. The online mode keeps its last iterate and holds nothing of the participants: its E-step is None. Raises
+    ArithmeticError if no participant has a mode.
     """
     start = population = begin(problems[0], settings, shared, design)
     if settings.batch and design is not None:
@@ -169,7 +171,7 @@ def learn(
         if change < settings.tolerance:
             converged, reason = True, f"round {len(trace)} changed the population by {change:.1g}, less than the tolerance"
             break
-        if placed and (noise := _noise(trace)) is not None:
+        if placed and (noise := _noise(trace)) is not None and noise <= NOISE * J:
             converged, reason = True, f"the objective goes up and down by {noise:.2g} nats, quadrature error, and moves by less"
             break
         if placed and len(trace) - kept == PATIENCE:
