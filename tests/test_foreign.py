@@ -74,7 +74,7 @@ def test_exceedance_of_cbm():
     np.testing.assert_allclose(exceedances(theirs.alpha), theirs.xp, atol=1e-8)
 
 
-@needs("fixture_cbm_simulated")
+@needs("cbm")
 def test_hierarchical_inference_of_cbm():
     """Its run ended some twenty rounds from where nothing moves any more, which here costs .1 nats and .0006 of a frequency."""
     found = bf.hbi(readers.cbm(CBM), ["rescorla_wagner", "dual_rates"])

@@ -36,6 +36,7 @@ methods: [cvx_t, d_loc, gem, profile]
 local_solvers: [L-BFGS-B]
 batch: 4
 seed: 1
+own_design: {{people: 4, repeats: 1, rewards: own, method: profile}}
 criteria: {{mine: config/my traits.csv, tiny_2arm: config/tiny traits.csv}}
 populations:
   held_out: {{datasets: [mine], episodes: 6, runs: [profile, gem], share: 0.5, folds: 2}}

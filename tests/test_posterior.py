@@ -131,7 +131,7 @@ def test_a_parameter_with_equal_bounds_stays_there():
 
 def test_quadrature_refuses_other_models_and_bad_priors():
     data = episode()
-    with pytest.raises(bf.InputError, match="'quadrature' needs one rate and one sensitivity"):
+    with pytest.raises(bf.InputError, match="'quadrature' needs one rate and one weight"):
         bf.fit(data, "per_arm", "quadrature")
     for text in ("beta(2)", "beta(2, -1)", "gamma(2, 1)", "beta(1e999, 1)", "normal(0, 1)"):
         with pytest.raises(bf.InputError, match="prior_alpha is"):

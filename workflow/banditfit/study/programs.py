@@ -16,13 +16,17 @@ from ..errors import InputError
 
 def log_to(path: str | Path) -> None:
     """Sends all that a script says to its log, which Snakemake shows if the script fails; its last line says how much memory
-    the script held at most."""
+    a script that did not fail held at most."""
     sys.stdout = sys.stderr = open(path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115  (until the script ends)
     sys.excepthook = _explain
-    atexit.register(lambda: print(PEAK.format(_peak())))
+    atexit.register(_say_peak)
 
 
 PEAK = "memory at most: {:.0f} MB"
+
+
+def _say_peak() -> None:
+    print(PEAK.format(_peak()))
 
 
 def _peak() -> float:
@@ -45,6 +49,7 @@ def peak_in(log: Path) -> float:
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    atexit.unregister(_say_peak)  # what went wrong is the last that is read
     if isinstance(error, InputError):
         print(error, file=sys.stderr)
     else:
