@@ -28,7 +28,7 @@ $(BIN)/.compiled: $(BIN)/.ready
 	$(BIN)/python -m banditfit compile
 	touch $@
 
-reproduce: env $(BIN)/.compiled ## the quick study and its report (about a quarter of an hour on two cores)
+reproduce: env $(BIN)/.compiled ## the quick study and its report (about twenty minutes on two cores)
 	$(SNAKEMAKE)
 	@echo "The report: results/quick/report.html"
 
