@@ -46,19 +46,19 @@ test-slurm: cluster-env ## the test study through a Slurm of one node (as root, 
 STUDY ?= paper
 CONFIG = $(if $(filter quick,$(STUDY)),config/config.yaml,config/$(STUDY).yaml)
 
-paper: env ## the full study, with all eight local solvers, in results/paper (hours; resumes where it stopped)
+paper: env $(BIN)/.compiled ## the full study, with all eight local solvers, in results/paper (hours; resumes where it stopped)
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
-models: env ## every model's optimum, and how often others find it, in results/models (about an hour on two cores)
+models: env $(BIN)/.compiled ## every model's optimum, and how often others find it, in results/models (hours)
 	$(SNAKEMAKE) --configfile config/models.yaml
 	@echo "The report: results/models/report.html"
 
-scale: env ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
+scale: env $(BIN)/.compiled ## a hundred thousand episodes by the fast methods, and what a million would take (docs/scale.md)
 	$(SNAKEMAKE) --configfile config/scale.yaml
 	$(BIN)/python -m banditfit cost config/scale.yaml
 
-psychometrics: env ## how well the decisiveness of players of peg solitaire is recovered (about a quarter of an hour on two cores)
+psychometrics: env $(BIN)/.compiled ## how well the decisiveness of players of peg solitaire is recovered
 	$(SNAKEMAKE) --configfile config/psychometrics.yaml
 	@$(BIN)/python -m banditfit psychometrics
 	@echo "The report: results/psychometrics/report.html"

@@ -83,13 +83,7 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, g
         _outcome(one, population, found, checked, {name: values[j] for name, values in estimates.items()}, j)
         for j, one in enumerate(problems)
     ]
-    message = "" if settings.links == "logit" else em._at_bounds(problems, outcomes)
-    t_solve = perf_counter() - begin
-    for outcome in outcomes:
-        outcome.t_solve = t_solve
-        if outcome.status != "failed":
-            outcome.message += message
-    return outcomes
+    return em.closed(problems, outcomes, settings.links, perf_counter() - begin)
 
 
 def _outcome(one: Problem, population: Population, found: Variational, checked: Check, theta: dict, j: int) -> Outcome:

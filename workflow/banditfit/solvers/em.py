@@ -325,8 +325,12 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
         estimates = estimate(population, expectation_part)
         for j, one in enumerate(part):
             outcomes.append(_outcome(one, population, expectation_part, {k: v[j] for k, v in estimates.items()}, j))
-    message = "" if settings.links == "logit" else _at_bounds(problems, outcomes)
-    t_solve = perf_counter() - begin_time
+    return closed(problems, outcomes, settings.links, perf_counter() - begin_time)
+
+
+def closed(problems: list[Problem], outcomes: list[Outcome], links: str, t_solve: float) -> list[Outcome]:
+    """The outcomes of a population's members, with the time that all of them took, and how many ended at a bound."""
+    message = "" if links == "logit" else _at_bounds(problems, outcomes)
     for outcome in outcomes:
         outcome.t_solve = t_solve
         if outcome.status != "failed":
