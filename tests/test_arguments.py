@@ -236,7 +236,7 @@ WRONG = [
     (
         EXTERNAL,
         "fits",
-        pd.DataFrame({"id": ["a"], "alpha": 0, "beta": 0}),
+        pd.DataFrame({"id": ["a"], "model": "forgetting", "alpha": 0, "beta": 0}),
         "a table without the column 'run or method'",
         "a table",
     ),

@@ -307,8 +307,8 @@ def test_external_validity_of_a_criterion_made_of_the_parameter():
     fits = bf.fit(data, "forgetting", "gem")
     criterion = {i: float(b[0, 0]) for i, b in zip(fits["id"], fits["beta"], strict=True)}
     table = coverage.external_validity(fits, criterion).set_index(["parameter", "coefficient"])
-    assert table.loc[("beta[0,0]", "pearson"), "r"] == pytest.approx(1.0)
-    row = table.loc[("alpha[0,0]", "spearman")]
+    assert table.loc[("beta[reward]", "pearson"), "r"] == pytest.approx(1.0)
+    row = table.loc[("alpha[reward]", "spearman")]
     assert row["low"] < row["r"] < row["high"]
     with pytest.raises(bf.InputError, match="expected at least 4 participants"):
         coverage.external_validity(fits, dict(list(criterion.items())[:3]))
@@ -321,7 +321,7 @@ def test_a_simulated_criterion_is_bounded_by_its_noise():
     assert set(table["run"]) == {"truth", "gem", "d_loc"}  # a free kernel has no parameters
     r = table[table["coefficient"] == "pearson"].set_index(["run", "parameter"])["r"]
     ceiling = 1.0 / np.sqrt(1.0 + coverage.NOISE**2)
-    for parameter in ("alpha[0,0]", "beta[0,0]"):
+    for parameter in ("alpha[reward]", "beta[reward]"):
         assert r["truth", parameter] == pytest.approx(ceiling, abs=0.2)
         assert 0.2 < r["gem", parameter] < 0.9
     assert coverage.validity(replace(data, truth=None), scores).empty

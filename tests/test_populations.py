@@ -78,7 +78,7 @@ def test_the_section_says_what_each_part_found(results):
     assert "of the truth" in found["recovery"]["sentence"]
     assert found["parameters"]["groups"][0]["bootstrapped"]
     assert "posterior sd" in found["hierarchical"]["sentence"]
-    assert {row["parameter"] for row in found["validity"]["rows"]} == {"α[0,0]", "β[0,0]"}
+    assert {row["parameter"] for row in found["validity"]["rows"]} == {"α[reward]", "β[reward]"}
 
 
 def test_a_study_without_populations_has_no_section(results):
@@ -119,9 +119,9 @@ def test_what_is_not_identified_is_left_out_of_intervals_and_correlations(result
     path = tmp_path / "traits.csv"
     path.write_text("episode,criterion\n" + "\n".join(f"{name},{k}" for k, name in enumerate(data.ids)))
     n = coverage.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])["n"]
-    assert n["gem", "alpha[0,0]", "pearson"] == len(data) - 2 and n["gem", "beta[0,0]", "pearson"] == len(data)
+    assert n["gem", "alpha[reward]", "pearson"] == len(data) - 2 and n["gem", "beta[reward]", "pearson"] == len(data)
     scores["alpha"] = pd.Series([np.full((1, 1), np.nan)] * len(scores), index=scores.index, dtype=object)
     table = coverage.validity(data, scores, path).set_index(["run", "parameter", "coefficient"])
-    assert np.isnan(table.loc[("gem", "alpha[0,0]", "pearson"), "r"]) and np.isfinite(
-        table.loc[("gem", "beta[0,0]", "pearson"), "r"]
+    assert np.isnan(table.loc[("gem", "alpha[reward]", "pearson"), "r"]) and np.isfinite(
+        table.loc[("gem", "beta[reward]", "pearson"), "r"]
     )

@@ -46,7 +46,7 @@ def parameter_table(fits: FitsOrScores) -> pd.DataFrame:
 
 def _rows(fit: dict) -> list[tuple]:
     model, parameters = get_model(fit["model"]), fit.get("parameters") or {"alpha": fit["alpha"], "beta": fit["beta"]}
-    n_arms = max((np.shape(parameters[each.name])[1] + each.first_arm for each in model.parameters if each.by_arm), default=2)
+    n_arms = model.arms_of(parameters)
     lower, upper = model.box(n_arms, Bounds.read(fit["bounds"]))
     names = model.parameter_names(n_arms)
     estimates = np.concatenate([np.ravel(parameters[each.name]) for each in model.parameters])

@@ -33,7 +33,7 @@ def draw(results: Results) -> Figure:
             ax.set_axis_off()
         for ax, (parameter, mine) in zip(panels, rows.groupby("parameter", sort=False), strict=False):
             ax.set_axis_on()
-            _panel(ax, _symbol(model, parameter), mine)
+            _panel(ax, get_model(model).symbol_of(parameter), mine)
     marks = [
         Line2D([], [], color=TOLD, marker="o", markersize=3.0, label="estimate and set"),
         Line2D([], [], color=RIDGE, marker="o", markersize=3.0, label="a ridge: only a product is told"),
@@ -50,11 +50,6 @@ def _of_best(results: Results, dataset: str, rows: pd.DataFrame) -> tuple[str, p
     held = set(rows["model"])
     best = next(model for model in ranked if model in held)
     return best, rows[rows["model"] == best]
-
-
-def _symbol(model: str, parameter: str) -> str:
-    name, *where = parameter.partition("[")
-    return get_model(model).symbols[name] + "".join(where)
 
 
 def _panel(ax: Axes, symbol: str, rows: pd.DataFrame) -> None:

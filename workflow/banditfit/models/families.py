@@ -98,6 +98,17 @@ class Model:
         """How people write the parameters, by name."""
         return {parameter.name: parameter.symbol for parameter in self.parameters}
 
+    def symbol_of(self, name: str) -> str:
+        """How people write one parameter, such as "β[reward,1]" of "beta[reward,1]"."""
+        parameter, *where = name.partition("[")
+        return self.symbols[parameter] + "".join(where)
+
+    def arms_of(self, parameters: Mapping[str, np.ndarray]) -> int:
+        """The number of arms of a task with these parameters, arrays (..., signals, arms) by name; the least number there can
+        be, 2, where no parameter belongs to an arm."""
+        each = (np.shape(parameters[own.name])[-1] + own.first_arm for own in self.parameters if own.by_arm)
+        return max(each, default=2)
+
     def roles(self, n_arms: int) -> np.ndarray:
         """The role of every parameter in theta."""
         return np.array([parameter.role for parameter in self.parameters for _ in parameter.names(n_arms)])

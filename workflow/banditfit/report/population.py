@@ -122,7 +122,7 @@ def _validity(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases)
         {
             "label": cases[dataset, model].label,
             "run": runs.get(run),
-            "parameter": _symbol(model, parameter),
+            "parameter": get_model(model).symbol_of(parameter),
             "n": part["n"].iloc[0],
             "pearson": part.loc["pearson"],
             "spearman": part.loc["spearman"],
@@ -133,12 +133,6 @@ def _validity(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases)
         if run in order
     ]
     return {"rows": rows}
-
-
-def _symbol(model: str, parameter: str) -> str:
-    """A parameter as people write it, such as β[0,1]."""
-    name, *where = parameter.partition("[")
-    return get_model(model).symbols[name] + "".join(where)
 
 
 def _who_wins(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | None:

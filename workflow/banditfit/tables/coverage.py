@@ -13,6 +13,7 @@ from ..data.dataset import Dataset
 from ..errors import InputError
 from ..fitting import derive_seed
 from ..kinds import FilePath, Seed, Table
+from ..models.families import Model, get_model
 from ..solvers.information import Z_95
 from ..study.results import Results
 from ..study.scores import complete as complete_scores
@@ -29,7 +30,7 @@ Scores = Annotated[
 ]
 Estimates = Annotated[
     pd.DataFrame,
-    Table("a table of fits or scores, as bf.fit and bf.score return them", ("run or method", "id", "alpha", "beta")),
+    Table("a table of fits or scores, as bf.fit and bf.score return them", ("run or method", "id", "model", "alpha", "beta")),
 ]
 Intervals = Annotated[
     pd.DataFrame,
@@ -43,22 +44,26 @@ Intervals = Annotated[
 
 @checked
 def external_validity(fits: Estimates, criterion: Mapping[str, Real], only: str | None = None) -> pd.DataFrame:
-    """Correlation of every recovered parameter (of `only` one, such as "beta[0,0]") with a criterion, a number per
+    """Correlation of every recovered parameter (of `only` one, such as "beta[reward]") with a criterion, a number per
     participant's id (as in a fit table).
 
     One row per run, parameter and coefficient (pearson, spearman): n, r, and the 95 % interval low, high on Fisher's z
     scale, with standard error sqrt(1 / (n - 3)) for Pearson and sqrt((1 + r^2 / 2) / (n - 3)) for Spearman (Bonett & Wright
     2000, Psychometrika 65). Failed fits, fits outside the box (where the table says so), participants without the criterion
-    and those whose choices do not identify the parameter are left out. Raises InputError with fewer than four participants or
-    a criterion that does not vary over those of a run; r is NaN for a parameter that does not vary, or that fewer than four
-    participants identify.
+    and those whose choices do not identify the parameter are left out. Raises InputError with fewer than four participants, a
+    criterion that does not vary over those of a run, or fits of several models under one run; r is NaN for a parameter that
+    does not vary, or that fewer than four participants identify.
     """
     rows = []
     if "outside" in fits:
         fits = fits[~fits["outside"].astype(bool)]
     for run, part in fits.groupby("run" if "run" in fits else "method", sort=False):
         wanted = part["id"].map(criterion).astype(float).to_numpy()
-        rows += _correlations(run, _estimates(part), wanted, only)
+        if len(models := part["model"].unique()) > 1:
+            raise InputError(
+                f"fits: found those of '{models[0]}' and '{models[1]}' under '{run}', expected one model at a time"
+            )
+        rows += _correlations(run, _by_name(part), wanted, only)
     return pd.DataFrame(rows, columns=CORRELATIONS)
 
 
@@ -66,45 +71,55 @@ CORRELATIONS = ["run", "parameter", "coefficient", "n", "r", "low", "high"]
 
 
 def _correlations(run: str, estimates: dict[str, np.ndarray], wanted: np.ndarray, only: str | None) -> list[tuple]:
-    """The rows of `external_validity` of a run, from its estimates by name (participants, ...) and what they are held against
-    (participants,)."""
+    """The rows of `external_validity` of a run, from its estimates (participants,) by the names of the parameters, and what
+    they are compared with (participants,)."""
     from scipy.stats import pearsonr, spearmanr
 
     rows = []
-    fitted = np.any([np.isfinite(found).reshape(len(found), -1).any(axis=1) for found in estimates.values()], axis=0)
+    fitted = np.any([np.isfinite(found) for found in estimates.values()], axis=0)
     known = wanted[np.isfinite(wanted) & fitted]
     if len(known) < 4 or np.ptp(known) == 0:
         raise InputError(
             f"criterion: found {len(known)} participants with a fit of '{run}' and {len(np.unique(known))} values,"
             " expected at least 4 participants and a criterion that varies"
         )
-    for symbol, found in estimates.items():
-        for s, j in np.ndindex(found.shape[1:]):
-            parameter = f"{symbol}[{s},{j}]"
-            if only not in (None, parameter):
-                continue
-            x = found[:, s, j]
-            kept = np.isfinite(x) & np.isfinite(wanted)
-            n = int(kept.sum())
-            told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
-            for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
-                r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
-                variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
-                # A perfect correlation has no z; the clip leaves it an interval that ends at one.
-                z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
-                ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
-                rows.append((run, parameter, coefficient, n, r, *ends))
+    for parameter, x in estimates.items():
+        if only not in (None, parameter):
+            continue
+        kept = np.isfinite(x) & np.isfinite(wanted)
+        n = int(kept.sum())
+        told = n >= 4 and np.ptp(x[kept]) > 0 and np.ptp(wanted[kept]) > 0
+        for coefficient, correlate in (("pearson", pearsonr), ("spearman", spearmanr)):
+            r = float(correlate(x[kept], wanted[kept]).statistic) if told else np.nan
+            variance = 1.0 if coefficient == "pearson" else 1.0 + r**2 / 2.0
+            # A perfect correlation has no z; the clip leaves it an interval that ends at one.
+            z, se = np.arctanh(np.clip(r, -1.0 + 1e-12, 1.0 - 1e-12)), np.sqrt(variance / max(n - 3, 1))
+            ends = np.tanh([z - Z_95 * se, z + Z_95 * se])
+            rows.append((run, parameter, coefficient, n, r, *ends))
     return rows
 
 
-def _estimates(fits: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The parameters in rows of fits or scores by name, each (rows, ...); stored scores have these two alone where they are all
-    of them."""
-    columns = {"alpha": stacked(fits["alpha"]), "beta": stacked(fits["beta"])}
-    if "parameters" not in fits or fits["parameters"].isna().all():
-        return columns
-    named = objects(fits["parameters"])
-    return {name: columns[name] if name in columns else np.stack([each[name] for each in named]) for name in named.iloc[0]}
+def _by_name(fits: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The estimates (rows,) in rows of fits or scores of one model by the names of its parameters, such as "beta[reward]";
+    stored scores have alpha and beta alone where these are all of them."""
+    held = {"alpha": stacked(fits["alpha"]), "beta": stacked(fits["beta"])}
+    if "parameters" in fits and fits["parameters"].notna().any():
+        named = objects(fits["parameters"])
+        held = {name: held[name] if name in held else np.stack([each[name] for each in named]) for name in named.iloc[0]}
+    return _apart(get_model(fits["model"].iloc[0]), held)
+
+
+def _apart(model: Model, held: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parameters, arrays (rows, signals, arms), each by its own name (rows,)."""
+    n_arms = model.arms_of(held)
+    return {
+        name: column
+        for parameter in model.parameters
+        if parameter.name in held
+        for name, column in zip(
+            parameter.names(n_arms), held[parameter.name].reshape(len(held[parameter.name]), -1).T, strict=True
+        )
+    }
 
 
 @checked
@@ -138,7 +153,7 @@ def _against_truth(data: Dataset, fits: pd.DataFrame, seed: int) -> list[pd.Data
     """`external_validity` of fits of the model that made the data, and of the truth, for a criterion made of each of the first
     true alpha and beta."""
     # Where in the data the episodes are that some run fits.
-    places = np.unique(_places(data, fits))
+    places, model = np.unique(_places(data, fits)), get_model(data.model)
     tables = []
     for symbol in ("alpha", "beta"):
         truth = getattr(data.truth, symbol)[places]
@@ -148,10 +163,11 @@ def _against_truth(data: Dataset, fits: pd.DataFrame, seed: int) -> list[pd.Data
         rng = np.random.default_rng(derive_seed(data.name, None, f"criterion of {symbol}", seed))
         noisy = np.full(len(data), np.nan)
         noisy[places] = (true - true.mean()) / true.std() + NOISE * rng.standard_normal(len(true))
-        first = f"{symbol}[0,0]"
-        rows = _correlations("truth", {symbol: truth}, noisy[places], first)
+        of_truth = _apart(model, {symbol: truth})
+        first = next(iter(of_truth))
+        rows = _correlations("truth", of_truth, noisy[places], first)
         for run, part in fits.groupby("run", sort=False):
-            rows += _correlations(run, {symbol: stacked(part[symbol])}, noisy[_places(data, part)], first)
+            rows += _correlations(run, _by_name(part), noisy[_places(data, part)], first)
         tables.append(pd.DataFrame(rows, columns=CORRELATIONS))
     return tables
 
