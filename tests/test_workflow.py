@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pytest
 import yaml
 
 import banditfit as bf
@@ -92,48 +91,6 @@ def test_the_fits_are_those_of_one_process(finished, tmp_path):
         )
         write_table(table.assign(run=name, machine=stored["machine"]), tmp_path / "fits.parquet")
         assert timeless(tmp_path / "fits.parquet") == timeless(path), name
-
-
-@pytest.mark.long
-def test_a_new_method_is_one_file_and_one_row(tmp_path):
-    project = copy_project(tmp_path / "project")
-    (project / "workflow/banditfit/methods/middle.py").write_text(
-        '''"""The middle of the box."""
-
-from dataclasses import dataclass
-
-from . import Method, Outcome
-
-
-@dataclass(frozen=True)
-class Settings:
-    """None."""
-
-
-def fit(problem, settings, rng, given):
-    if problem.choices[0] == problem.choices[-1]:
-        raise ArithmeticError("first and last choice are the same")
-    alpha, beta = problem.split((problem.lower + problem.upper) / 2)
-    return Outcome("converged", alpha=alpha, beta=beta, nll=problem.nll(alpha, beta))
-
-
-METHOD = Method(fit=fit, settings=Settings)
-'''
-    )
-    table = project / "config/methods.tsv"
-    table.write_text(table.read_text().rstrip("\n") + "\nmiddle\tmiddle\t{}\tno\tMiddle\t-\t#123456\t99\tthis test\n")
-    config = project / "config/test.yaml"
-    text = config.read_text().replace("methods: [", "methods: [middle, ")
-    config.write_text(text.replace("episodes: 3\n", "episodes: 4\n").replace("batch: 3", "batch: 2"))
-    snakemake(
-        project,
-        f"{STUDY}/fits/tiny_2arm/forgetting/middle/0000-0001.parquet",
-        f"{STUDY}/fits/tiny_2arm/forgetting/middle/0002-0003.parquet",
-    )
-    rows = pd.concat(read_table(path) for path in sorted(project.glob(f"{STUDY}/fits/tiny_2arm/forgetting/middle/*")))
-    assert len(rows) == 4 and set(rows["status"]) <= {"converged", "failed"}
-    failed = rows[rows["status"] == "failed"]
-    assert failed["message"].str.contains("first and last choice are the same").all()
 
 
 def test_a_wrong_config_stops_the_run_at_once(tmp_path):

@@ -228,17 +228,17 @@ def _check_models(config: dict[str, Any], chosen: dict[str, Data], runs: dict[st
                 )
 
 
+# The parts that describe the populations which methods find, and so serve those that find one.
+POPULATIONS_OWN = ("parameters", "recovery")
+
+
 def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes: dict, where: str) -> None:
     for part, asked in config["populations"].items():
         place = f"{where}: populations.{part}"
         for model in (asked or {}).get("models", []):
             if model not in MODELS:
                 raise InputError(f"{place} has model {model!r}, expected names in config/models.tsv: {', '.join(MODELS)}")
-        known = [
-            id_
-            for id_, run in runs.items()
-            if part in ("held_out", "study", "misspecified") or get_method(run.entry.method).population
-        ]
+        known = [id_ for id_, run in runs.items() if part not in POPULATIONS_OWN or get_method(run.entry.method).population]
         for run in (asked or {}).get("runs", []):
             if run not in known:
                 raise InputError(f"{place} has run {run!r}, expected one of {', '.join(known) or 'gem, which is not listed'}")
