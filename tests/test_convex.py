@@ -52,6 +52,13 @@ def test_scs_agrees_with_clarabel():
     assert two.nll == pytest.approx(one.nll, abs=1e-2) and two.fallback == ""
 
 
+def test_clarabel_takes_shorter_steps_where_its_usual_ones_lead_nowhere():
+    problem = problem_of(bf.published_data("forgetting", "10arm").select([16]))
+    outcome = conic.relax(problem, "Clarabel")
+    assert (outcome.status, outcome.fallback) == ("converged", "Clarabel with shorter steps")
+    assert 0.0 <= outcome.nll - outcome.lower_bound < 1e-2
+
+
 def test_no_admissible_parameters_lie_below_the_bound(small):
     rng = np.random.default_rng(0)
     for row in range(len(small)):

@@ -11,7 +11,7 @@ from . import Method, Outcome
 
 @dataclass(frozen=True)
 class Settings:
-    """`conic`: the conic solver. SCS steps in for Clarabel where that ends without a solution."""
+    """`conic`: the conic solver. Where Clarabel ends without a solution it is asked again with shorter steps, then SCS."""
 
     conic: Literal["Clarabel", "SCS"] = "Clarabel"
 

@@ -9,6 +9,7 @@ parameters that are projected from there.
 
 import warnings
 from time import perf_counter
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -18,6 +19,20 @@ from ..models.likelihood import Problem
 from ..outcome import Outcome
 from . import clocks
 
+# How each conic solver is asked, one way after the other until one ends with a solution: a name for the way, the solver and its
+# options. The factorisation that Clarabel would choose itself takes all cores, and on these programs mostly twice
+# the processor time. Where Clarabel makes no progress along the exponential cones at its usual steps, shorter ones mostly do.
+Way = tuple[str, str, dict[str, Any]]
+_ONE_CORE = {"direct_solve_method": "qdldl"}
+_SCS: Way = ("SCS", "SCS", {})
+WAYS: dict[str, tuple[Way, ...]] = {
+    "Clarabel": (
+        ("Clarabel", "Clarabel", _ONE_CORE),
+        ("Clarabel with shorter steps", "Clarabel", {**_ONE_CORE, "max_step_fraction": 0.9}),
+        _SCS,
+    ),
+    "SCS": (_SCS,),
+}
 # Kernels that start above this (nats, odds of e^10) are asked whether they separate the choices.
 LARGE = 10.0
 FREE = "kernels are free: alpha and beta are not identified"
@@ -51,8 +66,8 @@ def lag_matrix(problem: Problem, terms: int) -> tuple[sp.csr_array, np.ndarray]:
 def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
     """The optimum over kernels of at most `terms` terms (all by default) by the conic solver "Clarabel" or "SCS".
 
-    If Clarabel ends without a solution SCS is asked, and the outcome names it as the fallback. `lower_bound` is given for
-    full kernels only, see `lower_bound`."""
+    If Clarabel ends without a solution it is asked again, then SCS (see WAYS), and the outcome names the way as the fallback.
+    `lower_bound` is given for full kernels only, see `lower_bound`."""
     begin = perf_counter()
     full = terms is None
     terms = problem.n_steps if full else min(terms, problem.n_steps)
@@ -61,15 +76,15 @@ def relax(problem: Problem, solver: str, terms: int | None = None) -> Outcome:
     t_setup = perf_counter() - begin
     outcome = Outcome("failed", lower_bound=0.0 if full else np.nan)
     words: list[str] = []
-    for name in ("Clarabel", "SCS") if solver == "Clarabel" else ("SCS",):
+    for way in WAYS[solver]:
         begin = perf_counter()
-        status, t_compile, t_solver = _solve(program, name, words)
+        status, t_compile, t_solver = _solve(program, way, words)
         t_setup += t_compile
         outcome.t_solve += perf_counter() - begin - t_compile
         outcome.t_published = (outcome.t_published or 0.0) + t_solver
         outcome.n_eval += program.solver_stats.num_iters or 0 if status else 0
         if status is not None:
-            outcome.status, outcome.fallback = status, "" if name == solver else name
+            outcome.status, outcome.fallback = status, _fallback(way, solver)
             break
     begin = perf_counter()
     if outcome.status != "failed":
@@ -132,12 +147,12 @@ def relax_clocks(problem: Problem, solver: str) -> Outcome:
         U.eliminate_zeros()
         program, variable = _program(U, problem.choices[scored], problem.n_arms, sizes, (one.low, one.high))
         status, n_eval = None, 0
-        for name in ("Clarabel", "SCS") if solver == "Clarabel" else ("SCS",):
-            status, t_compile, t_solver = _solve(program, name, words)
+        for way in WAYS[solver]:
+            status, t_compile, t_solver = _solve(program, way, words)
             times[0], times[1] = times[0] + t_compile, times[1] + t_solver
             n_eval += program.solver_stats.num_iters or 0 if status else 0
             if status is not None:
-                fallback = fallback or ("" if name == solver else name)
+                fallback = fallback or _fallback(way, solver)
                 break
         statuses.append(status or "failed")
         found = np.zeros(U.shape[1]) if status is None else variable.value
@@ -211,17 +226,22 @@ def _program(
     return cp.Problem(cp.Minimize(cp.sum(s) - chosen @ every), constraints), every
 
 
-def _solve(program: cp.Problem, name: str, words: list[str]) -> tuple[str | None, float, float]:
+def _fallback(way: Way, solver: str) -> str:
+    """What an outcome names as its fallback: nothing where the solver did at once what it was asked."""
+    return "" if way == WAYS[solver][0] else way[0]
+
+
+def _solve(program: cp.Problem, way: Way, words: list[str]) -> tuple[str | None, float, float]:
     """Our status (None: no solution), the seconds of CVXPY's compilation and the solver's own clock."""
-    solver = name.upper()
+    name, solver, options = way[0], way[1].upper(), way[2]
     begin = perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        data, chain, inverse = program.get_problem_data(solver, solver_opts={})
+        data, chain, inverse = program.get_problem_data(solver, solver_opts=options)
         t_compile = perf_counter() - begin
         begin = perf_counter()
         try:
-            program.unpack_results(chain.solve_via_data(program, data, solver_opts={}), chain, inverse)
+            program.unpack_results(chain.solve_via_data(program, data, solver_opts=options), chain, inverse)
         except cp.SolverError:
             words.append(f"{name} ended without a solution")
             return None, t_compile, perf_counter() - begin
