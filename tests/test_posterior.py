@@ -1,9 +1,9 @@
 from dataclasses import replace
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import banditfit as bf
@@ -319,7 +319,9 @@ def test_chains_that_never_moved_are_complained_of(stuck):
     theta = 1.0 / (1.0 + np.exp(-v))
     posterior = {"alpha": theta[..., :1, None], "beta": theta[..., 1:, None]}
     statistics = {"unconstrained_draw": v, "diverging": energy > 9.0, "energy": energy}
-    found = mc.diagnose(az.from_dict(posterior=posterior, sample_stats=statistics))
+    groups = {"posterior": posterior, "sample_stats": statistics}
+    axes = ("chain", "draw", "signal", "arm")
+    found = mc.diagnose({name: xr.Dataset({k: (axes[: x.ndim], x) for k, x in held.items()}) for name, held in groups.items()})
     assert found["e_bfmi"] == 0.0
     assert {"r_hat", "e_bfmi"} <= {words.split()[0] for words in mc.complaints(found, mc.Settings()).split("; ")}
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
-from arviz import InferenceData
+import xarray as xr
 
 from banditfit.data import stored
 from banditfit.experiments.draws import DRAWS, SHOWN_DRAWS, draw_table, draws
@@ -24,7 +24,7 @@ for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemak
     failed = row["status"] == "failed"
     # Of a failed fit there are no draws; the file then holds why.
     if failed:
-        inference = InferenceData(attrs={"failed": row["message"]})
+        inference = xr.Dataset(attrs={"failed": row["message"]})
     else:
         (data,) = stored.data_blocks(datasets[dataset], [range(episode, episode + 1)], truth=False)
         inference = draws(data, row)

@@ -30,7 +30,7 @@ from ..methods import mc
 from ..models.likelihood import Problem
 from ..models.simulate import published_data
 from ..solvers import transport
-from ..solvers.chains import effective_draws
+from ..solvers.chains import effective_draws, group
 from ..study.store import write_csv
 from . import COLUMNS as TARGETS
 from . import met
@@ -60,7 +60,7 @@ def ours(problem: Problem) -> Run:
     """nutpie on the compiled likelihood, by address: what `mc` does."""
 
     def run(seed):
-        posterior = mc.sample(problem, SETTINGS, np.random.default_rng(seed)).posterior
+        posterior = group(mc.sample(problem, SETTINGS, np.random.default_rng(seed)), "posterior")
         return np.concatenate([posterior[name].values[..., 0] for name in ("alpha", "beta")], axis=-1)
 
     return run

@@ -13,7 +13,7 @@ from ..models import likelihood
 from ..models.families import get_model
 from ..numerics import log_policy
 from ..parameters import Bounds
-from ..solvers.chains import leave_one_out
+from ..solvers.chains import group, leave_one_out
 
 SAME = 1e-9  # how much the log-likelihood of a trial differs between draws that agree, nats
 COLUMNS = ("dataset", "episode", "id", "model", "elpd_loo", "se", "p_loo", "pareto_k", "n_trials")
@@ -56,7 +56,8 @@ def pointwise(data: Dataset, fit: dict) -> tuple[np.ndarray, np.ndarray]:
     one = likelihood.problem(data.select([fit["episode"]]), 0, model, Bounds.read(fit["bounds"]))
     one = one.in_units(one.own_unit())  # as the fit was made
     settings = mc.METHOD.read_settings("mc", json.loads(fit["settings"]))
-    posterior = mc.sound_sample(one, settings, np.random.default_rng(fit["seed"]))[0][-1].posterior
+    drawn = mc.sound_sample(one, settings, np.random.default_rng(fit["seed"]))[0][-1]
+    posterior = group(drawn, "posterior")
     parts = [posterior[name].values for name in one.named(one.lower)]
     theta = np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2)
     choices = one.in_data_order(one.choices)

@@ -13,6 +13,7 @@ from ..models import likelihood
 from ..models.families import PublishedName, get_model
 from ..models.simulate import PUBLISHED_BANDITS, PUBLISHED_BETA, Chances, simulate
 from ..parameters import Pairs
+from ..solvers.chains import group
 from . import Experiment
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def calibrate(
     for e in range(n_episodes) if episodes is None else episodes:
         problem = likelihood.problem(data, e, family, data.bounds)
         runs, found = mc.sound_sample(problem, settings, np.random.default_rng([seed, e]))
-        posterior = runs[-1].posterior.stack(sample=("chain", "draw"))
+        posterior = group(runs[-1], "posterior").stack(sample=("chain", "draw"))
         spaced = posterior.isel(sample=np.linspace(0, posterior.sizes["sample"] - 1, RANKS).astype(int))
         for symbol, truth in (("alpha", data.truth.alpha[e]), ("beta", data.truth.beta[e])):
             rank = (spaced[symbol] < truth[..., None]).sum("sample").to_series().rename("rank").reset_index()

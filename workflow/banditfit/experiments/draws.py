@@ -17,6 +17,7 @@ from ..kinds import Count, Table
 from ..models import likelihood
 from ..models.families import get_model
 from ..parameters import Bounds
+from ..solvers.chains import group
 
 SHOWN_DRAWS = 250  # per chain, evenly spaced, in a table of draws
 DRAWS = ("chain", "draw", "divergent", "signal", "arm", "alpha", "beta")
@@ -28,8 +29,8 @@ Drawn = Annotated[pd.DataFrame, Table("a table as draws.draw_table returns it", 
 
 @checked
 def draws(data: Dataset, row: Fit, bounds: Bounds | None = None):
-    """The draws behind one row of a table of `mc` fits, as an arviz.InferenceData, in the user's units; `bounds` are those of
-    the row unless given.
+    """The draws behind one row of a table of `mc` fits, in the user's units, as an arviz.InferenceData (with ArviZ 1.0 or later
+    an xarray.DataTree); `bounds` are those of the row unless given.
 
     Raises InputError if the row is of another method, or its episode is not in the data."""
     if row["method"] != "mc":
@@ -42,16 +43,16 @@ def draws(data: Dataset, row: Fit, bounds: Bounds | None = None):
     problem = problem.in_units(problem.own_unit())  # as the fit was made
     settings = mc.METHOD.read_settings("mc", json.loads(row["settings"]))
     drawn = mc.sound_sample(problem, settings, np.random.default_rng(row["seed"]))[0][-1]
-    drawn.posterior["beta"] = drawn.posterior["beta"] / problem.unit[:, None]
+    drawn["posterior"]["beta"] = drawn["posterior"]["beta"] / problem.unit[:, None]
     return drawn
 
 
 @checked
 def draw_table(inference, most: Count | None = None) -> pd.DataFrame:
     """What `draws` returned as a table, at most `most` evenly spaced draws of each chain (all); columns as in DRAWS."""
-    posterior = inference.posterior
+    posterior = group(inference, "posterior")
     n = posterior.sizes["draw"]
     spaced = np.linspace(0, n - 1, min(n, most or n)).astype(int)
-    chosen = posterior[["alpha", "beta"]].assign(divergent=inference.sample_stats["diverging"]).isel(draw=spaced)
+    chosen = posterior[["alpha", "beta"]].assign(divergent=group(inference, "sample_stats")["diverging"]).isel(draw=spaced)
     table = chosen.to_dataframe().reset_index()
     return table[list(DRAWS)]

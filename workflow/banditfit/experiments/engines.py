@@ -25,6 +25,7 @@ from ..models import likelihood
 from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem
 from ..solvers import em
+from ..solvers.chains import group
 from ..solvers.information import Z_95
 from ..solvers.nodes import normal_points
 from ..solvers.pathfinder import find
@@ -203,7 +204,7 @@ def _nuts(problems: list[Problem], seed: int) -> _Said:
     options, m, sd, sound = mc.Settings(), [], [], []
     for j, one in enumerate(problems):
         runs, found = mc.sound_sample(one, options, np.random.default_rng([seed, j]))
-        drawn = runs[-1].posterior
+        drawn = group(runs[-1], "posterior")
         theta = np.concatenate(
             [drawn[name].values.reshape(-1, part.size) for name, part in one.named(one.lower).items()], axis=1
         )
@@ -225,7 +226,8 @@ def _hierarchical(made: People, n: int, seed: int) -> _Said:
     from ..methods import mc
 
     drawn = hierarchical.sample(made.data.select(made.data.episodes[:n]), made.model, bounds=made.bounds, seed=seed)
-    h = drawn.posterior["h"].values.reshape(-1, *drawn.posterior["h"].shape[2:])
+    h = group(drawn, "posterior")["h"].values
+    h = h.reshape(-1, *h.shape[2:])
     r_hat, ess, divergences = hierarchical.worst(drawn)
     sound = r_hat <= mc.R_HAT and ess >= mc.Settings().ess and not divergences
     return _Said(h.mean(axis=0), h.std(axis=0), np.full(n, np.nan), np.full(n, sound))

@@ -12,7 +12,6 @@ hierarchical.compare(data, "forgetting")
 """
 
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from ..models.simulate import POPULATIONS, simulate_population
 from ..models.traces import _nll_grad, packed, unpacked
 from ..numerics import _compiled
 from ..parameters import Bounds
-from ..solvers.chains import effective_draws, r_hat
+from ..solvers.chains import Draws, effective_draws, group, r_hat
 from ..solvers.transport import place
 from . import Experiment
 from .parameters import parameters
@@ -155,10 +154,10 @@ def sample(
     draws: Count = 1000,
     bounds: Bounds | None = None,
     seed: Seed = 0,
-) -> Any:
-    """Draws, an arviz.InferenceData, of the population's `mean` and `sd` (chain, draw, parameter) and of every participant's
-    `h` (chain, draw, participant, parameter), parameters in the order of theta, on the probit scale of the bounds (as in
-    `fit`)."""
+) -> Draws:
+    """Draws, in groups as ArviZ has them, of the population's `mean` and `sd` (chain, draw, parameter) and of every
+    participant's `h` (chain, draw, participant, parameter), parameters in the order of theta, on the probit scale of the bounds
+    (as in `fit`)."""
     import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
 
@@ -187,11 +186,11 @@ def sample(
     return nutpie.sample(compiled, chains=chains, tune=tune, draws=draws, seed=seed, cores=1, progress_bar=False)
 
 
-def worst(inference: Any) -> tuple[float, float, int]:
+def worst(inference: Draws) -> tuple[float, float, int]:
     """Of draws as `sample` gives them: the worst r_hat and the least effective draws of the population's parameters, and the
     number of divergences."""
-    population = np.concatenate([inference.posterior[symbol].values for symbol in ("mean", "sd")], axis=-1)
-    divergences = int(inference.sample_stats["diverging"].sum())
+    population = np.concatenate([group(inference, "posterior")[symbol].values for symbol in ("mean", "sd")], axis=-1)
+    divergences = int(group(inference, "sample_stats")["diverging"].sum())
     return float(r_hat(population).max()), float(effective_draws(population, "bulk").min()), divergences
 
 
@@ -210,8 +209,9 @@ def compare(
     inference = sample(data, model, chains, tune, draws, seed=seed)
     nuts_s = perf_counter() - begin
     table = pd.DataFrame({"parameter": found["parameter"], "participants": len(data)})
+    posterior = group(inference, "posterior")
     for symbol in ("mean", "sd"):
-        draws_of = inference.posterior[symbol].values
+        draws_of = posterior[symbol].values
         table[f"gem_{symbol}"], table[f"gem_{symbol}_se"] = found[symbol], found[f"{symbol}_se"]
         table[f"nuts_{symbol}"], table[f"nuts_{symbol}_sd"] = draws_of.mean(axis=(0, 1)), draws_of.std(axis=(0, 1))
     of_population = dict(zip(("r_hat", "ess", "divergences"), worst(inference), strict=True))

@@ -7,7 +7,6 @@ calls the density by its machine address: Python is not involved in a draw.
 from dataclasses import dataclass, replace
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import carray, cfunc, types
@@ -18,7 +17,7 @@ from ..models import likelihood
 from ..models.families import get_model
 from ..models.traces import packed, unpacked
 from ..numerics import _compiled
-from ..solvers.chains import effective_draws, r_hat
+from ..solvers.chains import Draws, effective_draws, group, r_hat
 from ..solvers.transport import (
     CELLS,
     QUANTILES,
@@ -32,9 +31,6 @@ from ..solvers.transport import (
     transported_log_density,
 )
 from . import Method, Outcome
-
-if TYPE_CHECKING:
-    from arviz import InferenceData
 
 LONGER = 8  # times the draws, and LONGER_TUNE times the warm-up, for a fit whose chains failed a diagnostic
 LONGER_TUNE = 2
@@ -113,7 +109,7 @@ def _machine_code():
     return density, cfunc(types.int64(types.uint64, types.uint64, reals, reals, words), cache=True)(_expand)
 
 
-def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> "InferenceData":
+def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Generator) -> Draws:
     """The draws of one episode: `alpha` and `beta` (chain, draw, signal, arm; one "arm" where the arms share them) in
     `posterior`, the coordinates v and the sampler's statistics in `sample_stats`, the warm-up apart."""
     import nutpie
@@ -161,11 +157,13 @@ def sample(problem: likelihood.Problem, settings: Settings, rng: np.random.Gener
     )
 
 
-def diagnose(draws: "InferenceData") -> dict[str, float]:
+def diagnose(draws: Draws) -> dict[str, float]:
     """The worst R-hat (rank-normalised) and effective sample sizes over alphas and betas, the number of divergent draws and
     the lowest E-BFMI of a chain."""
-    v = draws.sample_stats["unconstrained_draw"].values
-    theta = np.concatenate([part.values.reshape(*v.shape[:2], -1) for part in draws.posterior.data_vars.values()], axis=-1)
+    said = group(draws, "sample_stats")
+    v = said["unconstrained_draw"].values
+    parts = group(draws, "posterior").data_vars.values()
+    theta = np.concatenate([part.values.reshape(*v.shape[:2], -1) for part in parts], axis=-1)
     # A parameter whose bounds coincide has no ranks: its coordinate stands in for it.
     theta = np.where(np.ptp(theta, axis=(0, 1)) > 0.0, theta, v)
     moved = bool((np.ptp(v, axis=1) > 0.0).any(axis=0).all())  # without variance in any chain there is nothing to divide by
@@ -173,8 +171,8 @@ def diagnose(draws: "InferenceData") -> dict[str, float]:
         "r_hat": float(r_hat(theta).max()) if moved else np.inf,
         "ess_bulk": float(effective_draws(theta, "bulk").min()) if moved else 0.0,
         "ess_tail": float(effective_draws(theta, "tail").min()) if moved else 0.0,
-        "divergences": float(draws.sample_stats["diverging"].sum()),
-        "e_bfmi": _least_e_bfmi(draws.sample_stats["energy"].values),
+        "divergences": float(said["diverging"].sum()),
+        "e_bfmi": _least_e_bfmi(said["energy"].values),
     }
 
 
@@ -199,7 +197,7 @@ def complaints(found: dict[str, float], settings: Settings) -> str:
 
 def sound_sample(
     problem: likelihood.Problem, settings: Settings, rng: np.random.Generator
-) -> tuple[list["InferenceData"], list[dict[str, float]]]:
+) -> tuple[list[Draws], list[dict[str, float]]]:
     """The runs of an episode and their diagnostics: one, or two if the first failed a diagnostic."""
     longer = replace(
         settings,
@@ -225,7 +223,8 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
     runs, diagnostics = sound_sample(problem, settings, rng)
     words = [complaints(found, settings) for found in diagnostics]
     by_name = problem.named(problem.lower)
-    theta = np.concatenate([runs[-1].posterior[name].values.reshape(-1, part.size) for name, part in by_name.items()], axis=1)
+    drawn = group(runs[-1], "posterior")
+    theta = np.concatenate([drawn[name].values.reshape(-1, part.size) for name, part in by_name.items()], axis=1)
     mean = theta.mean(axis=0)
     quantiles = dict(zip(QUANTILES, np.quantile(theta, list(QUANTILES.values()), axis=0), strict=True))
     spaced = theta[np.linspace(0, len(theta) - 1, min(POLICY_DRAWS, len(theta))).astype(int)]
@@ -236,11 +235,15 @@ def fit(problem: likelihood.Problem, settings: Settings, rng: np.random.Generato
         nll=problem.nll_theta(mean),
         message=words[-1],
         fallback=f"sampled again, longer: {words[0]}" if len(runs) > 1 else "",
-        n_eval=int(sum(run[group]["n_steps"].sum() for run in runs for group in ("warmup_sample_stats", "sample_stats"))),
+        n_eval=sum(_evaluations(run) for run in runs),
         t_solve=perf_counter() - begin,
         diagnostics=diagnostics[-1],
         posterior=summary(problem, sd=theta.std(axis=0), policy=policy, **quantiles),
     )
+
+
+def _evaluations(draws: Draws) -> int:
+    return sum(int(group(draws, stage)["n_steps"].sum()) for stage in ("warmup_sample_stats", "sample_stats"))
 
 
 def _warm_up():
