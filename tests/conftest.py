@@ -1,7 +1,12 @@
 """What many tests share: small data sets, and the smallest study, which runs beside the tests that do not need it."""
 
-import json
 import os
+
+# Before NumPy is imported: the threads of linear algebra wait for one another by spinning, which on cores that other workers
+# and the study in the background keep busy takes many times what small matrices take on one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import json
 import subprocess
 import sys
 import time

@@ -2,12 +2,14 @@
 
 import copy
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
 from banditfit import InputError
+from banditfit.study import config as study_config
 from banditfit.study.config import load_study, read_study
 from banditfit.study.provenance import sources
 
@@ -198,8 +200,10 @@ def places(config, path=()):
         yield from places(value, (*path, key))
 
 
-def test_whatever_stands_in_a_place_is_right_or_gets_one_sentence():
+def test_whatever_stands_in_a_place_is_right_or_gets_one_sentence(monkeypatch):
     """Values of every kind in every place of a configuration; numbers that are no integers nowhere but in `share`."""
+    for name in ("read_catalogue", "read_entries"):  # whose tables stay as they are, so that they are read once
+        monkeypatch.setattr(f"banditfit.study.config.{name}", cache(getattr(study_config, name)))
     whole = copy.deepcopy(CONFIG) | {"criteria": {"tiny_2arm": "LICENSE"}, "batches": {"cvx": {"tiny_2arm": 1}}}
     taken = []
     for path in list(places(whole))[1:]:
