@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
 from ..models.families import get_model
+from ..study.cases import KEYS
 from ..study.entries import main_runs
 from ..study.results import Results
 from ..study.scores import only
@@ -35,13 +36,20 @@ from ._style import (
     x_label,
 )
 
+OF_IDENTIFIED = ("alpha_error_identified", "beta_error_identified")
+
 
 def _by_method(metric: str) -> Callable[[Results], Figure]:
     """A figure of one metric: a box per method in each panel."""
 
     def draw(results: Results) -> Figure:
-        scores = only(results.scores, metric)
-        scores = scores[np.isfinite(scores[metric])]
+        scores = only(results.scores, metric, *(["not_identified"] if metric in OF_IDENTIFIED else []))
+        if metric in OF_IDENTIFIED:
+            untold = scores["not_identified"].fillna("").ne("").groupby([scores[name] for name in KEYS], observed=True)
+            scores = scores[untold.transform("any")]
+        scores = scores[np.isfinite(scores[metric].astype(float))]
+        if scores.empty and metric in OF_IDENTIFIED:
+            return Nothing("where there is a truth to be measured against, the choices tell something of every parameter")
         if scores.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
         figure, panels, runs = method_panels(results, scores, sharex=True)
@@ -144,11 +152,22 @@ FIGURES = {
         "Euclidean norm of the error of α, all arms and signals stacked, one value per episode; further left is better."
         " Marks as in the figure of the policy KL.",
     ),
+    "alpha_error_identified": FigureSpec(
+        _by_method("alpha_error_identified"),
+        "How well are the learning rates recovered that the choices tell?",
+        "The same without the α of which the scored choices tell nothing, such as those of arms that were never rewarded: what"
+        " a method puts there is no estimate, but counts in the published metric. Of data sets that have such parameters.",
+    ),
     "beta_error": FigureSpec(
         _by_method("beta_error"),
         "How well are the sensitivities recovered?",
         "Euclidean norm of the error of β, all arms and signals stacked, one value per episode; further left is better."
         " Marks as in the figure of the policy KL.",
+    ),
+    "beta_error_identified": FigureSpec(
+        _by_method("beta_error_identified"),
+        "How well are the sensitivities recovered that the choices tell?",
+        "The same without the β of which the scored choices tell nothing. Of data sets that have such parameters.",
     ),
     "recovery_alpha": FigureSpec(
         _recovery("alpha"),

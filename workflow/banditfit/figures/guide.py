@@ -32,6 +32,8 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
 
     def draw(results: Results) -> Figure:
         table = results.tables["guide"]
+        if metric == "beta_error_identified" and (metric not in table or table[metric].equals(table["beta_error"])):
+            return Nothing("this study does not say that there are parameters which the choices do not tell")
         table = table[table[["t_cpu", metric]].notna().all(axis=1) & table["run"].isin([run.id for run in results.runs])]
         if table.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
@@ -87,4 +89,10 @@ ORDER = 8
 FIGURES = {
     "pareto_kl": FigureSpec(_pareto("kl"), "What does accuracy of the policy cost?", _HOW, section="guide"),
     "pareto_beta": FigureSpec(_pareto("beta_error"), "What does accuracy of the sensitivities cost?", _HOW, section="guide"),
+    "pareto_beta_identified": FigureSpec(
+        _pareto("beta_error_identified"),
+        "What does it cost, of the sensitivities that the choices tell?",
+        f"{_HOW} Errors leave out parameters of which the scored choices tell nothing.",
+        section="guide",
+    ),
 }

@@ -162,7 +162,7 @@ def _pareto(metric: str) -> Callable:
 
     def draw(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
         guide = tables["guide"]
-        if "t_cpu" not in guide:
+        if not {"t_cpu", metric} <= set(guide):
             return None
         guide = guide[guide[["t_cpu", metric]].notna().all(axis=1)]
         order = present(cases, guide)
@@ -305,11 +305,14 @@ def _who_wins(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
 CHARTS: dict[str, Callable[[Tables, list[Run], Cases], dict | None]] = {
     "kl": _by_method("kl"),
     "alpha_error": _by_method("alpha_error"),
+    "alpha_error_identified": _by_method("alpha_error_identified"),
     "beta_error": _by_method("beta_error"),
+    "beta_error_identified": _by_method("beta_error_identified"),
     "times": _by_method("t_cpu"),
     "agreement": _agreement,
     "pareto_kl": _pareto("kl"),
     "pareto_beta": _pareto("beta_error"),
+    "pareto_beta_identified": _pareto("beta_error_identified"),
     "coverage": _with_interval("coverage", "coverage", ("low", "high"), "share of 95 % intervals that hold the truth"),
     "held_out": _with_interval("held_out", "gain", ("gain_low", "gain_high"), "gain over chance (nats a trial)"),
     "who_wins": _who_wins,

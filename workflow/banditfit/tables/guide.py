@@ -38,6 +38,7 @@ COLUMNS = [
     "t_cpu",
     "kl",
     "beta_error",
+    "beta_error_identified",
     "ended_well",
     "estimates",
     "maxima",
@@ -49,17 +50,18 @@ COLUMNS = [
     "front_kl",
     "front_beta_error",
 ]
+TIMED = ("t_cpu", "kl", "beta_error", "beta_error_identified")
 
 
 def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], coverage: pd.DataFrame) -> pd.DataFrame:
     """Per data set, model and main run: the `call` that runs it in a notebook; its n fits; the medians of the processor time
-    (ms an episode), the policy KL and the error of beta over the episodes on which methods are compared (`tables.compare`,
-    whose table is `compared`; NaN for a run that is not); the shares of fits that ended well (`ended_well`), and of fits that
-    ended well with `estimates`, with the maximum of the likelihood (within 0.01 nats of the best fit known), with intervals,
-    and with a proof of optimality; `coverage`, the share of 95 % intervals that hold the truth, of the parameter where it is
-    least (from the table of `population.coverage`); `at_bound`, the share of fits with a parameter at an edge of the box, which
-    would be another with another box; `pools`, whether the episodes inform one another; and whether no other
-    method is both faster and more accurate, by either error."""
+    (ms an episode), the policy KL and the error of beta (of all, and of the identified) over the episodes on which methods are
+    compared (`tables.compare`, whose table is `compared`; NaN for a run that is not); the shares of fits that ended well
+    (`ended_well`), and of fits that ended well with `estimates`, with the maximum of the likelihood (within 0.01 nats of the
+    best fit known), with intervals, and with a proof of optimality; `coverage`, the share of 95 % intervals that hold the
+    truth, of the parameter where it is least (from the table of `population.coverage`); `at_bound`, the share of fits with a
+    parameter at an edge of the box, which would be another with another box; `pools`, whether the episodes inform one another;
+    and whether no other method is both faster and more accurate, by KL or the error of beta."""
     medians = compared.set_index(["dataset", "model", "run", "metric"])["median"]
     least = coverage.groupby(["dataset", "model", "run"])["coverage"].min()
     runs = {run.id: run for run in main_runs(runs)}
@@ -82,7 +84,7 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
                 "label": run.entry.label,
                 "call": call(run),
                 "n": len(fits),
-                **{metric: medians.get((*case, name, metric), np.nan) for metric in ("t_cpu", "kl", "beta_error")},
+                **{metric: medians.get((*case, name, metric), np.nan) for metric in TIMED},
                 **{what: float(share.mean()) for what, share in shares.items()},
                 "coverage": least.get((*case, name), np.nan),
                 "at_bound": float(fits["at_bound"].astype(bool).mean()),
