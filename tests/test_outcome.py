@@ -184,13 +184,18 @@ def test_given_fits_must_be_those_that_are_needed(data):
 # ---- Units, and what the choices tell --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", [2.0**-40, 0.25, 128.0, 2.0**20])
-@pytest.mark.parametrize("name", ["d_loc", "profile", "certified", "cvx_loc", "hull_loc", "mc", "gem"])
-def test_the_unit_of_rewards_changes_nothing_but_beta(name, scale, data):
+@pytest.fixture(scope="module", params=["d_loc", "profile", "certified", "cvx_loc", "hull_loc", "mc", "gem"])
+def told(request, data):
+    """A method, and its fits in a box of its own."""
     bounds = bf.Bounds((0.0, 1.0), ((0.0, 4.0),))
+    return request.param, bf.fit(data, "forgetting", request.param, bounds=bounds)
+
+
+@pytest.mark.parametrize("scale", [2.0**-40, 0.25, 128.0, 2.0**20])
+def test_the_unit_of_rewards_changes_nothing_but_beta(told, scale, data):
+    name, one = told
     scaled = bf.Dataset(data.name, data.choices, data.rewards * scale, n_arms=3)
-    box = bf.Bounds((0.0, 1.0), ((0.0, 4.0 / scale),))
-    one, two = bf.fit(data, "forgetting", name, bounds=bounds), bf.fit(scaled, "forgetting", name, bounds=box)
+    two = bf.fit(scaled, "forgetting", name, bounds=bf.Bounds((0.0, 1.0), ((0.0, 4.0 / scale),)))
     for a, b in zip(one.itertuples(), two.itertuples(), strict=True):
         np.testing.assert_array_equal(a.alpha, b.alpha)
         np.testing.assert_array_equal(a.beta, b.beta * scale)
