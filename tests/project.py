@@ -1,9 +1,12 @@
 """A copy of the project that tests may change, and the real Snakemake in it."""
 
+import json
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from banditfit.parquet import read_parquet
 
@@ -51,9 +54,24 @@ def command(*arguments: str, cores: int | None = 2, python: str | Path = sys.exe
     return [str(python), "-m", "snakemake", "--configfile", "config/test.yaml", *limit, *arguments]
 
 
+@cache
+def engine() -> subprocess.Popen:
+    """The process in which `snakemake` runs; see there."""
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("engine.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
 def snakemake(project: Path, *arguments: str, check: bool = True, **how) -> subprocess.CompletedProcess:
-    """Runs `command` in a copy of the project."""
-    done = subprocess.run(command(*arguments, **how), cwd=project, capture_output=True, text=True)
+    """Runs `command` in a copy of the project: by `engine`, or by another Python where one is named."""
+    words = command(*arguments, **how)
+    if "python" in how:
+        done = subprocess.run(words, cwd=project, capture_output=True, text=True)
+    else:
+        with NamedTemporaryFile("r") as stdout, NamedTemporaryFile("r") as stderr:
+            asked = {"arguments": words[3:], "folder": str(project), "stdout": stdout.name, "stderr": stderr.name}
+            print(json.dumps(asked), file=engine().stdin, flush=True)
+            done = subprocess.CompletedProcess(words, int(engine().stdout.readline()), stdout.read(), stderr.read())
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
 
