@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env reproduce test hunt test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env docs reproduce test hunt test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -21,6 +21,14 @@ cluster-env: $(BIN)/.cluster ## with the executors for Slurm and other clusters 
 
 $(BIN)/.cluster: $(BIN)/.ready envs/requirements-cluster.lock
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --require-hashes --requirement envs/requirements-cluster.lock
+	touch $@
+
+docs: $(BIN)/.docs ## the documentation as a site, in results/docs/index.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs results/docs
+	@echo "The documentation: results/docs/index.html"
+
+$(BIN)/.docs: $(BIN)/.ready envs/requirements-docs.lock
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --require-hashes --requirement envs/requirements-docs.lock
 	touch $@
 
 # Once, on all cores; jobs and tests that begin together would each do it.
@@ -109,6 +117,8 @@ lock: env ## new pins from envs/requirements.in
 	    --output-file envs/requirements.lock envs/requirements.in
 	.uvboot/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade --no-deps \
 	    --output-file envs/requirements-cluster.lock envs/requirements-cluster.in
+	.uvboot/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	    --constraint envs/requirements.lock --output-file envs/requirements-docs.lock envs/requirements-docs.in
 	sed -i '/- pip:$$/q' envs/environment.yaml
 	sed -n 's/^\([a-z].*==.*[^ ]\) \\$$/      - \1/p' envs/requirements.lock >> envs/environment.yaml
 

@@ -25,6 +25,13 @@ def test_the_lock_holds_what_is_required():
     assert len(required) > 10 and set(required) <= {pin.split("==")[0] for pin in pins("requirements.lock")}
 
 
+def test_the_site_is_built_by_what_the_lock_says_elsewhere():
+    """What both locks pin they pin alike, as both are installed into one environment."""
+    mine, ours = ({pin.split("==")[0]: pin for pin in pins(name)} for name in ("requirements-docs.lock", "requirements.lock"))
+    assert {"sphinx", "myst-parser", "furo"} <= set(mine)
+    assert {name: mine[name] for name in set(mine) & set(ours)} == {name: ours[name] for name in set(mine) & set(ours)}
+
+
 def test_the_executors_are_pinned_as_asked():
     asked = re.findall(r"^(\S+)", (ENVS / "requirements-cluster.in").read_text(), flags=re.MULTILINE)
     asked = [line for line in asked if line != "#"]
