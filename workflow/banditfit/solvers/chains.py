@@ -37,7 +37,8 @@ def effective_draws(draws: np.ndarray, where: Literal["bulk", "tail"]) -> np.nda
     """The effective sample size of each parameter (parameters,), likewise."""
     import arviz as az
 
-    return az.ess(_named(draws), method=where)["theta"].values
+    tails = {"prob": (0.05, 0.95)} if where == "tail" else {}  # of which the two generations have different defaults
+    return az.ess(_named(draws), method=where, **tails)["theta"].values
 
 
 def _named(draws: np.ndarray) -> "xr.Dataset":
