@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..models.likelihood import Problem
 from ..solvers.local import Found, Search, Solver, lowest, near_starts, quiet_starts
-from ..solvers.objectives import Likelihood, PublishedLikelihood
+from ..solvers.objectives import KernelLikelihood, Likelihood
 from . import Method, Outcome, Starts
 
 
@@ -29,7 +29,7 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     by its gradient and curvature, whatever the solver said."""
     begin = perf_counter()
     if problem.model.kernels:
-        search, draw = Search(PublishedLikelihood(problem), settings.solver), near_starts
+        search, draw = Search(KernelLikelihood(problem), settings.solver), near_starts
     else:
         search, draw = Search(Likelihood(problem), settings.solver), quiet_starts
     starts = draw(problem.lower, problem.upper, settings.starts, rng)

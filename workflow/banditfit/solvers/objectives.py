@@ -59,9 +59,9 @@ def _slopes(episode, theta, blocks, grid):
     return slope, curve
 
 
-class PublishedLikelihood:
-    """The nll of an episode as `Search` minimises it. A block is a signal and an arm, or a signal where arms share parameters;
-    its trace is off where its alpha or beta is 0."""
+class _Nll:
+    """The nll of an episode, that of its Problem, as `Search` minimises it. What differs by the model is only how a search gets
+    out of a point where a trace is off and the gradient says nothing: that is what the two kinds below know."""
 
     size, enough, unit = 1.0, _ENOUGH, "nats"
 
@@ -69,11 +69,20 @@ class PublishedLikelihood:
         self.problem = problem
         self.value, self.value_and_gradient = problem.nll_theta, problem.nll_grad
         self.lower, self.upper = problem.lower, problem.upper
+        self.known_ways: dict[bytes, list[np.ndarray]] = {}  # out of each flat point so far
+
+
+class KernelLikelihood(_Nll):
+    """Of a published family, whose blocks (a signal and an arm, or a signal where arms share parameters) have an alpha and a
+    beta each and are off where either is 0: any alpha is then as good, so that every one is looked through for a way out, and a
+    fit can be known to be no better than guessing."""
+
+    def __init__(self, problem: Problem):
+        super().__init__(problem)
         (self.alpha_low, self.beta_low), (self.alpha_high, self.beta_high) = np.split(self.lower, 2), np.split(self.upper, 2)
         # Blocks that the bounds allow to be off and on.
         self.optional = ((self.alpha_low <= 0.0) | (self.beta_low <= 0.0)) & (self.alpha_high > 0.0) & (self.beta_high > 0.0)
         self.guessing = np.count_nonzero(problem.choices >= 0) * np.log(problem.n_arms) if self.optional.all() else np.inf
-        self.known_ways: dict[bytes, list[np.ndarray]] = {}  # out of each flat point so far
 
     def without(self, theta: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         """theta with the traces of `blocks` (a mask) off."""
@@ -154,16 +163,12 @@ class PublishedLikelihood:
         return found, n_eval
 
 
-class Likelihood:
-    """The nll of an episode of any other model, as `Search` minimises it. A trace is off where its weight is 0; then its rates
-    are looked through for one at which a weight of either sign would help."""
-
-    size, enough, unit = 1.0, _ENOUGH, "nats"
+class Likelihood(_Nll):
+    """Of any other model. A trace is off where its weight is 0; then its rates are looked through for one at which a weight of
+    either sign would help."""
 
     def __init__(self, problem: Problem):
-        self.problem = problem
-        self.value, self.value_and_gradient = problem.nll_theta, problem.nll_grad
-        self.lower, self.upper = problem.lower, problem.upper
+        super().__init__(problem)
         rules, places = problem.episode.rules, problem.episode.places
         # By the place of a weight, the places of the rates that its traces have.
         self.rates: dict[int, np.ndarray] = {}
@@ -173,7 +178,6 @@ class Likelihood:
                 own = [place for place in places[k, i, OWN : OWN + rules[k, N_OWN]] if of_rate[place]]
                 if places[k, i, WEIGHT] >= 0 and own:
                     self.rates[int(places[k, i, WEIGHT])] = np.unique(own)
-        self.known_ways: dict[bytes, list[np.ndarray]] = {}
 
     def examine(self, theta: np.ndarray, value: float) -> Verdict:
         ways_out, n_eval = self.ways_out(theta, value)
