@@ -38,7 +38,7 @@ def record(path, begin, seconds, peak):
 
 
 def fits(folder, run, batch, wall, cpu):
-    table = pd.DataFrame({"t_wall": wall, "t_cpu": cpu})
+    table = pd.DataFrame({"run": run, "t_wall": wall, "t_cpu": cpu})
     write_table(table, folder / f"results/test/fits/tiny_2arm/forgetting/{run}/{batch}.parquet")
 
 

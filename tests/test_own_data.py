@@ -157,7 +157,7 @@ def test_a_users_mistake_in_a_job_is_said_in_its_sentence(project):
 
 def test_what_is_deleted_is_made_anew_by_the_same_command(project):
     """Whatever is stored, the default target asks for it; of one table, that is tried."""
-    fits = project / STUDY / "fits/mine/forgetting/profile/0000-0003.parquet"
+    fits = project / STUDY / "fits/mine/forgetting/quick-runs/0000-0003.parquet"
     before, stored = timeless(fits), stamps(project)
     fits.unlink()
     snakemake(project)

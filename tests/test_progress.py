@@ -33,7 +33,7 @@ MODELS = {"tiny_2arm": "forgetting", "tiny_3arm": "subrewards"}
 
 def store(folder, dataset, run, batch, seconds):
     path = folder / dataset / MODELS[dataset] / run / f"{batch}.parquet"
-    write_table(pd.DataFrame({"episode": range(len(seconds)), "t_wall": seconds}), path)
+    write_table(pd.DataFrame({"episode": range(len(seconds)), "run": run, "t_wall": seconds}), path)
 
 
 def test_nothing_done(study, tmp_path):
@@ -45,7 +45,7 @@ def test_the_rest_goes_on_as_what_is_done(study, tmp_path):
     store(tmp_path, "tiny_2arm", "d_loc.L-BFGS-B", "0000-0001", [50.0, 150.0])
     store(tmp_path, "tiny_2arm", "cvx", "0000-0001", [1000.0, 1000.0])
     store(tmp_path, "tiny_2arm", "cvx_loc.L-BFGS-B", "0000-0001", [1010.0, 1010.0])
-    parts = {(part.dataset, part.run): part for part in progress(study, tmp_path)}
+    parts = {(part.dataset, part.job): part for part in progress(study, tmp_path)}
     # Its own pace; the pace of the same run on the other data set.
     assert parts["tiny_2arm", "d_loc.L-BFGS-B"].left == pytest.approx(100 + JOB)
     assert parts["tiny_3arm", "d_loc.L-BFGS-B"].left == pytest.approx(300 + 2 * JOB)

@@ -11,6 +11,7 @@ import yaml
 from banditfit import InputError
 from banditfit.study import config as study_config
 from banditfit.study.config import load_study, read_study
+from banditfit.study.jobs import jobs
 from banditfit.study.provenance import sources
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +21,25 @@ CONFIG = yaml.safe_load((ROOT / "config/test.yaml").read_text())
 def read(**changes):
     config = copy.deepcopy(CONFIG) | changes
     return read_study({key: value for key, value in config.items() if value is not None}, ROOT, "config/test.yaml")
+
+
+def test_runs_share_jobs_unless_they_are_slow_or_have_batches_of_their_own():
+    methods = ["cvx", "cvx_t", "cvx_loc", "cvx_loc_t", "cvx_log", "d_loc", "profile", "mc", "gem", "gem_map"]
+    limits = {"d_loc.Nelder-Mead": {"tiny_3arm": 2}}
+    study = read(methods=methods, limits=limits, draws={}, sets=None, populations={}, optima=None)
+    assert jobs(study, "tiny_2arm", "forgetting") == {
+        "cvx": ["cvx"],
+        "mc": ["mc"],
+        "quick-runs": ["cvx_t", "d_loc.L-BFGS-B", "profile", "cvx_loc_t.L-BFGS-B"],
+        "population-runs": ["gem", "gem_map"],
+        "d_loc.Nelder-Mead": ["d_loc.Nelder-Mead"],
+        "cvx_loc_t.Nelder-Mead": ["cvx_loc_t.Nelder-Mead"],
+        "after-cvx": ["cvx_loc.L-BFGS-B", "cvx_log"],
+        "cvx_loc.Nelder-Mead": ["cvx_loc.Nelder-Mead"],
+    }
+    for case in study.cases:
+        fitted = [run for shared in jobs(study, *case).values() for run in shared]
+        assert sorted(fitted) == sorted(run for *keys, run in study.n_episodes if tuple(keys) == case)
 
 
 def test_batches_cover_every_episode_once():

@@ -9,10 +9,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from banditfit.errors import InputError
 from banditfit.experiments import experiments
 from banditfit.figures import FIGURES, paper_figures
+from banditfit.methods import get_method
 from banditfit.models.families import MODELS
 from banditfit.study.provenance import PROJECT, export_package, room, sources
 from banditfit.study.catalogue import own_data
 from banditfit.study.config import read_config, read_study
+from banditfit.study.jobs import job_of, jobs
 from banditfit.tables import table_names
 
 # The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
@@ -31,40 +33,54 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 
+# The runs of each job of fits, by data set and model.
+JOBS = {case: jobs(STUDY, *case) for case in STUDY.cases}
+
+
 wildcard_constraints:
     study=STUDY.config["study"],
     dataset="|".join(STUDY.catalogue),
-    run="|".join(map(re.escape, STUDY.runs)),
+    job="|".join(sorted({re.escape(job) for shared in JOBS.values() for job in shared})),
     batch=r"\d+-\d+",
     model="|".join(MODELS),
 
 
+def runs_of(wildcards):
+    """The runs of a job of fits."""
+    return [STUDY.runs[run] for run in JOBS[wildcards.dataset, wildcards.model][wildcards.job]]
+
+
+def is_slow(run):
+    return get_method(run.entry.method).slow
+
+
+def fits_of(dataset, model, run, batches=None):
+    """The files that hold the fits of a run over a data set with a model: of these batches, or of all."""
+    job = job_of(STUDY, dataset, model, run)
+    batches = STUDY.batches(dataset, model, run) if batches is None else batches
+    return [f"results/{{study}}/fits/{dataset}/{model}/{job}/{batch}.parquet" for batch in batches]
+
+
 def given_fits(wildcards):
-    """The fits that this batch starts from, where its method starts from another's."""
-    source = STUDY.given.get(wildcards.run)
-    if source is None:
-        return []
+    """The fits that this batch starts from, where a method of its job starts from those of another job."""
+    case, runs = (wildcards.dataset, wildcards.model), {run.id for run in runs_of(wildcards)}
+    sources = [STUDY.given[run] for run in runs if run in STUDY.given and STUDY.given[run] not in runs]
     first, last = map(int, wildcards.batch.split("-"))
-    overlapping = [
-        batch
-        for batch in STUDY.batches(wildcards.dataset, wildcards.model, source)
-        if int(batch.split("-")[0]) <= last and int(batch.split("-")[1]) >= first
-    ]
-    return expand("results/{{study}}/fits/{{dataset}}/{{model}}/{run}/{batch}.parquet", run=source, batch=overlapping)
+    found = []
+    for source in sources:
+        overlapping = [
+            batch
+            for batch in STUDY.batches(*case, source)
+            if int(batch.split("-")[0]) <= last and int(batch.split("-")[1]) >= first
+        ]
+        found += fits_of(*case, source, overlapping)
+    return sorted(set(expand(found, study=wildcards.study)))
 
 
-def all_fits(wildcards):
-    """Every batch of every run over a data set, with all its models."""
-    return [
-        f"results/{wildcards.study}/fits/{dataset}/{model}/{run}/{batch}.parquet"
-        for dataset, model, run in STUDY.n_episodes
-        if dataset == wildcards.dataset
-        for batch in STUDY.batches(dataset, model, run)
-    ]
-
-
-def method_of(wildcards):
-    return STUDY.runs[wildcards.run].entry.method
+def all_fits(dataset=None):
+    """The files of all fits, or of those of one data set with all its models."""
+    cases = [case for case in STUDY.cases if dataset in (None, case.dataset)]
+    return [path for case in cases for runs in JOBS[case].values() for path in fits_of(*case, runs[0])]
 
 
 # Where the parts of each experiment lie.
@@ -100,13 +116,8 @@ DRAWN_FOR_PAPER = [
 def everything_stored():
     """Every file that the study stores, so that the same command makes anew what was deleted."""
     of_data = [f"results/{{study}}/{kind}/{{dataset}}.parquet" for kind in ("scores", "examples")]
-    fits = [
-        f"results/{{study}}/fits/{'/'.join(keys)}/{batch}.parquet"
-        for keys in STUDY.n_episodes
-        for batch in STUDY.batches(*keys)
-    ]
     outputs = [path for rule in (rules.report, rules.manifest, rules.follow) for path in rule.output]
     parts = [path for paths in PARTS.values() for path in paths]
     files = [*outputs, *FOUND, *parts, *(rules.draws.output if STUDY.kept_draws else ()), *DRAWN_FOR_PAPER]
-    files += ["results/data/{dataset}.parquet", *of_data, *fits]
+    files += ["results/data/{dataset}.parquet", *of_data, *all_fits()]
     return sorted(set(expand(files, study=STUDY.config["study"], dataset=STUDY.catalogue)))

@@ -52,10 +52,7 @@ if made := [table for table in GATHERED if table not in KEPT]:
 rule draws:
     input:
         data=expand("results/data/{dataset}.parquet", dataset=STUDY.catalogue),
-        fits=[
-            f"results/{{study}}/fits/{dataset}/{model}/{run}/{STUDY.batch_of(dataset, model, run, episode)}.parquet"
-            for dataset, model, run, episode in STUDY.kept_draws
-        ],
+        fits=[fits_of(*keys, [STUDY.batch_of(*keys, episode)])[0] for *keys, episode in STUDY.kept_draws],
         library=sources("draws"),
     output:
         table="results/{study}/tables/draws.csv",

@@ -4,7 +4,7 @@
 rule score:
     input:
         data="results/data/{dataset}.parquet",
-        fits=all_fits,
+        fits=lambda wildcards: expand(all_fits(wildcards.dataset), study=wildcards.study),
         library=sources("score"),
     output:
         scores="results/{study}/scores/{dataset}.parquet",

@@ -19,8 +19,9 @@ datasets = {Path(path).stem: path for path in snakemake.input.data}
 head = [*KEYS, "run", "episode"]
 tables = [pd.DataFrame(columns=[*head, *DRAWS])]
 for key, fits, file in zip(snakemake.params.kept, snakemake.input.fits, snakemake.output.draws, strict=True):
-    dataset, *_, episode = key
-    row = intact(read_table, fits).set_index("episode", drop=False).loc[episode]
+    dataset, _, run, episode = key
+    fits = intact(read_table, fits)
+    row = fits[fits["run"] == run].set_index("episode", drop=False).loc[episode]
     failed = row["status"] == "failed"
     # Of a failed fit there are no draws; the file then holds why.
     if failed:

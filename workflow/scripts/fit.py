@@ -1,4 +1,4 @@
-"""Fits one batch of episodes with one method."""
+"""Fits one batch of episodes with the runs of one job, one after the other."""
 
 import json
 
@@ -16,16 +16,21 @@ log_to(snakemake.log[0])
 first, last = map(int, snakemake.wildcards.batch.split("-"))
 # No more than these episodes is held, however many the data set has.
 (dataset,) = data_blocks(snakemake.input.data, [range(first, last + 1)], truth=False)
+machine = json.dumps(provenance.machine())
 given = [intact(read_table, path) for path in snakemake.input.given]
-fits = fit(
-    dataset,
-    model=snakemake.wildcards.model,
-    method=snakemake.params.method,
-    settings=snakemake.params.settings,
-    seed=snakemake.params.seed,
-    given=pd.concat(given, ignore_index=True) if given else None,
-)
-fits["run"] = snakemake.wildcards.run
-fits["machine"] = json.dumps(provenance.machine())
-write_table(fits, snakemake.output[0])
-print(fits[["episode", "status", "fallback", "nll", "t_wall", "message"]].to_string())
+made = []
+for run, method, settings in snakemake.params.runs:
+    source = snakemake.params.starts.get(run)
+    tables = [table[table["run"] == source] for table in (*given, *made)] if source else []
+    fits = fit(
+        dataset,
+        model=snakemake.wildcards.model,
+        method=method,
+        settings=settings,
+        seed=snakemake.params.seed,
+        given=pd.concat([table for table in tables if len(table)], ignore_index=True) if source else None,
+    )
+    made.append(fits.assign(run=run, machine=machine))
+    print(run)
+    print(fits[["episode", "status", "fallback", "nll", "t_wall", "message"]].to_string())
+write_table(pd.concat(made, ignore_index=True), snakemake.output[0])

@@ -1,5 +1,6 @@
 """Judges all fits of one data set, and keeps the fits of the main runs for the episode that is drawn as an example."""
 
+import numpy as np
 import pandas as pd
 
 from banditfit.data.stored import data_blocks
@@ -16,10 +17,13 @@ runs, paths = snakemake.params.runs, snakemake.input.fits
 # Fits of an episode are judged together, those of another one never: some episodes at a time keep the memory flat.
 blocks = episode_blocks(paths, 500)
 drawn = []
+place = {run.id: number for number, run in enumerate(runs)}
 
 
 def judged():
     for dataset, fits in zip(data_blocks(snakemake.input.data, blocks), fit_blocks(paths, blocks), strict=True):
+        # By model and run, in the study's order, whichever jobs fitted them.
+        fits = fits.iloc[np.lexsort((fits["run"].map(place), pd.factorize(fits["model"])[0]))].reset_index(drop=True)
         main = fits["run"].isin([run.id for run in main_runs(runs)])
         drawn.append(fits[main & (fits["episode"] == snakemake.params.example)])
         yield compact(score(dataset, fits), runs, snakemake.params.own)

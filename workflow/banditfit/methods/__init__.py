@@ -39,6 +39,7 @@ class Method:
     needs     the name of a method whose fit of the same episode this one starts from
     requires  what it needs of a model, by the keys of REQUIREMENTS
     population  True if fit takes all episodes at once; the `pools` of its settings says whether they inform one another
+    slow      True if the fit of an episode takes a second or more: the jobs of a workflow that fit so begin first, and alone
     threads   True if fit releases the interpreter's lock, so that threads serve as workers; otherwise processes do
     warm_up   called once before the clock starts: compilation and heavy imports belong here
     """
@@ -48,6 +49,7 @@ class Method:
     needs: str | None = None
     requires: tuple[str, ...] = ()
     population: bool = False
+    slow: bool = False
     threads: bool = False
     warm_up: Callable[[], None] = lambda: None
 

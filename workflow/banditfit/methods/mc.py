@@ -253,4 +253,4 @@ def _warm_up():
     fit(likelihood.problem(data, 0, model, model.default_bounds), Settings(), np.random.default_rng(0), None)
 
 
-METHOD = Method(fit=fit, settings=Settings, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, slow=True, warm_up=_warm_up)

@@ -18,7 +18,9 @@ import pandas as pd
 
 from ..files import intact
 from ..parquet import read_parquet
+from .cases import Case
 from .config import Study
+from .jobs import jobs
 from .programs import peak_in
 from .progress import words
 
@@ -31,14 +33,16 @@ ASIDE = ("experiments", "gather", "draws")
 
 @dataclass(frozen=True)
 class Fits:
-    """A run over a data set with a model: its `episodes` and `jobs`; `each`, processor seconds of a fit; `beside`, seconds that
-    a job takes beside its fits; `peak`, MB of the job that held most; `size`, bytes an episode of its stored fits."""
+    """A run over a data set with a model: its `episodes`, its `jobs` and the `share` of them that is its own (the rest is of
+    the other runs that they fit); `each`, processor seconds of a fit; `beside`, seconds that a job takes beside its fits;
+    `peak`, MB of the job that held most; `size`, bytes of a stored fit."""
 
     dataset: str
     model: str
     run: str
     episodes: int
     jobs: int
+    share: float
     each: float
     beside: float
     peak: float
@@ -46,7 +50,7 @@ class Fits:
 
     def seconds(self, episodes: int, batch: int | None) -> float:
         """What `episodes` would take on one core, in batches of `batch` (None: all in one)."""
-        return episodes * self.each + (ceil(episodes / batch) if batch else 1) * self.beside
+        return episodes * self.each + self.share * (ceil(episodes / batch) if batch else 1) * self.beside
 
 
 @dataclass(frozen=True)
@@ -90,29 +94,18 @@ def cost(study: Study, folder: Path) -> Cost:
         spans.append((path.stat().st_mtime - found[0], path.stat().st_mtime))
         return found
 
-    # Per data set, model and run: (episodes, processor seconds and seconds of the fits, seconds and MB of the job, bytes).
-    jobs: dict[tuple[str, str, str], np.ndarray] = {}
-    for dataset, model, run in study.n_episodes:
-        rows = []
-        for batch in study.batches(dataset, model, run):
-            path = results / name / "fits" / dataset / model / run / f"{batch}.parquet"
-            found = record(folder / f"logs/{name}/fits/{dataset}/{model}/{run}/{batch}.tsv") if path.exists() else None
-            if found is not None:
-                rows.append((*intact(_times, path), *found, path.stat().st_size))
-        jobs[dataset, model, run] = np.array(rows, dtype=float).reshape(-1, 6)
     fits = []
-    for (dataset, model, run), rows in jobs.items():
-        if not len(rows):
-            continue
-        n, cpu, wall, seconds, _, size = rows.sum(axis=0)
-        # A fit counts the time of the fit it starts from, which another job has spent.
-        earlier = jobs.get((dataset, model, study.given.get(run)))
-        if earlier is not None and len(earlier):
-            before = earlier.sum(axis=0)
-            cpu, wall = (own - before[k] / before[0] * n for own, k in ((cpu, 1), (wall, 2)))
-        # Where other work slowed the machine down, it did so to all that a job does.
-        beside = max(seconds - wall, 0.0) * min(cpu / wall, 1.0) / len(rows)
-        fits.append(Fits(dataset, model, run, int(n), len(rows), cpu / n, beside, rows[:, 4].max(), size / n))
+    for case in study.cases:
+        found = {}
+        for job, runs in jobs(study, *case).items():
+            rows = []
+            for batch in study.batches(*case, runs[0]):
+                path = results.joinpath(name, "fits", *case, job, f"{batch}.parquet")
+                left = record(folder.joinpath("logs", name, "fits", *case, job, f"{batch}.tsv")) if path.exists() else None
+                if left is not None:
+                    rows.append((intact(_times, path), *left, path.stat().st_size))
+            found[job] = rows
+        fits += _fits_of_case(study, case, found)
 
     others = []
     held = {dataset: max(n for (d, _, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
@@ -135,6 +128,34 @@ def cost(study: Study, folder: Path) -> Cost:
     return Cost(fits, others, *_elapsed(spans), size, absent)
 
 
+# Of a job of fits: the times of its runs' fits (`_times`), its seconds, its MB, and the bytes that it stored.
+Job = tuple[pd.DataFrame, float, float, int]
+
+
+def _fits_of_case(study: Study, case: Case, found: dict[str, list[Job]]) -> list[Fits]:
+    """What the runs over a data set with a model took, of the records of their jobs, by the jobs' names."""
+    found = {job: rows for job, rows in found.items() if rows}
+    times = pd.concat([pd.DataFrame(columns=TIMES, dtype=float), *(row[0] for rows in found.values() for row in rows)])
+    times = times.groupby(level=0).sum()
+    own = times[["cpu", "wall"]].copy()
+    # A fit counts the time of the fit that it starts from, which was spent once.
+    for run, source in study.given.items():
+        if run in times.index and source in times.index:
+            own.loc[run] -= times.loc[source, ["cpu", "wall"]] / times.loc[source, "n"] * times.loc[run, "n"]
+    fits = []
+    for job, rows in found.items():
+        runs = [run for run in jobs(study, *case)[job] if run in times.index]
+        seconds, size = sum(row[1] for row in rows), sum(row[3] for row in rows) / times.loc[runs, "n"].sum()
+        cpu, wall = own.loc[runs].sum()
+        # Where other work slowed the machine down, it did so to all that a job does.
+        beside = max(seconds - wall, 0.0) * min(cpu / wall, 1.0) / len(rows)
+        peak = max(row[2] for row in rows)
+        for run in runs:
+            n = int(times.loc[run, "n"])
+            fits.append(Fits(*case, run, n, len(rows), 1 / len(runs), own.loc[run, "cpu"] / n, beside, peak, size))
+    return sorted(fits, key=lambda each: list(study.runs).index(each.run))
+
+
 def _benchmark(path: Path) -> tuple[float, float] | None:
     """The seconds and the MB of a job, or None if there is no record of it. Memory is what its log says, or else what Snakemake
     saw of it: 0 of a job too short to be looked at."""
@@ -146,10 +167,14 @@ def _benchmark(path: Path) -> tuple[float, float] | None:
     return float(row["s"]), peak_in(path.with_suffix(".log")) or (0.0 if np.isnan(seen) else float(seen))
 
 
-def _times(path: Path) -> tuple[int, float, float]:
-    """Of a table of fits: how many, their processor seconds (seconds where threads shared a process), their seconds."""
-    table = read_parquet(path, ["t_cpu", "t_wall"]).to_pandas()
-    return len(table), float(table["t_cpu"].fillna(table["t_wall"]).sum()), float(table["t_wall"].sum())
+TIMES = ["n", "cpu", "wall"]
+
+
+def _times(path: Path) -> pd.DataFrame:
+    """Of a table of fits, by run: how many, their processor seconds (seconds where threads shared a process), their seconds."""
+    table = read_parquet(path, ["run", "t_cpu", "t_wall"]).to_pandas()
+    columns = {"n": 1.0, "cpu": table["t_cpu"].fillna(table["t_wall"]), "wall": table["t_wall"]}
+    return pd.DataFrame(columns).groupby(table["run"].to_numpy()).sum()
 
 
 def _elapsed(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
@@ -170,7 +195,7 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     if not cost.fits:
         return f"{name}: no job of fits has left a record in logs/{name}; expected a study that has run here"
     lines = [
-        f"{name}: {sum(f.jobs for f in cost.fits)} jobs of fits, {len(cost.others)} others,"
+        f"{name}: {sum(f.jobs * f.share for f in cost.fits):.0f} jobs of fits, {len(cost.others)} others,"
         f" {sum(f.episodes for f in cost.fits)} fits; {cost.size / 1e6:.0f} MB on disk, data included.",
         f"From the first job's begin to the last one's end {words(cost.elapsed)}; no job ran for"
         f" {cost.idle / cost.elapsed:.1%} of it.",
@@ -191,13 +216,13 @@ def describe(cost: Cost, study: Study, episodes: int, cores: int) -> str:
     for o, seconds in more.items():
         lines.append(f"{o.name:<44}{o.seconds:>9.1f}{'':>8}{o.peak:>6.0f}{'':>7}{words(seconds):>20}")
     fitting, rest = sum(ahead.values()), sum(more.values())
-    jobs = sum(ceil(episodes / (study.batch_size(f.dataset, f.run) or episodes)) for f in whole)
+    n_jobs = sum(f.share * ceil(episodes / (study.batch_size(f.dataset, f.run) or episodes)) for f in whole)
     lines += [
         "",
         f"{episodes} episodes of each data set: {words(fitting + rest)} of one core, {rest / (fitting + rest):.0%} of it other"
-        f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {jobs} jobs of fits.",
-        "ms each: processor time of a fit. job, s: what a job takes beside its fits. MB: most that a job held.",
-        "bytes: an episode's on disk. -: fits only the first episodes here, and none of more.",
+        f" than fits; {words(fitting / cores + rest)} where fits share {cores} cores; {n_jobs:.0f} jobs of fits.",
+        "ms each: processor time of a fit. job, s: what a job takes beside the fits of all its runs. MB: most that it held.",
+        "bytes: of a fit on disk. -: fits only the first episodes here, and none of more.",
         'Other jobs are taken to grow with the episodes, but for those given "in all".',
     ]
     return "\n".join(lines)
