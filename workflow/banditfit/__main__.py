@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         cores,
     )
     command(_headline, "what a finished study found, in Markdown", paper)
-    command(_compile, "compile what fits need, once and on all cores")
+    some = ("config", Path("all"), "the configuration of a study, of which what it needs is compiled; or all")
+    command(_compile, "compile what fits need, once and on all cores", some)
     command(_example, "write the example data of simulated people anew", ("folder", Path("config"), "where its two files go"))
     command(_models, "which methods serve which models, in Markdown")
     folder = ("folder", Path("results/benchmark"), "where tables and figures go")
@@ -108,10 +109,11 @@ def _headline(config: Path) -> None:
     print("\n".join(headline(study, Path("results") / study.config["study"])))
 
 
-def _compile() -> None:
+def _compile(config: Path) -> None:
     from .compiling import compile_all
+    from .study.config import load_study
 
-    compile_all()
+    compile_all(None if config == Path("all") else load_study(config, Path.cwd()))
 
 
 def _example(folder: Path) -> None:
