@@ -30,6 +30,8 @@ rule follow:
         "logs/{study}/follow.tsv"
     conda:
         "../../envs/environment.yaml"
+    # Each core that draws holds what its figure is made of: of many fits one at a time.
+    threads: 2 if sum(STUDY.n_episodes.values()) < 300_000 else 1
     params:
         runs=list(STUDY.runs.values()),
         cases=STUDY.cases,

@@ -39,10 +39,5 @@ tables.results = results = Results(
 )
 for name in names:
     tables[name]
-empty = []
-for name in figures.FIGURES:
-    figure = figures.draw(name, results)
-    figures.save(figure, folder / "figures" / name)
-    if isinstance(figure, figures.Nothing):
-        empty.append(name)
+empty = figures.draw_all(results, folder / "figures", snakemake.threads)
 Path(snakemake.output.empty).write_text(json.dumps(empty) + "\n")

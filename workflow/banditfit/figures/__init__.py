@@ -4,9 +4,12 @@ stand among the others of the page.
 """
 
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +30,7 @@ from ._style import STYLE, FigureSpec, Nothing, marker_of
 if TYPE_CHECKING:
     from ..study.config import Study
 
-__all__ = ["FIGURES", "Nothing", "draw", "draw_for_paper", "marker_of", "paper_figures", "plot", "save"]
+__all__ = ["FIGURES", "Nothing", "draw", "draw_all", "draw_for_paper", "marker_of", "paper_figures", "plot", "save"]
 
 
 def _modules() -> list[ModuleType]:
@@ -46,6 +49,28 @@ def draw(name: str, results: Results) -> Figure:
         if not results.cases:
             return Nothing("this study fits no data set") if FIGURES[name].of_fits else FIGURES[name].draw(results)
         return _drawn(name, results, FIGURES[name].variants)
+
+
+def draw_all(results: Results, folder: str | Path, cores: int = 1) -> list[str]:
+    """Draws every figure to `folder`, on so many cores; the names of those that have nothing to show, in the page's order."""
+    if cores < 2 or sys.platform != "linux":  # elsewhere a process that has drawn cannot be copied safely
+        return [name for name in FIGURES if _draw_one(name, results, folder)]
+    with ProcessPoolExecutor(cores, get_context("fork"), _inherited.extend, ((results, folder),)) as pool:
+        return [name for name, empty in zip(FIGURES, pool.map(_draw_next, FIGURES), strict=True) if empty]
+
+
+def _draw_one(name: str, results: Results, folder: str | Path) -> bool:
+    figure = draw(name, results)
+    save(figure, Path(folder) / name)
+    return isinstance(figure, Nothing)
+
+
+# What a process that draws has of the one that it is a copy of: the results and the folder.
+_inherited: list[Any] = []
+
+
+def _draw_next(name: str) -> bool:
+    return _draw_one(name, *_inherited)
 
 
 def _drawn(name: str, results: Results, variants: bool) -> Figure:

@@ -30,10 +30,11 @@ def _say_peak() -> None:
 
 
 def _peak() -> float:
-    """The most memory that this process has held, MB, as the system counts it."""
+    """The most memory that this process has held, or one that it began, MB, as the system counts it."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
     try:
         (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1e3
+        return max(int(line.split()[1]) / 1e3, children)
     except OSError:  # no Linux
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
