@@ -11,6 +11,7 @@ from banditfit.experiments import hierarchical
 hierarchical.compare(data, "forgetting")
 """
 
+from functools import cache
 from time import perf_counter
 
 import numpy as np
@@ -33,7 +34,6 @@ from ..solvers.transport import place
 from . import Experiment
 from .parameters import parameters
 
-_REALS, _WORDS = types.CPointer(types.float64), types.CPointer(types.int64)
 HEAD = 3
 
 
@@ -121,7 +121,6 @@ def log_density(u, slope, words):
     return value
 
 
-@cfunc(types.int64(types.uint64, _REALS, _REALS, _REALS, _WORDS), cache=True)
 def _density(n, u, gradient, value, address):
     """The density in the sampler's calling convention; not 0 where it or its gradient is not finite."""
     slope = carray(gradient, (n,))
@@ -130,7 +129,6 @@ def _density(n, u, gradient, value, address):
     return 0 if np.isfinite(value[0]) and np.isfinite(slope).all() else 1
 
 
-@cfunc(types.int64(types.uint64, types.uint64, _REALS, _REALS, _WORDS), cache=True)
 def _expand(n, n_out, u, out, address):
     """mu, the sds of Sigma, and h (J, D), in the sampler's calling convention."""
     J, D = carray(address, HEAD)[0], carray(address, HEAD)[1]
@@ -143,6 +141,21 @@ def _expand(n, n_out, u, out, address):
         for j in range(J):
             out[2 * D + j * D + a] = all_u[a] + (L[a] * z[j]).sum()
     return 0
+
+
+@cache
+def _machine_code():
+    """Density and expansion as the sampler calls them; compiled here, for the module is read where nothing is sampled too."""
+    reals, words = types.CPointer(types.float64), types.CPointer(types.int64)
+    density = cfunc(types.int64(types.uint64, reals, reals, reals, words), cache=True)(_density)
+    return density, cfunc(types.int64(types.uint64, types.uint64, reals, reals, words), cache=True)(_expand)
+
+
+def warm_up() -> None:
+    """What belongs before the clock: the import of the sampler, and compiling."""
+    import nutpie  # noqa: F401
+
+    _machine_code()
 
 
 @checked
@@ -167,10 +180,11 @@ def sample(
     J, D = len(problems), len(problems[0].lower)
     n_L = D * (D + 1) // 2
     n = D + n_L + J * D
+    density, expand = _machine_code()
     shapes = {"mean": (D,), "sd": (D,), "h": (J, D)}
     compiled = CompiledPyMCModel(
-        compiled_logp_func=_density,
-        compiled_expand_func=_expand,
+        compiled_logp_func=density,
+        compiled_expand_func=expand,
         user_data=_packed(problems),
         initial_point_func=lambda seed: 0.3 * np.random.default_rng(seed).normal(size=n),
         n_expanded=2 * D + J * D,
@@ -202,6 +216,7 @@ def compare(
     probit scale, gem's value and standard error (`gem_mean`, `gem_mean_se`, ...) and the posterior's mean and sd (`nuts_mean`,
     `nuts_mean_sd`, ...); the worst `r_hat` and least `ess` of the population's parameters, the number of `divergences`, and
     the `seconds` of both (`gem_s`, with its standard errors, and `nuts_s`)."""
+    warm_up()
     begin = perf_counter()
     found = parameters(data, model, seed=seed)[0]
     gem_s = perf_counter() - begin
