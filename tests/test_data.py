@@ -11,7 +11,7 @@ from banditfit import Dataset, InputError, Truth, read_csv, simulate
 from banditfit.data.stored import data_blocks, load, save
 from banditfit.models.families import get_model
 from banditfit.parameters import Bounds
-from banditfit.study.catalogue import COLUMNS, count_episodes, make, read_catalogue
+from banditfit.study.catalogue import COLUMNS, extent, make, read_catalogue
 
 ROOT = Path(__file__).parents[1]
 HEAD = "episode,choice,reward\n"
@@ -201,7 +201,7 @@ def test_the_projects_own_table():
     for name in ("tiny_2arm", "tiny_3arm"):
         entry, data = entries[name], make(entries[name], ROOT)
         assert (data.name, data.model, data.n_arms, data.bounds) == (name, entry.model, entry.n_arms, entry.bounds)
-        assert len(data) == count_episodes(entry, ROOT)
+        assert (len(data), False) == extent(entry, ROOT)
     published = [entry for entry in entries.values() if entry.source == "published"]
     assert len(published) == 6 and {entry.n_episodes for entry in published} == {1000}
     data = make(published[0], ROOT)
@@ -245,7 +245,7 @@ def test_a_file_in_the_table(tmp_path):
     entries = read_catalogue(table(tmp_path, FILE, ours))
     data = make(entries["mine"], tmp_path)
     assert (data.name, data.model, data.bounds, len(data)) == ("mine", "forgetting", None, 2)
-    assert count_episodes(entries["mine"], tmp_path) == 2
+    assert extent(entries["mine"], tmp_path) == (2, False)
     assert entries["mine"].files(tmp_path) == [str(tmp_path / "trials.csv")]
     data = make(entries["ours"], tmp_path)
     assert (data.bounds.alpha, data.bounds.beta) == ((0.0, 0.5), ((1.0, 9.0),))

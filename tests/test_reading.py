@@ -606,5 +606,5 @@ def test_settings_go_before_those_of_a_preset():
     given = {"columns": {"reward": "points", "session": None}, "first_arm": 0}
     data = bf.from_frame(table, n_arms=2, preset="hbayesdm", **given)
     assert data.choices.tolist() == [[0, 1]] and data.starts.tolist() == [[True, False]]
-    with pytest.raises(InputError, match="preset: found 'spm', expected one of hbayesdm, em, aind, cbm, palminteri"):
+    with pytest.raises(InputError, match="preset: found 'spm', expected one of hbayesdm, em, aind, cbm, cpm, palminteri"):
         bf.from_frame(table, n_arms=2, preset="spm")

@@ -80,7 +80,7 @@ def fit(
     method, settings = called(method, settings)
     family, how = get_model(model), get_method(method)
     options = how.read_settings(method, settings)
-    if words := how.refusal(method, family):
+    if words := how.refusal(method, family, data.available is not None):
         raise InputError(words)
     bounds = data.bounds_of(family, bounds)
     family.box(data.n_arms, bounds)

@@ -29,23 +29,29 @@ SWITCHED_OFF = 1e-9
 
 
 @_compiled
-def _lags(arms, choices, signals, starts, n_arms):
+def _lags(arms, choices, signals, starts, barred):
     """The shortest and the longest lag, (signals, arms) each, at which a signal on an arm bears on a scored choice of its
-    session: 0 is the very next step. The longest is -1 where there is none."""
+    session that offers the arm: 0 is the very next step. The longest is -1 where there is none."""
+    n_arms = len(barred)
     shortest = np.full((len(signals), n_arms), choices.size)
     longest = np.full((len(signals), n_arms), -1)
-    following = last = -1  # the scored steps of the session after this one: the next, and the last
+    # The scored steps of the session after this one that offer each arm: the next, and the last.
+    following, last = np.full(n_arms, -1), np.full(n_arms, -1)
     for t in range(choices.size - 1, -1, -1):
-        if arms[t] >= 0 and last >= 0:
+        i = arms[t]
+        if i >= 0 and last[i] >= 0:
             for s in range(len(signals)):
                 if signals[s, t] != 0.0:
-                    shortest[s, arms[t]] = min(shortest[s, arms[t]], following - t - 1)
-                    longest[s, arms[t]] = max(longest[s, arms[t]], last - t - 1)
+                    shortest[s, i] = min(shortest[s, i], following[i] - t - 1)
+                    longest[s, i] = max(longest[s, i], last[i] - t - 1)
         if choices[t] >= 0:
-            following = t
-            last = max(last, t)
+            for k in range(n_arms):
+                if barred.shape[1] == 0 or not barred[k, t]:
+                    following[k] = t
+                    last[k] = max(last[k], t)
         if starts[t]:
-            following = last = -1
+            following[:] = -1
+            last[:] = -1
     return shortest, longest
 
 
@@ -53,7 +59,7 @@ def silent(problem: Problem) -> np.ndarray:
     """The parameters (a mask over theta) that no scored choice can tell: by the data alone, for any fit."""
     if not problem.model.kernels:
         return ~_bearing(problem, _interior(problem, 1.0 / 3.0)) & ~_bearing(problem, _interior(problem, 0.6))
-    shortest, longest = _lags(problem.arms, problem.choices, problem.signals, problem.starts, problem.n_arms)
+    shortest, longest = _lags(problem.arms, problem.choices, problem.signals, problem.starts, problem.episode.barred)
     if problem.model.shared:
         shortest, longest = shortest.min(axis=1, keepdims=True), longest.max(axis=1, keepdims=True)
     return np.tile((longest <= shortest).ravel(), 2)
@@ -68,7 +74,11 @@ def _interior(problem: Problem, share: float) -> np.ndarray:
 
 def _bearing(problem: Problem, theta: np.ndarray) -> np.ndarray:
     """The parameters (a mask) with which the policy of a scored choice changes at theta."""
-    slopes = problem.derivatives(theta)[:, :, problem.choices >= 0]
+    slopes = problem.derivatives(theta)
+    if problem.barred is not None:  # an arm that is not offered says as much as the one that is chosen
+        there = np.maximum(problem.choices, 0)
+        slopes = np.where(problem.barred, slopes[:, there, np.arange(problem.n_steps)][:, None], slopes)
+    slopes = slopes[:, :, problem.choices >= 0]
     moves = np.ptp(slopes, axis=1).max(axis=1, initial=0.0) > SWITCHED_OFF
     return moves | (problem.model.roles(problem.n_arms) == "probability")
 

@@ -46,7 +46,8 @@ def score(data: Dataset, fits: FitTable, bounds: Bounds | None = None) -> pd.Dat
                          None without a bound
     best_nll, best_bound the lowest nll of an admissible fit, and the highest bound that holds, in this episode
     regret, gap          nll - best_nll and nll - best_bound, for admissible fits
-    guessing             the nll of equal probabilities for every arm, nats
+    guessing             the nll of equal probabilities for every arm on offer, nats
+    n_scored             how many trials are scored
     at_bound             the parameters that ended at a bound of non-zero width, such as "alpha[reward,0]=0"
     claim_held           the claimed nll is the recomputed one, the bound holds, and the parameters are inside the bounds; None
                          where nothing was claimed
@@ -97,7 +98,7 @@ def _judge_one(problem: Problem, truth: tuple | None, fit: Any) -> dict:
     row: dict[str, Any] = dict.fromkeys(("nll", "rounding", "kl", "kl_mean_policy"), np.nan)
     row |= {f"{symbol}_error{which}": np.nan for which in ("", "_identified") for symbol in ("alpha", "beta")}
     row |= {"has_parameters": False, "not_identified": "", "admissible": False, "outside": False, "at_bound": ""}
-    row["guessing"] = float((problem.choices >= 0).sum() * np.log(problem.n_arms))
+    row |= {"guessing": problem.guessing, "n_scored": int((problem.choices >= 0).sum())}
     row["start_excess"] = None if fit.starts is None else np.array(fit.starts["nll"]) - min(fit.starts["nll"])
     parameters = complete(problem, fit)
     kernels = numbers(fit.kernels, (*problem.shape, problem.n_steps)) if problem.model.kernels else None

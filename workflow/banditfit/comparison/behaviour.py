@@ -28,7 +28,8 @@ def behaviour(data: Dataset, lags: Count = LAGS, bins: Count = BINS) -> pd.DataF
     people    how many people have such a choice
 
     A win is a reward above the mean of all rewards of the data set. Pairs of trials lie in one session, and in one state, whose
-    other trials are passed over; a missed trial is no part of any, but counts in the lag.
+    other trials are passed over; a missed trial is no part of any, but counts in the lag. A choice repeats another only where
+    that arm is on offer again, and the best arm is that of those on offer.
     """
     made = data.choices >= 0
     middle = float(data.rewards[made].mean()) if made.any() else 0.0
@@ -87,14 +88,17 @@ def _person(data: Dataset, row: int, middle: float, lags: int, width: int) -> di
     made = choices >= 0
     np.add.at(best, (block[made], choices[made]), rewards[made])
     np.add.at(counts, (block[made], choices[made]), 1)
-    best = np.where(counts > 0, best / np.maximum(counts, 1), -np.inf).argmax(axis=1)
+    best = np.where(counts > 0, best / np.maximum(counts, 1), -np.inf)
+    on_offer = np.ones((n, data.n_arms), dtype=bool) if data.available is None else data.available[row, :n][order]
+    best = np.where(on_offer, best[block], -np.inf).argmax(axis=1)  # of each trial
     for part in np.unique(place[scored] // width):
         here = scored & (place // width == part)
         x = float(part * width + (width + 1) / 2)
         found["reward", x] = rewards[here].mean()
-        found["best", x] = (choices[here] == best[block[here]]).mean()
+        found["best", x] = (choices[here] == best[here]).mean()
     for lag in range(1, min(lags, n - 1) + 1):
         pairs = scored[lag:] & made[:-lag] & (block[lag:] == block[:-lag])
+        pairs &= np.take_along_axis(on_offer[lag:], np.maximum(choices[:-lag], 0)[:, None], axis=1)[:, 0]
         for name, which in (("win", rewards[:-lag] > middle), ("loss", rewards[:-lag] <= middle)):
             if (pairs & which).any():
                 found[f"stay after {name}", float(lag)] = (choices[lag:] == choices[:-lag])[pairs & which].mean()

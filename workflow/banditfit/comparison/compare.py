@@ -132,7 +132,7 @@ def compare(
     boxes = _boxes(data, names, bounds)
     fits, predicted, notes = [], [], []
     for name in names:
-        used, own, words = _method_for(name, method, settings)
+        used, own, words = _method_for(data, name, method, settings)
         how = {"settings": own, "seed": seed, "n_jobs": n_jobs}
         fits.append(fit(data, name, used, bounds=boxes[name], **how))
         notes += [f"'{name}' was fitted by '{used}': {words}"] if words else []
@@ -196,10 +196,12 @@ def weighed(people: pd.DataFrame, criterion: str) -> tuple[pd.DataFrame, pd.Data
     return people, known, _models(people, known, criterion, selection), selection
 
 
-def _method_for(model: str, method: str, settings: Mapping[str, Any] | None) -> tuple[str, dict[str, Any] | None, str]:
+def _method_for(
+    data: Dataset, model: str, method: str, settings: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any] | None, str]:
     """The method that fits a model, its settings, and why it is not the one that was asked for."""
     own, _ = called(method, settings)
-    words = get_method(own).refusal(own, get_model(model))
+    words = get_method(own).refusal(own, get_model(model), data.available is not None)
     return (FALLBACK, None, words) if words else (method, None if settings is None else dict(settings), "")
 
 

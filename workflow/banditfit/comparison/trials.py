@@ -25,7 +25,7 @@ def trial_table(data: Dataset, fits: FitTable) -> pd.DataFrame:
 
     model, method, id, episode; step (from 0), session, state (where there are states); choice (-1: missed), reward, scored
     q[i]              the learnt value of arm i before the choice, in units of the rewards (a model without one has none)
-    value[i]          log-odds, up to a constant: all that bears on the choice but a lapse
+    value[i]          log-odds, up to a constant: all that bears on the choice but a lapse; minus infinity where not on offer
     p[i]              the probability of choosing arm i
     log_likelihood    of the choice, nats; NaN where it is not scored
     prediction_error  the reward less the learnt value of the chosen arm; NaN on missed trials. Where gains and losses have
@@ -82,8 +82,9 @@ def _table(data: Dataset, row: int, fit) -> pd.DataFrame:
     logs = log_policy(values)
     p = np.exp(logs)
     if lapse is not None:
-        p = (1.0 - theta[lapse]) * p + theta[lapse] / m
-        logs = np.log(p)
+        offered = np.isfinite(values) | np.isnan(values)
+        p = (1.0 - theta[lapse]) * p + theta[lapse] * offered / offered.sum(axis=1, keepdims=True)
+        logs = np.log(p, out=np.full(p.shape, -np.inf), where=offered)
     errors = {}
     for k, trace in enumerate(model.traces):
         if trace.signal == "choice":

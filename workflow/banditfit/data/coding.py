@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from .presets import PRESETS
-from .roles import OPTIONAL, ROLES, Columns
+from .roles import OPTIONAL, ROLES, SEVERAL, Columns
 from .sheet import quoted
 
 # Cells that say that nothing is there, in any capitals; others are named by the setting `missing`.
@@ -47,7 +47,7 @@ def is_missing(text: str) -> bool:
 class Reading:
     """The settings of `reading.read_csv`, which explains them. Raises InputError for one that cannot be meant."""
 
-    columns: Mapping[str, str | None] | None = None
+    columns: Mapping[str, str | Sequence[str] | None] | None = None
     first_arm: int | None = None
     arms: Sequence[str | float] | None = None
     missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = ()
@@ -56,6 +56,7 @@ class Reading:
     encoding: str | None = None
     preset: str | None = None
     missed: str = "decay"
+    choice_is: str | None = None
 
     def __post_init__(self) -> None:
         def check(name: str, right: Callable[[Any], bool], expected: str) -> None:
@@ -67,13 +68,16 @@ class Reading:
         for role, column in (self.columns or {}).items():
             if role not in ROLES:
                 raise InputError(f"columns: found the key {role!r}, expected some of {', '.join(ROLES)}")
+            if role == SEVERAL and _are_columns(column):
+                continue
             if not (isinstance(column, str) and column.strip()) and not (column is None and role in OPTIONAL):
                 none = ", or None where no column is one" if role in OPTIONAL else ""
-                raise InputError(f"columns: found {column!r} for the {role}, expected the name of a column{none}")
+                one = "the name of a column, or a list of two names or more" if role == SEVERAL else "the name of a column"
+                raise InputError(f"columns: found {column!r} for the {role}, expected {one}{none}")
         is_integer = lambda value: isinstance(value, Integral) and not isinstance(value, bool)  # noqa: E731
         check("first_arm", is_integer, "the number of the first arm, such as 0 or 1")
         check("arms", _are_arms, "the codes of the arms in their order, none twice, such as ['left', 'right']")
-        if self.arms is not None and self.first_arm is not None:
+        if self.arms is not None and self.first_arm is not None and self.choice_is != "place":
             raise InputError(f"first_arm: found {self.first_arm} beside arms={self.arms!r}, expected one of the two")
         check("missing", _are_missing, "a list of codes, such as [-99], or lists for 'choice', 'reward', 'reward_if_missed'")
         character = lambda value: isinstance(value, str) and len(value) == 1 and value not in '\r\n"\0'  # noqa: E731
@@ -82,21 +86,28 @@ class Reading:
         check("encoding", _is_encoding, "an encoding that Python knows, such as 'cp1252'")
         check("missed", lambda value: isinstance(value, str) and value in ("decay", "drop"), "'decay' or 'drop'")
         check("preset", lambda value: value in PRESETS, f"one of {', '.join(PRESETS)}")
+        check("choice_is", lambda value: value in ("arm", "place"), "'arm' or 'place'")
 
     def of(self, header: Sequence[str]) -> "Reading":
         """These settings on top of those of the preset, which speaks of an optional column only where the file has it."""
         if self.preset is None:
             return self
         preset, held = PRESETS[self.preset], {column.casefold() for column in header}
-        usual = {
-            role: column for role, column in preset["columns"].items() if role not in OPTIONAL or column.casefold() in held
-        }
+        usual = {}
+        for role, names in preset["columns"].items():
+            columns = [names] if isinstance(names, str) else names
+            there = [column for column in columns if column.casefold() in held]
+            if role == SEVERAL:
+                usual |= {role: columns} if len(there) == len(columns) else {}
+            elif there or role not in OPTIONAL:
+                usual[role] = [*there, *columns][0]
         own_arms = self.arms is not None or self.first_arm is not None
         return replace(
             self,
             columns=usual | dict(self.columns or {}),
             first_arm=self.first_arm if own_arms else preset.get("first_arm"),
             missing=self.missing if len(self.missing) else preset.get("missing", ()),
+            choice_is=self.choice_is or preset.get("choice_is"),
         )
 
     def check_arms(self, n_arms: int) -> None:
@@ -117,6 +128,12 @@ def _are_codes(values: Any) -> bool:
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable) or not hasattr(values, "__len__"):
         return False
     return all(isinstance(value, str | Real) and value == value for value in values)
+
+
+def _are_columns(names: Any) -> bool:
+    if isinstance(names, str | Mapping) or not isinstance(names, Sequence):
+        return False
+    return len(names) > 1 and all(isinstance(name, str) and name.strip() for name in names)
 
 
 def _are_arms(values: Any) -> bool:
@@ -153,7 +170,7 @@ def decimal_sign(columns: Columns, how: Reading) -> str:
     """What stands before the decimals in the numbers of a file."""
     if how.decimal:
         return how.decimal
-    roles: list[str] = [role for role in ("reward", "choice", "step", "foregone") if role in columns.used]
+    roles: list[str] = [role for role in ("reward", "loss", "choice", "step", "foregone") if role in columns.used]
     found: dict[str, tuple[str, np.ndarray]] = {}  # for each sign, a role in which it is met, and the rows
     for sign in ",.":
         for role in roles:
@@ -215,6 +232,24 @@ def read_rewards(columns: Columns, how: Reading, missed: np.ndarray, point: str)
     return np.where(missed, 0.0, rewards), notes
 
 
+def read_losses(columns: Columns, how: Reading, missed: np.ndarray, rewards: np.ndarray, point: str) -> tuple:
+    """What was lost, 0 or more, 0 where the trial was `missed`, beside `rewards` that say what was won; and notes."""
+    losses = numbers(columns, "loss", point)
+    codes = how.missing_codes("reward")
+    absent = missed & columns.which("loss", lambda text: is_missing(text) or code(text, point) in codes)
+    columns.refuse("loss", np.isnan(losses) & ~absent, "a finite number without unit, 0 where nothing was lost")
+    columns.refuse("loss", missed & ~absent & (losses != 0), "0 or a missing code, as the trial was missed")
+    losses = np.where(missed, 0.0, losses)
+    below, above = losses < 0, losses > 0
+    if below.any() and above.any():
+        first = columns.cells["loss"][int(np.argmax(above))]
+        columns.refuse("loss", below, "losses all of at least 0, or all of at most 0", f", beside '{first}' in another row")
+    wins = "what was won, at least 0, as the loss stands in a column of its own; if the reward is what was left in sum,"
+    columns.refuse("reward", rewards < 0, f"{wins} say columns={{'loss': None}}")
+    signed = "negative numbers, " if below.any() else ""
+    return np.abs(losses), [f"what was lost read from {quoted(columns.used['loss'])} ({signed}0 to {np.abs(losses).max():g})"]
+
+
 def read_foregone(columns: Columns, how: Reading, point: str) -> np.ndarray:
     """The outcomes of the other arm, NaN where none was shown."""
     found = columns.each("foregone", lambda text: TRUTH.get(text.casefold(), number(text, point)))
@@ -237,7 +272,8 @@ def read_truths(columns: Columns, role: str, point: str) -> np.ndarray:
 
 
 def read_choices(columns: Columns, how: Reading, n_arms: int, point: str) -> tuple[np.ndarray, list[str]]:
-    """The choices as arms from 0 to n_arms - 1, and -1 for a missed trial; and notes on how they were read."""
+    """The choices as arms from 0 to n_arms - 1, and -1 for a missed trial; and notes on how they were read. Where the choice is
+    a place they are places, from 0 on, of which there are as many as `available` has columns."""
     codes = {cell: code(cell, point) for cell in set(columns.cells["choice"])}
     named = how.missing_codes("choice")
     missed = columns.which("choice", lambda text: is_missing(text) or codes[text] in named)
@@ -266,6 +302,68 @@ def read_choices(columns: Columns, how: Reading, n_arms: int, point: str) -> tup
     choices = np.where(missed, -1, columns.each("choice", lambda text: place.get(codes[text], -1)))
     used = dict.fromkeys(columns.cells["choice"][row] for row in np.flatnonzero(missed))
     return choices, [note] + ([f"missed trials: {', '.join(quoted(c) if c else 'empty' for c in used)}"] if used else [])
+
+
+def read_offers(columns: Columns, how: Reading, choices: np.ndarray, n_arms: int, point: str) -> tuple:
+    """The arms on offer (rows, arms) as the column of them, or several, say; the choices (rows,), of arms wherever they were of
+    places; and notes on how they were read."""
+    several = [role for role in columns.used if role.startswith(f"{SEVERAL} ")]
+    if not several:
+        if how.choice_is == "place":
+            raise InputError(f"choice_is: found 'place', expected a list of columns for '{SEVERAL}', one for each place")
+        return _listed(columns, how, choices, n_arms, point), choices, ["the arms on offer are listed"]
+    flags = {"0": False, "1": True, "false": False, "true": True}
+    are_flags = all(text.casefold() in flags for role in several for text in set(columns.cells[role]))
+    if are_flags and len(several) == n_arms and how.choice_is != "place":
+        offers = np.stack([columns.each(role, lambda text: flags[text.casefold()]) for role in several], axis=1)
+        notes = ["a column for each arm says whether it is on offer"]
+    else:
+        known = _arm_of(how, choices, n_arms, point)
+        places = np.stack([_places(columns, role, known, how, n_arms) for role in several], axis=1)
+        offers = np.zeros((len(choices), n_arms), dtype=bool)
+        for place in places.T:
+            offers[np.flatnonzero(place >= 0), place[place >= 0]] = True
+        notes = [f"the arms on offer stand in {' and '.join(quoted(columns.used[role]) for role in several)}"]
+        if how.choice_is == "place":
+            chosen = places[np.arange(len(choices)), np.maximum(choices, 0)]
+            columns.refuse("choice", (choices >= 0) & (chosen < 0), "a place at which there is an arm")
+            choices = np.where(choices >= 0, chosen, -1)
+            notes.append("a choice is that of a place")
+    made = choices >= 0
+    offers = offers | (~offers.any(axis=1) & ~made)[:, None]  # of a missed trial nothing need be known
+    columns.refuse("choice", made & ~offers[np.arange(len(choices)), np.maximum(choices, 0)], "an arm that is on offer")
+    return offers, choices, notes
+
+
+def _arm_of(how: Reading, choices: np.ndarray, n_arms: int, point: str) -> dict:
+    """The arm of every code."""
+    if how.arms is not None:
+        return {code(arm): place for place, arm in enumerate(how.arms)}
+    first = how.first_arm or 0
+    return {float(first + arm): arm for arm in range(n_arms)}
+
+
+def _places(columns: Columns, role: str, known: Mapping, how: Reading, n_arms: int) -> np.ndarray:
+    """The arm (rows,) that stands at a place, -1 where there is none."""
+    arms = columns.each(role, lambda text: -1 if is_missing(text) else known.get(code(text), -2))
+    columns.refuse(role, arms == -2, f"the code of one of {n_arms} arms, {_shown(known)}, or nothing where none is on offer")
+    return arms
+
+
+def _listed(columns: Columns, how: Reading, choices: np.ndarray, n_arms: int, point: str) -> np.ndarray:
+    """The arms on offer (rows, arms), of a column that lists their codes."""
+    known = _arm_of(how, choices, n_arms, point)
+    empty = columns.which(SEVERAL, is_missing)
+    columns.refuse(SEVERAL, empty & (choices >= 0), "the codes of the arms on offer, such as '0;2', as a choice was made")
+    lists = {text: [code(part) for part in re.split(r"[;|/\s]+", text.strip()) if part] for text in set(columns.cells[SEVERAL])}
+    strange = columns.which(SEVERAL, lambda text: not set(lists[text]) <= set(known)) & ~empty
+    columns.refuse(SEVERAL, strange, f"codes among {_shown(known)} separated by ';', '|', '/' or a blank, such as '0;2'")
+    columns.refuse(SEVERAL, columns.which(SEVERAL, lambda text: len(set(lists[text])) < len(lists[text])), "each arm once")
+    rows = [[arm in {known.get(part) for part in lists[text]} for arm in range(n_arms)] for text in columns.cells[SEVERAL]]
+    offers = np.array(rows, dtype=bool) | empty[:, None]
+    made = choices >= 0
+    columns.refuse("choice", made & ~offers[np.arange(len(choices)), np.maximum(choices, 0)], "an arm that is on offer")
+    return offers
 
 
 def _expected(first: int, n_arms: int) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # No name holds these: control characters, line separators, and what stands for a character that a conversion has lost.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 # What a data set may hold per step beside choices, rewards and starts.
-OPTIONAL_FIELDS = ("states", "forced", "foregone")
+OPTIONAL_FIELDS = ("states", "forced", "foregone", "losses", "available")
 KINDS = {"b": "True and False", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "m": "durations"}
 
 
@@ -56,6 +56,10 @@ class Dataset:
              informs the values as ever, and the choice is not scored.
     foregone (episodes, steps) float, or None where there is none: the outcome of the other of two arms where it was shown, NaN
              where it was not.
+    losses   (episodes, steps) float, or None where there is no such signal: the part of `rewards` that was lost, 0 or more,
+             where people saw what they won (`rewards` + `losses`) and what they lost apart.
+    available (episodes, steps, arms) bool, or None where every step offers all arms: those that could be chosen. A choice of
+             the only one on offer is forced.
     ids      (episodes,) str: what its owner calls the episode, each another text.
     model    the family that made the data, or None; `bounds` and `truth` are in its terms.
     notes    how the data were read, a short sentence each.
@@ -76,6 +80,8 @@ class Dataset:
     states: np.ndarray | None = None
     forced: np.ndarray | None = None
     foregone: np.ndarray | None = None
+    losses: np.ndarray | None = None
+    available: np.ndarray | None = None
     model: str | None = None
     bounds: Bounds | None = None
     truth: Truth | None = None
@@ -105,7 +111,8 @@ class Dataset:
         states = None if self.states is None else self._array("states", "iuf", "integers")
         forced = None if self.forced is None else self._array("forced", "iufb", "True or False")
         foregone = None if self.foregone is None else self._array("foregone", "iuf", "numbers, NaN where none was shown")
-        held = {"states": states, "forced": forced, "foregone": foregone}
+        losses = None if self.losses is None else self._array("losses", "iuf", "numbers of at least 0")
+        held = {"states": states, "forced": forced, "foregone": foregone, "losses": losses}
         optional = [(name, array) for name, array in held.items() if array is not None]
         for name, array in (("rewards", rewards), ("starts", starts), *optional):
             if array.shape != choices.shape:
@@ -156,6 +163,11 @@ class Dataset:
                 )
             self._refuse(np.isinf(foregone), "foregone outcome", foregone, "a finite number, or NaN where none was shown")
             set_field("foregone", np.ascontiguousarray(foregone, dtype=float))
+        if losses is not None:
+            self._refuse((numbers >= 0) & ~(np.isfinite(losses) & (losses >= 0)), "loss", losses, "a number of at least 0")
+            set_field("losses", np.ascontiguousarray(np.where(numbers >= 0, losses, 0.0)))
+        if self.available is not None:
+            set_field("available", self._checked_offers(numbers))
         set_field("choices", np.ascontiguousarray(numbers, dtype=np.int64))
         set_field("rewards", np.ascontiguousarray(rewards))
         set_field("starts", starts)
@@ -163,7 +175,7 @@ class Dataset:
         set_field("episodes", episodes.astype(np.int64))
         self._check_the_rest(n_episodes)
         if self.reward_scale is None:
-            set_field("reward_scale", largest_reward(self.choices, self.rewards))
+            set_field("reward_scale", largest_reward(self.choices, self.rewards, self.losses))
 
     def _where(self, field: str) -> str:
         return f"data set '{self.name}': {field}"
@@ -187,6 +199,23 @@ class Dataset:
             found = KINDS.get(array.dtype.kind, f"items of type {array.dtype}")
             raise InputError(f"{self._where(field)} hold {found}, expected {expected}")
         return array
+
+    def _checked_offers(self, choices: np.ndarray) -> np.ndarray:
+        """Which arms each step offers (episodes, steps, arms)."""
+        offers = self._array("available", "iufb", "True or False")
+        if offers.shape != (*choices.shape, self.n_arms):
+            expected = (*choices.shape, self.n_arms)
+            raise InputError(
+                f"{self._where('available')} have shape {offers.shape}, expected (episodes, steps, arms), {expected}"
+            )
+        if offers.dtype != bool:
+            odd = (offers != 0) & (offers != 1)
+            self._refuse(odd.any(axis=2), "available", offers[..., 0], "True or False for every arm")
+        offers = offers.astype(bool)
+        self._refuse(~offers.any(axis=2), "the number of arms on offer", offers.sum(axis=2), "at least 1")
+        chosen = np.take_along_axis(offers, np.maximum(choices, 0).astype(np.int64)[..., None], axis=2)[..., 0]
+        self._refuse((choices >= 0) & ~chosen, "choice", choices, "an arm on offer")
+        return np.ascontiguousarray(offers)
 
     def _checked_ids(self, n_episodes: int, episodes: np.ndarray) -> np.ndarray:
         """The ids as text, by default the episodes' numbers."""
@@ -250,10 +279,15 @@ class Dataset:
         rewards = "no choice"
         if made.any():
             rewards = f"rewards {self.rewards[made].min():g} to {self.rewards[made].max():g}"
+        arms = f"{self.n_arms} arms"
+        if self.available is not None:
+            few, many = (side(self.available[real].sum(axis=1)) for side in (np.min, np.max))
+            arms = f"{few if few == many else f'{few} to {many}'} of {arms} on offer"
         states = "" if self.states is None else f" {counted(len(np.unique(self.states[real])), 'state')},"
-        forced = "" if self.forced is None else f" {counted((self.forced & made).sum(), 'forced choice')},"
+        forced = made & ~self.scored
+        forced = f" {counted(forced.sum(), 'forced choice')}," if forced.any() else ""
         return (
-            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {self.n_arms} arms,{states}{forced}"
+            f"<Dataset '{self.name}': {counted(len(self), 'episode')} of {steps}, {arms},{states}{forced}"
             f" {counted((real & ~made).sum(), 'missed trial')}, {counted((self.starts & real).sum(), 'session')}, {rewards}>"
         )
 
@@ -262,8 +296,11 @@ class Dataset:
 
     @property
     def scored(self) -> np.ndarray:
-        """The trials whose choice counts in the likelihood (episodes, steps): made, and made freely."""
-        return (self.choices >= 0) if self.forced is None else (self.choices >= 0) & ~self.forced
+        """The trials whose choice counts in the likelihood (episodes, steps): made, made freely, and of two arms or more."""
+        counts = self.choices >= 0
+        if self.forced is not None:
+            counts = counts & ~self.forced
+        return counts if self.available is None else counts & (self.available.sum(axis=2) > 1)
 
     def bounds_of(self, model: "Model", given: Bounds | None = None) -> Bounds:
         """The bounds within which `model` is fitted: those given; where they say nothing the data's own, which hold for the
@@ -316,7 +353,9 @@ def check_arms(n_arms: Any, where: str) -> None:
         raise InputError(f"{where}: found {n_arms!r}, expected an integer of at least 2")
 
 
-def largest_reward(choices: np.ndarray, rewards: np.ndarray) -> float:
-    """The largest absolute reward of a choice, and 1 where there is none but 0."""
+def largest_reward(choices: np.ndarray, rewards: np.ndarray, losses: np.ndarray | None = None) -> float:
+    """The largest absolute reward of a choice, or what was won or lost where these are known apart, and 1 where there is none
+    but 0."""
     made = choices >= 0
-    return max(float(rewards.max(initial=0.0, where=made)), -float(rewards.min(initial=0.0, where=made))) or 1.0
+    signals = [rewards, -rewards] if losses is None else [rewards + losses, losses]
+    return max(float(each.max(initial=0.0, where=made)) for each in signals) or 1.0

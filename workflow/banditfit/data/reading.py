@@ -4,7 +4,9 @@ file and the setting that decides; what was recognised is kept as the data set's
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,20 @@ import pandas as pd
 
 from ..arguments import describe
 from ..errors import InputError
-from .coding import Reading, decimal_sign, is_missing, numbers, read_choices, read_foregone, read_rewards, read_truths
+from .coding import (
+    Reading,
+    decimal_sign,
+    is_missing,
+    numbers,
+    read_choices,
+    read_foregone,
+    read_losses,
+    read_offers,
+    read_rewards,
+    read_truths,
+)
 from .dataset import CONTROL, Dataset, check_arms
-from .roles import OPTIONAL, ROLES, Columns, find
+from .roles import OPTIONAL, ROLES, SEVERAL, Columns, each_column, find
 from .sheet import Sheet, checked_path, frame_sheet, parquet_sheet, quoted, read_sheet
 
 SUFFIXES = re.compile(r"\.((csv|tsv|txt)(\.gz)?|parquet)$", re.IGNORECASE)
@@ -26,7 +39,7 @@ def read_csv(
     *,
     n_arms: int,
     name: str | None = None,
-    columns: Mapping[str, str | None] | None = None,
+    columns: Mapping[str, str | Sequence[str] | None] | None = None,
     first_arm: int | None = None,
     arms: Sequence[str | float] | None = None,
     missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = (),
@@ -35,6 +48,7 @@ def read_csv(
     encoding: str | None = None,
     preset: str | None = None,
     missed: str = "decay",
+    choice_is: str | None = None,
 ) -> Dataset:
     """Reads a file of separated text with a header, or a Parquet file, with one row per trial in the order of the trials.
 
@@ -44,8 +58,12 @@ def read_csv(
              order. Becomes `ids`
     choice   the chosen arm; a missing code for a missed trial
     reward   a number, or True and False for 1 and 0; on a missed trial 0 or a missing code (and kept as 0)
+    loss     optional: what was lost beside the reward, which is what was won. All of one sign. The term `sensitivities` learns
+             both apart, all other models learn from what is left in sum
     session  optional, any text: where it changes within an episode, all traces are reset
     state    optional, any text: the cue or context of the trial; each state has values of its own
+    available optional: the codes of the arms on offer, separated by ; | / or blanks, or in `columns` a list of columns: one of
+             True and False (1 or 0) for each arm in order, or for each place on the screen the code of the arm that stood there
     forced   optional, True or False (1 or 0): whether the arm was not chosen freely. It informs the values, and is not scored
     foregone optional, of two arms: the outcome of the other one, empty or a missing code where it was not shown
     step     optional, an integer that grows by one from each row of a session to the next, as proof that none is absent
@@ -63,10 +81,12 @@ def read_csv(
     separator  by default comma, semicolon or tab, as the header shows
     decimal    "." or ",", by default as the numbers show
     encoding   by default UTF-8, or what a byte-order mark says; gzip is unpacked
-    preset     the layout of another program, "hbayesdm", "em", "aind", "cbm" or "palminteri": names of columns, the first arm
-               and missing codes, on top of which other settings are (docs/own_data.md)
+    preset     the layout of another program, "hbayesdm", "em", "aind", "cbm", "cpm" or "palminteri": names of columns, the
+               first arm and missing codes, on top of which other settings are (docs/own_data.md)
     missed     "decay": traces decay over a missed trial, as time has passed; "drop": missed trials are left out, as if they had
                not been. These are two models, and which one is meant changes estimates and likelihoods
+    choice_is  "place" where the choice says not the arm, but which of the columns listed for `available`; counted from
+               `first_arm` too
 
     Blanks around names and cells, comments (lines that begin with #) before the header, and empty rows and columns at the
     end are left out. Returns a Dataset whose `notes` say how the file was read. Raises InputError with the file, the row
@@ -78,7 +98,7 @@ def read_csv(
     """
     path = checked_path(path)
     check_arms(n_arms, "n_arms")
-    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding, preset, missed)
+    how = Reading(columns, first_arm, arms, missing, separator, decimal, encoding, preset, missed, choice_is)
     sheet = parquet_sheet(path)
     if sheet is None:
         sheet = read_sheet(path, separator, encoding, lambda names: all(find(names, column) for column in _needed(how, names)))
@@ -92,13 +112,14 @@ def from_frame(
     *,
     n_arms: int,
     name: str = "table",
-    columns: Mapping[str, str | None] | None = None,
+    columns: Mapping[str, str | Sequence[str] | None] | None = None,
     first_arm: int | None = None,
     arms: Sequence[str | float] | None = None,
     missing: Sequence[str | float] | Mapping[str, Sequence[str | float]] = (),
     decimal: str | None = None,
     preset: str | None = None,
     missed: str = "decay",
+    choice_is: str | None = None,
 ) -> Dataset:
     """Reads a table in memory by the rules and settings of `read_csv`; its index is not read, and rows are numbered from 0, as
     `table.iloc` counts them. None, NaN and pd.NA are what an empty cell is.
@@ -108,7 +129,7 @@ def from_frame(
     if not isinstance(table, pd.DataFrame):
         raise InputError(f"from_frame, argument table: found {describe(table)}, expected a pandas DataFrame")
     check_arms(n_arms, "n_arms")
-    how = Reading(columns, first_arm, arms, missing, None, decimal, None, preset, missed)
+    how = Reading(columns, first_arm, arms, missing, None, decimal, None, preset, missed, choice_is)
     return _dataset("table", frame_sheet(table, "table in memory"), how, n_arms, name)
 
 
@@ -116,17 +137,19 @@ def _needed(how: Reading, names: list[str]) -> list[str]:
     """The columns that the settings say a file with these must have."""
     asked = how.of(names).columns or {}
     named = [asked.get(role, role) for role in ROLES if role not in OPTIONAL]
-    return [name for name in named if name is not None]
+    return [name for name in named if isinstance(name, str)]
 
 
 def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> Dataset:
     """The data set that a sheet holds; `where` begins what is said of it."""
     how = how.of(sheet.header)
     how.check_arms(n_arms)
-    file = Columns(where, sheet, dict(how.columns or {}))
+    file = Columns(where, sheet, each_column(how.columns or {}))
     point = decimal_sign(file, how)
-    choices, choice_notes = read_choices(file, how, n_arms, point)
+    choices, offers, choice_notes = _choices(file, how, n_arms, point)
     rewards, reward_notes = read_rewards(file, how, choices < 0, point)
+    losses, loss_notes = read_losses(file, how, choices < 0, rewards, point) if "loss" in file.used else (None, [])
+    rewards = rewards if losses is None else rewards - losses
     order, begins, order_notes = _order(file)
     starts = begins | _session_starts(file, order, begins)
     states, state_notes = _states(file)
@@ -147,7 +170,7 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
     real = np.arange(n_steps.max()) < n_steps[:, None]
 
     def padded(flat: np.ndarray, filler: Any) -> np.ndarray:
-        array = np.full(real.shape, filler)
+        array = np.full((*real.shape, *flat.shape[1:]), filler)
         array[real] = flat
         return array
 
@@ -162,9 +185,39 @@ def _dataset(where: str, sheet: Sheet, how: Reading, n_arms: int, name: str) -> 
         states=None if states is None else padded(states[order], 0),
         forced=None if forced is None else padded(forced[order], False),
         foregone=None if foregone is None else padded(foregone[order], np.nan),
+        losses=None if losses is None else padded(losses[order], 0.0),
+        available=None if offers is None else padded(offers[order], True),
         ids=np.array([file.cells["episode"][row] for row in order[first]]),
-        notes=(*sheet.notes, *decimals, *file.notes, *choice_notes, *reward_notes, *order_notes, *state_notes, *missed_notes),
+        notes=tuple(
+            chain(
+                sheet.notes,
+                decimals,
+                file.notes,
+                choice_notes,
+                reward_notes,
+                loss_notes,
+                order_notes,
+                state_notes,
+                missed_notes,
+            )
+        ),
     )
+
+
+def _choices(file: Columns, how: Reading, n_arms: int, point: str) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """The choices (rows,), the arms on offer (rows, arms), None where no column says them, and notes."""
+    asked = any(role.startswith(SEVERAL) for role in file.used)
+    if not asked and how.choice_is == "place":
+        raise InputError(f"choice_is: found 'place', expected columns={{'{SEVERAL}': [...]}} with a column for each place")
+    places = len([role for role in file.used if role.startswith(f"{SEVERAL} ")])
+    if how.choice_is == "place" and places:
+        choices, notes = read_choices(file, replace(how, arms=None), places, point)
+    else:
+        choices, notes = read_choices(file, how, n_arms, point)
+    if not asked:
+        return choices, None, notes
+    offers, choices, offer_notes = read_offers(file, how, choices, n_arms, point)
+    return choices, offers, [*notes, *offer_notes]
 
 
 def _without_missed(file: Columns, order: np.ndarray, begins: np.ndarray, starts: np.ndarray, choices: np.ndarray) -> tuple:

@@ -1,7 +1,7 @@
 """Which column of a file says what: the episode, the choice, the reward, the session and the step of each row."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,14 +9,20 @@ from ..errors import InputError
 from .sheet import SEPARATORS, Sheet, quoted
 
 # What a file may hold; each is looked for in the column of its name. A file without the optional ones is complete.
-ROLES = ("episode", "choice", "reward", "session", "step", "state", "forced", "foregone")
+ROLES = ("episode", "choice", "reward", "loss", "session", "step", "state", "available", "forced", "foregone")
 OPTIONAL = {
     "session": "where traces are reset",
     "step": "the order of the trials",
+    "loss": "what was lost, beside what was won",
     "state": "which has values of its own",
+    "available": "the arms on offer",
     "forced": "trials that are not scored",
     "foregone": "the outcome of the other of two arms",
 }
+
+# The role that several columns may have together, and what each of them is called.
+SEVERAL = "available"
+_ONE_OF = "{role} {number}"
 
 # The names that people give to these columns, as patterns of small letters and digits. They are never read unasked, but
 # proposed where the column of a role is absent, and refused where a session or a step would pass unused.
@@ -35,6 +41,18 @@ def find(names: list[str], wanted: str) -> str | None:
     return next((name for name in names if name.casefold() == wanted.strip().casefold()), None)
 
 
+def each_column(columns: Mapping[str, str | Sequence[str] | None]) -> dict[str, str | None]:
+    """Names of columns by role, with a role of its own for each column of a list."""
+    found: dict[str, str | None] = {}
+    for role, name in columns.items():
+        if isinstance(name, str | None):
+            found[role] = name
+        else:
+            found[role] = None
+            found |= {_ONE_OF.format(role=role, number=number): one for number, one in enumerate(name, start=1)}
+    return found
+
+
 class Columns:
     """The columns of a sheet that have a role: `used` holds their names by role, `cells` their text row by row, without
     blanks at the ends. `asked` are the user's names by role, None for a role that no column has.
@@ -44,8 +62,9 @@ class Columns:
 
     def __init__(self, where: str, sheet: Sheet, asked: Mapping[str, str | None]):
         self.where, self.sheet = where, sheet
-        self.used = {role: name for role in ROLES if (name := find(sheet.header, asked.get(role, role) or "")) is not None}
-        open_roles = [role for role in ROLES if role not in self.used and asked.get(role, role) is not None]
+        roles = (*ROLES, *(role for role in asked if role not in ROLES))
+        self.used = {role: name for role in roles if (name := find(sheet.header, asked.get(role, role) or "")) is not None}
+        open_roles = [role for role in roles if role not in self.used and asked.get(role, role) is not None]
         left = [name for name in sheet.header if name not in self.used.values()]
         usual: dict[str, str] = {}  # columns with a usual name for a role that has none
         for role in open_roles:
@@ -68,7 +87,8 @@ class Columns:
         self._text_of = {role: np.array([self._texts[role][cell] for cell in cells]) for role, cells in self.cells.items()}
         if usual:
             self._refuse_unused(usual)
-        self.notes = [f"column {quoted(name)} is the {role}" for role, name in self.used.items() if name.casefold() != role]
+        plain = [(role, name) for role, name in self.used.items() if not role.startswith(f"{SEVERAL} ")]
+        self.notes = [f"column {quoted(name)} is the {role}" for role, name in plain if name.casefold() != role]
         if left:
             self.notes.append(f"columns not read: {', '.join(map(quoted, left))}")
 

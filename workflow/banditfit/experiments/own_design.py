@@ -60,8 +60,12 @@ def facts(data: Dataset, settings: Mapping[str, Any] | None = None) -> pd.DataFr
     }
     if data.states is not None:
         told["states"] = len(np.unique(data.states[real]))
-    if data.forced is not None:
-        told["forced choices"] = int((data.forced & made).sum())
+    if data.forced is not None or data.available is not None:
+        told["forced choices"] = int((made & ~data.scored).sum())
+    if data.available is not None:
+        told["arms on offer"] = span(data.available[real].sum(axis=1))
+    if data.losses is not None:
+        told["losses"] = span(data.losses[made]) if rewards.size else "none"
     if data.foregone is not None:
         told["foregone outcomes shown"] = int(np.isfinite(data.foregone[real]).sum())
     told |= {f"setting {name}": str(value) for name, value in (settings or {}).items()}

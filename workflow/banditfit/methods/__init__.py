@@ -38,6 +38,7 @@ class Method:
     settings  a frozen dataclass whose defaults are the method's defaults
     needs     the name of a method whose fit of the same episode this one starts from
     requires  what it needs of a model, by the keys of REQUIREMENTS
+    all_arms  True if it needs every arm on offer at every step
     population  True if fit takes all episodes at once; the `pools` of its settings says whether they inform one another
     slow      True if the fit of an episode takes a second or more: the jobs of a workflow that fit so begin first, and alone
     threads   True if fit releases the interpreter's lock, so that threads serve as workers; otherwise processes do
@@ -48,6 +49,7 @@ class Method:
     settings: type
     needs: str | None = None
     requires: tuple[str, ...] = ()
+    all_arms: bool = False
     population: bool = False
     slow: bool = False
     threads: bool = False
@@ -70,12 +72,17 @@ class Method:
         except InputError as error:
             raise InputError(f"settings of method '{name}': {error}") from None
 
-    def refusal(self, name: str, model: Model) -> str:
-        """Why the method of this name does not serve a model, in a sentence that names those that do; empty if it does."""
-        if words := self.lacks(model):
-            others = [other for other in method_names() if get_method(other).serves(model)]
-            return f"method '{name}' needs {words}; model '{model.name}' is fitted by {', '.join(others)}"
-        return ""
+    def refusal(self, name: str, model: Model, choice_sets: bool = False) -> str:
+        """Why the method of this name does not serve a model, or data whose arms on offer change (`choice_sets`), in a sentence
+        that names those that do; empty if it does."""
+        words, what = self.lacks(model), f"model '{model.name}'"
+        if not words and choice_sets and self.all_arms:
+            words, what = "all arms on offer at every step", f"{what} of data with choice sets"
+        if not words:
+            return ""
+        known = {other: get_method(other) for other in method_names()}
+        others = [other for other, how in known.items() if how.serves(model) and not (choice_sets and how.all_arms)]
+        return f"method '{name}' needs {words}; {what} is fitted by {', '.join(others)}"
 
     def lacks(self, model: Model) -> str:
         """What the method needs and the model does not have, in words; empty if it serves the model."""

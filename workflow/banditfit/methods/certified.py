@@ -83,4 +83,4 @@ def _warm_up() -> None:
     rate_search.warm_up()
 
 
-METHOD = Method(fit=fit, settings=Settings, threads=True, warm_up=_warm_up)
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, threads=True, warm_up=_warm_up)

@@ -30,4 +30,4 @@ def warm_up() -> None:
     from ..solvers import conic  # noqa: F401
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear", "one_rate"), slow=True, warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("log_linear", "one_rate"), slow=True, warm_up=warm_up)

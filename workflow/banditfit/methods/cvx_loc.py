@@ -18,4 +18,4 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: O
     return project(problem, given, problem.n_steps, settings, rng)
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear", "one_rate"), needs="cvx")
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("log_linear", "one_rate"), needs="cvx")

@@ -28,4 +28,4 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: O
     return projection.project(problem, given, settings.terms, settings, rng)
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), needs="cvx_t")
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("kernels",), needs="cvx_t")

@@ -22,4 +22,4 @@ def fit(problem: Problem, settings: cvx_loc_t.Settings, rng: np.random.Generator
     return outcome
 
 
-METHOD = Method(fit=fit, settings=cvx_loc_t.Settings, needs="cvx_t", requires=("one_kernel",))
+METHOD = Method(fit=fit, settings=cvx_loc_t.Settings, all_arms=True, needs="cvx_t", requires=("one_kernel",))

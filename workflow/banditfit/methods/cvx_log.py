@@ -32,4 +32,4 @@ def _line(g: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Found:
     return Found(log_line(g, lower, upper, weighted=False), value=np.nan, n_eval=0, status="converged", message="closed form")
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), needs="cvx")
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("kernels",), needs="cvx")

@@ -32,4 +32,4 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     return relax(problem, settings.conic, settings.terms)
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("kernels",), warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("kernels",), warm_up=warm_up)

@@ -98,4 +98,4 @@ def warm_up() -> None:
     mixtures.warm_up()
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("log_linear",), threads=True, warm_up=warm_up)

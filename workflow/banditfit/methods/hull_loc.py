@@ -77,4 +77,4 @@ def _composed(problem: Problem, settings: Settings) -> Outcome:
     )
 
 
-METHOD = Method(fit=fit, settings=Settings, requires=("log_linear",), threads=True, warm_up=warm_up)
+METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("log_linear",), threads=True, warm_up=warm_up)

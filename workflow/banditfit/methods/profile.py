@@ -114,7 +114,7 @@ class _Search:
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best local minimum found; with one rate, of all that the profile has. Every one is kept in `starts`."""
-    if not problem.model.kernels:
+    if not problem.model.kernels or problem.barred is not None:
         return _composed(problem, settings, rng)
     begin = perf_counter()
     search = _Search(problem, settings)

@@ -183,11 +183,18 @@ class Model:
         """The signals of `signal_values`: of every trace at the chosen arm, then of some at the others."""
         return tuple(t.signal for t in self.traces) + tuple(t.others for t in self.traces if t.others)
 
-    def signal_values(self, choices: np.ndarray, rewards: np.ndarray, foregone: np.ndarray | None = None) -> np.ndarray:
-        """What traces follow (rows, steps), from choices (steps,), rewards (steps,) and the outcomes of the other arm (steps,),
-        NaN where none was shown."""
+    def signal_values(
+        self,
+        choices: np.ndarray,
+        rewards: np.ndarray,
+        foregone: np.ndarray | None = None,
+        losses: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """What traces follow (rows, steps), from choices (steps,), rewards (steps,), the outcomes of the other arm (steps,),
+        NaN where none was shown, and the losses (steps,) that are part of the rewards, by default those below 0."""
         foregone = np.full(len(choices), np.nan) if foregone is None else foregone
-        return np.stack([SIGNALS[name](choices, rewards, foregone) for name in self.rows])
+        losses = np.maximum(-rewards, 0.0) if losses is None else losses
+        return np.stack([SIGNALS[name](choices, rewards, foregone, losses) for name in self.rows])
 
     @cache  # noqa: B019  (models are few, and live as long as the process)
     def layout(self, n_arms: int) -> tuple[np.ndarray, np.ndarray]:

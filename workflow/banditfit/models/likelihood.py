@@ -47,7 +47,8 @@ class Problem:
     choices (steps,): those that are scored (-1: none); starts (steps,); arms (steps,): on which each step's signals fall;
     signals (rows, steps), see `Model.signal_values`; lower, upper: the box of theta; unit (rows,): how many of the user's units
     make one of each signal's here (`in_units`); order (steps,): where each step stands in the data, None for where it stands
-    here. Steps of one state of a session stand together. Whatever has a value per step is given in the order of the data.
+    here; barred (arms, steps): the arms that are not offered, None where every step offers all. Steps of one state of a session
+    stand together. Whatever has a value per step is given in the order of the data.
     """
 
     model: Model
@@ -60,6 +61,7 @@ class Problem:
     upper: np.ndarray
     unit: np.ndarray = None
     order: np.ndarray | None = None
+    barred: np.ndarray | None = None
     shape: tuple[int, int] = field(init=False)
     episode: Episode = field(init=False)
 
@@ -67,13 +69,23 @@ class Problem:
         set_field = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  (the frozen idiom)
         set_field("shape", self.model.shape(self.n_arms))
         signals = np.ascontiguousarray(self.signals)
-        set_field("episode", Episode(self.choices, self.arms, self.starts, signals, *self.model.layout(self.n_arms)))
+        barred = np.zeros((self.n_arms, 0), dtype=bool) if self.barred is None else self.barred
+        layout = self.model.layout(self.n_arms)
+        set_field("episode", Episode(self.choices, self.arms, self.starts, signals, *layout, barred))
         if self.unit is None:
             set_field("unit", np.ones(len(self.signals)))
 
     @property
     def n_steps(self) -> int:
         return len(self.choices)
+
+    @property
+    def guessing(self) -> float:
+        """The nll of equal probabilities for all arms that each scored step offers, nats."""
+        scored = self.choices >= 0
+        if self.barred is None:
+            return float(scored.sum() * np.log(self.n_arms))
+        return float(np.log((~self.barred[:, scored]).sum(axis=0)).sum())
 
     @property
     def full_shape(self) -> tuple[int, int]:
@@ -125,10 +137,12 @@ class Problem:
         return there
 
     def values_of(self, theta: np.ndarray) -> np.ndarray:
-        """x(t), shape (steps, arms), of any model; with a lapse, the logarithms of the choice probabilities."""
+        """x(t), shape (steps, arms), of any model; with a lapse, the logarithms of the choice probabilities. Of an arm that is
+        not offered, minus infinity."""
         theta = np.ascontiguousarray(theta, dtype=np.float64)
         if self.episode.rules[-1, 0] >= 0:
-            return self.in_data_order(np.log(_policy_of(self.episode, theta)).T)
+            policy = _policy_of(self.episode, theta).T
+            return self.in_data_order(np.log(policy, out=np.full(policy.shape, -np.inf), where=policy > 0.0))
         return self.in_data_order(_values(self.episode, theta, _unit_traces(self.episode, theta)).T)
 
     def derivatives(self, theta: np.ndarray) -> np.ndarray:
@@ -211,7 +225,8 @@ class Problem:
 
     def rounding_of_values(self, x: np.ndarray, terms: float = 0.0) -> float:
         """The same of values (steps, arms) that are sums of so many terms, none of which is larger than they are."""
-        x = np.abs(x if self.order is None else x[self.order])
+        x = x if self.order is None else x[self.order]
+        x = np.abs(x, out=np.zeros(x.shape), where=np.isfinite(x))  # minus infinity where an arm is not offered
         scored = self.choices >= 0
         return float(np.finfo(float).eps * (6 + terms) * (x[scored].max(axis=1) + 1.0).sum())
 
@@ -231,8 +246,10 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
     n_steps = data.n_steps[row]
     # Copies, so that no method can change the data.
     arms, rewards, starts = (getattr(data, f)[row, :n_steps].copy() for f in ("choices", "rewards", "starts"))
-    choices = arms if data.forced is None else np.where(data.forced[row, :n_steps], -1, arms)
+    choices = np.where(data.scored[row, :n_steps], arms, -1)
     foregone = None if data.foregone is None else data.foregone[row, :n_steps]
+    losses = None if data.losses is None else data.losses[row, :n_steps]
+    barred = None if data.available is None else ~data.available[row, :n_steps].T
     lower, upper = model.box(data.n_arms, bounds)
     order = None
     if data.states is not None:
@@ -241,7 +258,9 @@ def problem(data: Dataset, row: int, model: Model, bounds: Bounds) -> Problem:
         states, session = data.states[row, :n_steps], np.cumsum(starts)
         order = np.lexsort((np.arange(n_steps), states, session))
         choices, arms, rewards = choices[order], arms[order], rewards[order]
-        foregone = None if foregone is None else foregone[order]
+        foregone, losses = (None if each is None else each[order] for each in (foregone, losses))
+        barred = None if barred is None else barred[:, order]
         starts = np.append(True, (np.diff(states[order]) != 0) | (np.diff(session[order]) != 0))
-    signals = model.signal_values(arms, rewards, foregone)
-    return Problem(model, data.n_arms, choices, starts, arms, signals, lower, upper, order=order)
+    signals = model.signal_values(arms, rewards, foregone, losses)
+    barred = None if barred is None or not barred.any() else np.ascontiguousarray(barred)
+    return Problem(model, data.n_arms, choices, starts, arms, signals, lower, upper, order=order, barred=barred)

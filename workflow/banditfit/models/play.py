@@ -1,4 +1,5 @@
-"""Agents of any model on a design that is given: the same sessions, states, missed trials and forced choices.
+"""Agents of any model on a design that is given: the same sessions, states, arms on offer, missed trials and
+forced choices.
 
 The recursion is that of `traces`, one step at a time, as the choices are not there beforehand.
 """
@@ -7,7 +8,7 @@ import numpy as np
 
 from ..numerics import _compiled
 from .likelihood import Problem
-from .traces import CHOICES, GAIN, INITIAL, LOSS, OTHERS, RULE, UNCHOSEN, WEIGHT, Episode, _at, _bias, _lapse, _sizes
+from .traces import CHOICES, GAIN, INITIAL, LOSS, OTHERS, RULE, UNCHOSEN, WEIGHT, Episode, _at, _bias, _lapse, _offered, _sizes
 
 
 @_compiled
@@ -40,11 +41,20 @@ def _play(ep, theta, signals, free, uniform, choices, policy):
             x[i] = _at(theta, _bias(ep, i))
             for k in range(n_traces):
                 x[i] += _at(theta, ep.places[k, i, WEIGHT]) * z[k, i]
+        last = 0
+        for i in range(n_arms):
+            if ep.barred.shape[1] > 0 and ep.barred[i, t]:
+                x[i] = -np.inf
+            else:
+                last = i
         x[:] = np.exp(x - x.max())
-        x[:] = (1.0 - eps) * x / x.sum() + eps / n_arms
+        total, by_lapse = x.sum(), eps / _offered(ep.barred, t)
+        for i in range(n_arms):
+            share = by_lapse if ep.barred.shape[1] == 0 or not ep.barred[i, t] else 0.0
+            x[i] = (1.0 - eps) * x[i] / total + share
         if free[t]:
             left, y = uniform[t], 0
-            while y < n_arms - 1 and left >= x[y]:
+            while y < last and left >= x[y]:
                 left -= x[y]
                 y += 1
             choices[t] = y
@@ -56,19 +66,29 @@ def _play(ep, theta, signals, free, uniform, choices, policy):
 
 
 def play(
-    problem: Problem, theta: np.ndarray, offered: np.ndarray, rng: np.random.Generator, shown: np.ndarray | None = None
+    problem: Problem,
+    theta: np.ndarray,
+    offered: np.ndarray,
+    rng: np.random.Generator,
+    shown: np.ndarray | None = None,
+    losses: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Choices (steps,) of an agent with the parameters theta on the design of `problem`, and the policy (steps, arms) they were
     drawn from. `offered` (steps, arms) is what each arm would bring on each step. Missed trials stay missed, and forced choices
-    what they were. `shown` (steps,) is where what the other of two arms offered is seen too. All of it is in the order of the
-    data."""
+    what they were. `shown` (steps,) is where what the other of two arms offered is seen too, and `losses` (steps, arms) are
+    part of what arms bring. All of it is in the order of the data."""
     n_steps, n_arms = problem.n_steps, problem.n_arms
     order = np.arange(n_steps) if problem.order is None else problem.order
     offered = np.asarray(offered, dtype=float)[order]
     seen = np.zeros(n_steps, dtype=bool) if shown is None else shown[order]
     signals = np.stack(
         [
-            problem.model.signal_values(np.full(n_steps, i), offered[:, i], np.where(seen, offered[:, 1 - i], np.nan))
+            problem.model.signal_values(
+                np.full(n_steps, i),
+                offered[:, i],
+                np.where(seen, offered[:, 1 - i], np.nan),
+                None if losses is None else losses[order, i],
+            )
             for i in range(n_arms)
         ]
     )

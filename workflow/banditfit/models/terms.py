@@ -13,14 +13,14 @@ import numpy as np
 from ..errors import InputError
 from ..parameters import Parameter
 
-# What a trace follows at the chosen arm of each step (and "foregone" at the other), from choices, rewards and the foregone
-# outcomes that were shown, all (steps,).
-SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "reward": lambda choices, rewards, foregone: np.where(choices >= 0, rewards, 0.0),
-    "choice": lambda choices, rewards, foregone: (choices >= 0).astype(float),
-    "gain": lambda choices, rewards, foregone: np.where(choices >= 0, np.maximum(rewards, 0.0), 0.0),
-    "loss": lambda choices, rewards, foregone: np.where(choices >= 0, np.minimum(rewards, 0.0), 0.0),
-    "foregone": lambda choices, rewards, foregone: np.where(
+# What a trace follows at the chosen arm of each step (and "foregone" at the other), from choices, rewards, the foregone
+# outcomes that were shown and the losses among the rewards, all (steps,).
+SIGNALS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "reward": lambda choices, rewards, foregone, losses: np.where(choices >= 0, rewards, 0.0),
+    "choice": lambda choices, rewards, foregone, losses: (choices >= 0).astype(float),
+    "gain": lambda choices, rewards, foregone, losses: np.where(choices >= 0, rewards + losses, 0.0),
+    "loss": lambda choices, rewards, foregone, losses: np.where(choices >= 0, -losses, 0.0),
+    "foregone": lambda choices, rewards, foregone, losses: np.where(
         choices >= 0, np.where(np.isnan(foregone), -rewards, foregone), 0.0
     ),
 }
@@ -109,6 +109,19 @@ def _sensitivities(model: Composition, axes: tuple[str, ...]) -> Composition:
     return Composition(tuple(t for t in model.traces if t is not trace) + traces, kept + weights)
 
 
+def _outcome_rates(model: Composition, axes: tuple[str, ...]) -> Composition:
+    names = {"gain": "alpha_reward", "loss": "alpha_punish"}
+    if not set(names) <= {trace.signal for trace in model.traces}:
+        raise InputError("found no values of gains and losses, expected it beside sensitivities")
+
+    def own(trace: Trace) -> Trace:
+        rate = names.get(trace.signal, "")
+        return replace(trace, **{which: rate for which in ("gain", "loss", "unchosen") if getattr(trace, which) == "alpha"})
+
+    rates = (Parameter("alpha_reward", "αʀ", "rate"), Parameter("alpha_punish", "αᴘ", "rate"))
+    return Composition(tuple(map(own, model.traces)), rates + tuple(p for p in model.parameters if p.name != "alpha"))
+
+
 def _initial_value(model: Composition, axes: tuple[str, ...]) -> Composition:
     traces = tuple(replace(t, initial="initial_value") if t.signal == "reward" else t for t in model.traces)
     if traces == model.traces:
@@ -154,6 +167,7 @@ TERMS = {
         "the values of arms not chosen move to the foregone outcome, or the reward with its sign turned where none is shown",
     ),
     "sensitivities": Term(_sensitivities, "rewards and punishments have values and sensitivities of their own"),
+    "outcome_rates": Term(_outcome_rates, "rewards and punishments are learnt at rates of their own"),
     "initial_value": Term(_initial_value, "values begin a session at a value of their own, not at 0"),
     "choice_kernel": Term(_choice_kernel, "past choices attract or repel, and fade"),
     "perseveration": Term(_perseveration, "the last choice attracts or repels"),

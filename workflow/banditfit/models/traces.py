@@ -6,6 +6,8 @@ With unit traces z_k and weights w_k, values are x(t)[i] = sum_k w_k[i] z_k(t)[i
 
     J = sum_t -log P(y(t)),    P = (1 - lapse) softmax(x) + lapse / arms      (nats; missed trials have no term)
 
+Where fewer arms are offered on a step, both shares of P are over those alone: the values of the others are minus infinity.
+
 The rate a depends on what happened to the arm: it was chosen and its signal exceeds the trace (a gain), it was chosen and does
 not (a loss), or another arm was chosen. A rule that counts every step has one rate for all of these, and missed trials count.
 All rates, weights, initial values, biases and the lapse are places in one vector theta, so that a model is an `Episode` of
@@ -49,6 +51,7 @@ class Episode(NamedTuple):
              UNCHOSEN (-1: none). The last row begins with the place of the lapse
     places   (traces + 1, arms, 4 + own) int: the places of these three rates, of the WEIGHT, and from OWN on of its own
              parameters. The last row begins with the places of the biases
+    barred   (arms, steps) bool: the arms that are not offered, never all; (arms, 0) where every step offers all
     """
 
     choices: np.ndarray
@@ -57,6 +60,7 @@ class Episode(NamedTuple):
     signals: np.ndarray
     rules: np.ndarray
     places: np.ndarray
+    barred: np.ndarray
 
 
 @_compiled
@@ -83,6 +87,27 @@ def _at(theta, place):
     if place >= 0:
         return theta[place]
     return 1.0 if place == ONE else 0.0
+
+
+@_compiled
+def _bar(barred, x):
+    """Sets the values x (arms, steps) of arms that are not offered to minus infinity."""
+    for i in range(len(barred)):
+        for t in range(barred.shape[1]):
+            if barred[i, t]:
+                x[i, t] = -np.inf
+
+
+@_compiled
+def _offered(barred, t):
+    """How many arms step t offers."""
+    n_arms = len(barred)
+    if barred.shape[1] == 0:
+        return n_arms
+    n = 0
+    for i in range(n_arms):
+        n += not barred[i, t]
+    return n
 
 
 @_vectorised
@@ -207,7 +232,7 @@ def _unit_traces(ep, theta):
 
 @_vectorised
 def _values(ep, theta, h):
-    """x (arms, steps) of unit traces."""
+    """x (arms, steps) of unit traces, minus infinity where an arm is not offered."""
     n_traces, n_arms, n_steps = h.shape
     x = np.empty((n_arms, n_steps))
     for i in range(n_arms):
@@ -219,6 +244,7 @@ def _values(ep, theta, h):
             weight = _at(theta, ep.places[k, i, WEIGHT])
             for t in range(n_steps):
                 x[i, t] += weight * h[k, i, t]
+    _bar(ep.barred, x)
     return x
 
 
@@ -230,20 +256,28 @@ def _policy_of(ep, theta):
     if _lapse(ep) >= 0:
         eps = theta[_lapse(ep)]
         policy *= 1.0 - eps
-        policy += eps / len(policy)
+        for t in range(policy.shape[1]):
+            share = eps / _offered(ep.barred, t)
+            for i in range(len(policy)):
+                policy[i, t] += share
+    for i in range(len(policy)):
+        for t in range(ep.barred.shape[1]):
+            if ep.barred[i, t]:
+                policy[i, t] = 0.0
     return policy
 
 
 @_compiled
-def _lapsed(choices, policy, eps, share):
+def _lapsed(ep, policy, eps, share):
     """The nll of (1 - eps) policy + eps / arms, policy (arms, steps); fills share (steps,), by how much less the values matter
     than they do without a lapse: (1 - eps) policy(y) / P(y)."""
+    choices = ep.choices
     nll = 0.0
     for t in range(choices.size):
         share[t] = 0.0
         if choices[t] >= 0:
             own = (1.0 - eps) * policy[choices[t], t]
-            total = own + eps / len(policy)
+            total = own + eps / _offered(ep.barred, t)
             nll -= np.log(total)
             share[t] = own / total
     return nll
@@ -254,17 +288,18 @@ def _nll(ep, theta):
     x = _values(ep, theta, _unit_traces(ep, theta))
     nll = _softmax(ep.choices, x)
     if _lapse(ep) >= 0:
-        nll = _lapsed(ep.choices, x, theta[_lapse(ep)], np.empty(ep.choices.size))
+        nll = _lapsed(ep, x, theta[_lapse(ep)], np.empty(ep.choices.size))
     return nll
 
 
 @_compiled
-def _lapse_slope(choices, policy, eps):
+def _lapse_slope(ep, policy, eps):
     """The derivative of the nll in the lapse, per step (steps,)."""
-    m = len(policy)
+    choices = ep.choices
     slope = np.zeros(choices.size)
     for t in range(choices.size):
         if choices[t] >= 0:
+            m = _offered(ep.barred, t)
             s = policy[choices[t], t]
             slope[t] = (s - 1.0 / m) / ((1.0 - eps) * s + eps / m)
     return slope
@@ -282,8 +317,8 @@ def _nll_grad(ep, theta):
     gradient = np.zeros(theta.size)
     if _lapse(ep) >= 0:
         share = np.empty(n_steps)
-        nll = _lapsed(ep.choices, x, theta[_lapse(ep)], share)
-        gradient[_lapse(ep)] = _lapse_slope(ep.choices, x, theta[_lapse(ep)]).sum()
+        nll = _lapsed(ep, x, theta[_lapse(ep)], share)
+        gradient[_lapse(ep)] = _lapse_slope(ep, x, theta[_lapse(ep)]).sum()
         _residuals(ep.choices, x)
         x *= share
     else:
@@ -319,7 +354,7 @@ def _nll_hessian(ep, theta):
     nll = _softmax(ep.choices, x)
     share = np.ones(n_steps)
     if _lapse(ep) >= 0:
-        nll = _lapsed(ep.choices, x, theta[_lapse(ep)], share)
+        nll = _lapsed(ep, x, theta[_lapse(ep)], share)
 
     # The derivatives of each arm's values: a row for each of its parameters.
     rows = n_traces * (own + 1) + 1
@@ -354,7 +389,7 @@ def _nll_hessian(ep, theta):
     gradient = np.zeros(theta.size)
     if _lapse(ep) >= 0:
         eps = theta[_lapse(ep)]
-        steps = _lapse_slope(ep.choices, x, eps)
+        steps = _lapse_slope(ep, x, eps)
         gradient[_lapse(ep)] = steps.sum()
         residual = mean - chosen
         hessian -= (residual * (share * (1.0 - share))) @ residual.T
@@ -363,8 +398,9 @@ def _nll_hessian(ep, theta):
         for t in range(n_steps):  # the derivative of `share` in the lapse
             if ep.choices[t] >= 0:
                 s = x[ep.choices[t], t]
-                total = (1.0 - eps) * s + eps / n_arms
-                weighted[t] = -s / n_arms / (total * total)
+                m = _offered(ep.barred, t)
+                total = (1.0 - eps) * s + eps / m
+                weighted[t] = -s / m / (total * total)
             else:
                 weighted[t] = 0.0
         for j in range(theta.size):
@@ -401,7 +437,7 @@ def _nll_hessian(ep, theta):
 
 @_compiled
 def _derivatives(ep, theta):
-    """The derivatives of the values in theta (parameters, arms, steps)."""
+    """The derivatives of the values in theta (parameters, arms, steps), as if all arms were offered."""
     n_traces, n_arms, n_steps = _sizes(ep)
     h = np.empty((n_traces, n_arms, n_steps))
     p = np.empty((n_traces, n_arms, ep.places.shape[2] - OWN, n_steps))
@@ -422,8 +458,9 @@ def _derivatives(ep, theta):
 def packed(ep: Episode) -> np.ndarray:
     """An episode as one array of 64-bit words, for `unpacked`: what a sampler hands to compiled code by its address."""
     reals = np.ascontiguousarray(ep.signals, dtype=np.float64).ravel().view(np.int64)
-    whole = [ep.choices, ep.arms, ep.starts.astype(np.int64), reals, ep.rules.ravel(), ep.places.ravel()]
-    head = [0, len(ep.choices), len(ep.signals), len(ep.rules), *ep.places.shape[1:]]
+    barred = ep.barred.astype(np.int64).ravel()
+    whole = [ep.choices, ep.arms, ep.starts.astype(np.int64), reals, ep.rules.ravel(), ep.places.ravel(), barred]
+    head = [0, len(ep.choices), len(ep.signals), len(ep.rules), *ep.places.shape[1:], ep.barred.shape[1]]
     words = np.concatenate([head, *whole])
     words[0] = len(words)
     return words
@@ -433,9 +470,11 @@ def packed(ep: Episode) -> np.ndarray:
 def unpacked(words):
     """The episode that `packed` wrote, from words that begin with it; their first says how many there are."""
     n, rows, n_rules, n_arms, width = words[1], words[2], words[3], words[4], words[5]
-    steps = words[6 : 6 + 3 * n].reshape((3, n))
-    rest = words[6 + 3 * n :]
+    steps = words[7 : 7 + 3 * n].reshape((3, n))
+    rest = words[7 + 3 * n :]
     signals = rest[: rows * n].view(np.float64).reshape((rows, n))
     rules = rest[rows * n :][: 7 * n_rules].reshape((n_rules, 7))
-    places = rest[rows * n + 7 * n_rules :][: n_rules * n_arms * width].reshape((n_rules, n_arms, width))
-    return Episode(steps[0], steps[1], steps[2] != 0, signals, rules, places)
+    rest = rest[rows * n + 7 * n_rules :]
+    places = rest[: n_rules * n_arms * width].reshape((n_rules, n_arms, width))
+    barred = rest[n_rules * n_arms * width :][: n_arms * words[6]].reshape((n_arms, words[6]))
+    return Episode(steps[0], steps[1], steps[2] != 0, signals, rules, places, barred != 0)

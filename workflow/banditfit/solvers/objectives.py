@@ -82,7 +82,7 @@ class KernelLikelihood(_Nll):
         (self.alpha_low, self.beta_low), (self.alpha_high, self.beta_high) = np.split(self.lower, 2), np.split(self.upper, 2)
         # Blocks that the bounds allow to be off and on.
         self.optional = ((self.alpha_low <= 0.0) | (self.beta_low <= 0.0)) & (self.alpha_high > 0.0) & (self.beta_high > 0.0)
-        self.guessing = np.count_nonzero(problem.choices >= 0) * np.log(problem.n_arms) if self.optional.all() else np.inf
+        self.guessing = problem.guessing if self.optional.all() else np.inf
 
     def without(self, theta: np.ndarray, blocks: np.ndarray) -> np.ndarray:
         """theta with the traces of `blocks` (a mask) off."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models.likelihood import Problem
-from ..models.traces import WEIGHT, _bias, _unit_traces
+from ..models.traces import WEIGHT, _bar, _bias, _unit_traces
 from ..numerics import _cholesky, _compiled, _residuals, _softmax, _solve
 from .local import Found, Search
 from .objectives import Likelihood
@@ -42,14 +42,15 @@ _LOWER = 1e-7
 
 
 @_compiled
-def best_weights(choices, columns, w, lower, upper):
-    """Minimises the nll of the values sum_j w[j] columns[j] over w in its box, from w, which it moves, by projected Newton
-    steps; columns (weights, arms - 1, steps) are `_beyond` the last arm, whose values are 0. Returns the nll and the
-    evaluations."""
+def best_weights(ep, columns, w, lower, upper):
+    """Minimises the nll of an episode with the values sum_j w[j] columns[j] over w in its box, from w, which it moves, by
+    projected Newton steps; columns (weights, arms - 1, steps) are `_beyond` the last arm, whose values are 0. Returns the nll
+    and the evaluations."""
+    choices = ep.choices
     n, n_arms, n_steps = columns.shape
     x, mean = np.empty((n_arms + 1, n_steps)), np.empty((n, n_steps))
     gradient, hessian, there = np.empty(n), np.empty((n, n)), w.copy()
-    _combine(columns, w, x)
+    _combine(ep.barred, columns, w, x)
     nll, n_eval = _softmax(choices, x), 1
     for _ in range(_STEPS):
         mean[:] = 0.0
@@ -104,7 +105,7 @@ def best_weights(choices, columns, w, lower, upper):
                 promised -= gradient[j] * (there[j] - w[j])
             if promised <= _ENOUGH:
                 break
-            _combine(columns, there, x)
+            _combine(ep.barred, columns, there, x)
             value = _softmax(choices, x)
             n_eval += 1
             if value <= nll - 1e-4 * promised:
@@ -118,12 +119,13 @@ def best_weights(choices, columns, w, lower, upper):
 
 
 @_compiled
-def _combine(columns, w, x):
+def _combine(barred, columns, w, x):
     x[:] = 0.0
     for j in range(w.size):
         for i in range(columns.shape[1]):
             for t in range(x.shape[1]):
                 x[i, t] += w[j] * columns[j, i, t]
+    _bar(barred, x)
 
 
 @_compiled
@@ -167,7 +169,7 @@ def _least_at(ep, theta, outer, inner, lower, upper, points):
     for n in range(len(points)):
         theta[outer] = points[n]
         columns = _beyond(ep, theta, inner)
-        nlls[n], used = best_weights(ep.choices, columns, weights, low, high)
+        nlls[n], used = best_weights(ep, columns, weights, low, high)
         n_eval += used
         theta[inner] = weights
         thetas[n] = theta

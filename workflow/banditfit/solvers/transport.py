@@ -27,7 +27,7 @@ from scipy.special import ndtr
 
 from ..errors import InputError
 from ..models.likelihood import Problem
-from ..models.traces import N_OWN, OWN, WEIGHT, _at, _bias, _nll_grad, _one_trace, _policy_of, _unit_traces
+from ..models.traces import N_OWN, OWN, WEIGHT, _at, _bar, _bias, _nll_grad, _one_trace, _policy_of, _unit_traces
 from ..numerics import _compiled, _policy
 
 # log prior(theta) = c0 log theta + c1 log(1 - theta) + c2 theta + c3 (log theta)^2 + const, as (c0, c1, c2, c3).
@@ -218,6 +218,7 @@ def _conditionals(u, nodes, pairs, episode, lower, upper, prior):
             for r in range(n_traces):
                 if episode.places[r, i, WEIGHT] != weight:
                     h[0, i] += _at(theta, episode.places[r, i, WEIGHT]) * traces[r, i]
+        _bar(episode.barred, h[0])
         mode = u[weight]
         for j in range(nodes.size - 1, -1, -1):  # from where beta is known best
             there[rate] = place(nodes[j], lower[rate], upper[rate])[0]

@@ -93,9 +93,12 @@ def parts(entry: Entry, root: str | Path) -> Iterator[Dataset]:
         yield make(entry, root)
 
 
-def count_episodes(entry: Entry, root: str | Path) -> int:
-    """How many episodes the data set of an entry holds."""
-    return len(make(entry, root)) if entry.n_episodes is None else entry.n_episodes
+def extent(entry: Entry, root: str | Path) -> tuple[int, bool]:
+    """How many episodes the data set of an entry holds, and whether the arms on offer change from step to step."""
+    if entry.n_episodes is not None:
+        return entry.n_episodes, False
+    data = make(entry, root)
+    return len(data), data.available is not None
 
 
 def read_catalogue(path: str | Path) -> dict[str, Entry]:

@@ -12,10 +12,10 @@ import yaml
 
 from ..errors import InputError
 from ..files import is_below, read_text
-from ..methods import get_method
+from ..methods import get_method, method_names
 from ..models.families import MODELS, get_model
 from .cases import Case, cases_of
-from .catalogue import OWN, count_episodes, own_entry, read_catalogue
+from .catalogue import OWN, extent, own_entry, read_catalogue
 from .catalogue import Entry as Data
 from .entries import Run, expand, read_entries
 
@@ -147,7 +147,9 @@ def read_study(config: dict[str, Any], root: Path, where: str) -> Study:
     chosen = {name: catalogue[name] for name in config["datasets"]}
     _check_models(config, chosen, runs, where)
     cases = cases_of(chosen, config["models"])
-    held = {dataset: count_episodes(entry, root) for dataset, entry in chosen.items()}
+    extents = {dataset: extent(entry, root) for dataset, entry in chosen.items()}
+    held = {dataset: n for dataset, (n, _) in extents.items()}
+    _check_choice_sets([dataset for dataset, (_, choice_sets) in extents.items() if choice_sets], runs, where)
     n_episodes = {}
     for dataset, model in cases:
         wanted = held[dataset] if config["episodes"] == "all" else config["episodes"]
@@ -208,6 +210,18 @@ def _as_written(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_written(item) for item in value]
     return None if value == "null" else int(value) if isinstance(value, str) and re.fullmatch("-?[0-9]+", value) else value
+
+
+def _check_choice_sets(datasets: list[str], runs: dict[str, Run], where: str) -> None:
+    """Raises InputError for a method that needs all arms on offer, where one of these data sets offers fewer."""
+    for dataset in datasets:
+        unfit = [run.entry.id for run in runs.values() if get_method(run.entry.method).all_arms]
+        if unfit:
+            known = ", ".join(name for name in method_names() if not get_method(name).all_arms)
+            raise InputError(
+                f"{where}: methods has {unfit[0]!r}, which needs all arms on offer at every step, and data set {dataset!r} has"
+                f" choice sets; expected some of {known}"
+            )
 
 
 def _check_models(config: dict[str, Any], chosen: dict[str, Data], runs: dict[str, Run], where: str) -> None:

@@ -42,7 +42,8 @@ def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataF
         boxes = list(zip(rows["model"], rows["bounds"], strict=True))
         free = {(model, box): free_parameters(model, n_arms, Bounds.read(box)) for model, box in set(boxes)}
         k = pd.Series([free[box] for box in boxes])
-        trials = (rows["guessing"] / np.log(n_arms)).round()
+        # Scores stored before choice sets were known do not say how many trials count.
+        trials = rows["n_scored"] if "n_scored" in rows else (rows["guessing"] / np.log(n_arms)).round()
         found, known, table, selection = weighed(people_of(rows, k, trials), CRITERION)
         found.insert(found.columns.get_loc("nll") + 1, "gap", rows["best_nll"] - rows["best_bound"])
         people.append(found)
