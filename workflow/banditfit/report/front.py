@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..study.cases import Case
+from ..study.catalogue import own_data
 from ..tables.guide import NEEDS, Need, chosen, serving
 from .page import Page
 from .wording import listed, span
@@ -16,6 +17,7 @@ class Front:
     def __init__(self, page: Page, sections: Mapping[str, dict | None], found: Mapping[str, str]):
         """`found` are sentences by the name of the section that tells more."""
         self._page, self._choices = page, page.tables.get("choices")
+        self.of_own_data = all(map(own_data, page.entries.values()))
         self.made = page.made()
         self.findings = [*page.findings(), *((sentence, name) for name, sentence in found.items())]
         told = {name for name, context in sections.items() if context is not None} | {"outcomes", "corrections"}

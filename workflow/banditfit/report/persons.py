@@ -96,11 +96,13 @@ def _sentences(people: pd.DataFrame, of_best: pd.DataFrame, parameters: pd.DataF
         )
     started = parameters[parameters["starts"] > 1].drop_duplicates(["episode", "method"])
     apart = started[started["starts_agreed"] < started["starts"]]["episode"].nunique()
-    if len(started):
-        said.append(f"In {counted(apart, 'person', 'people')} some of the random starts of a local search ended elsewhere.")
+    if apart:
+        said.append(f"For {counted(apart, 'person', 'people')} some of the random starts of a local search ended elsewhere.")
+    elif len(started):
+        said.append("For everybody all random starts of the local searches ended in the same optimum.")
     flagged = [(of_best[name].astype(str) != "").sum() for name in ("at_bound", "not_identified")]
-    said.append(
-        f"{counted(int(flagged[0]), 'person has', 'people have')} a parameter at its bound,"
-        f" {counted(int(flagged[1]), 'person has', 'people have')} one that is not identified."
+    at_bound, unknown = (
+        f"{counted(int(number), 'person has', 'people have') if number else 'Nobody has'}" for number in flagged
     )
+    said.append(f"{at_bound} a parameter at its bound. {unknown} one that is not identified.")
     return said
