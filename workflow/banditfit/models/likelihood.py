@@ -9,6 +9,7 @@ The compiled recursion is in `traces`.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ..numerics import _compiled, log_policy
 from ..parameters import Bounds
 from .families import Model
 from .terms import IN_REWARDS
-from .traces import Episode, _derivatives, _nll, _nll_grad, _nll_hessian, _policy_of, _unit_traces, _values
+from .traces import Episode, _derivatives, _nll, _nll_grad, _nll_hessian, _policy_of, _unit_traces, _values, packed
 
 # Sensitivities beyond this are as good as infinite, and their products with signals must not overflow.
 _LARGEST = 1e200
@@ -74,6 +75,11 @@ class Problem:
         set_field("episode", Episode(self.choices, self.arms, self.starts, signals, *layout, barred))
         if self.unit is None:
             set_field("unit", np.ones(len(self.signals)))
+
+    @cached_property
+    def words(self) -> np.ndarray:
+        """The episode as one array, as compiled code takes the episodes of many people."""
+        return packed(self.episode)
 
     @property
     def n_steps(self) -> int:

@@ -37,7 +37,8 @@ from ..models.likelihood import Problem, problem
 from ..outcome import Outcome
 from .acceleration import Leaps
 from .information import Z_95, _held_sd, _score
-from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, weigh
+from .inner import maximised, on_nodes, raised, statistics
+from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, fresh
 from .variational import Variational, enough_points, rule, stepper
 
 INNER = 30  # EM steps on the same nodes, before they are placed anew
@@ -52,33 +53,44 @@ Step = Callable[[Sequence[Problem], Population, Expectation | None], Expectation
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
 
-def _statistics(expectation: Expectation, population: Population) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the participants found of m, less what is explained of it, and of its square with V."""
-    found = expectation.found
-    explained = population.centres(len(found)) - population.mu[population.free]
-    m, V = (expectation.m - explained)[found], expectation.V[found]
-    return m.mean(axis=0), (m[:, :, None] * m[:, None, :] + V).mean(axis=0)
-
-
-def _explain(population: Population, expectation: Expectation) -> Population:
-    """The M-step of the effects of what is known of people."""
-    if population.design is None:
-        return population
-    off = expectation.m[expectation.found] - population.mu[population.free]
-    return replace(population, effects=np.linalg.lstsq(population.design[expectation.found], off)[0])
-
-
-def _maximise(population: Population, start: Population, statistics: tuple[np.ndarray, np.ndarray], J: int) -> Population:
-    """The M-step of mu and Sigma from statistics of J participants."""
-    first, second = statistics
-    nu = len(first) + 1
-    origin = start.mu[population.free]
-    mu = population.mu.copy()
-    mu[population.free] = centre = (J * first + origin) / (J + 1)
-    spread = J * (second - np.outer(first, first) + np.outer(first - centre, first - centre))
-    independent = nu * np.diag(1.0 / np.diag(np.linalg.inv(population.Sigma)))
-    Sigma = (spread + np.outer(centre - origin, centre - origin) + start.Sigma + independent) / (J + 2 + nu)
+def _maximise(population: Population, start: Population, means: tuple[np.ndarray, np.ndarray], J: int) -> Population:
+    """The M-step of mu and Sigma from the means of J participants (`statistics`)."""
+    mu, centre, Sigma = population.mu.copy(), np.empty(len(population.free)), population.Sigma.copy()
+    maximised(*means, J, start.mu[population.free], start.Sigma, Sigma, centre)
+    mu[population.free] = centre
     return replace(population, mu=mu, Sigma=Sigma)
+
+
+def _means(expectation: Expectation, population: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the participants found of m, less what is explained of it, and of its square with V."""
+    e, d = expectation, len(population.free)
+    means = np.empty(d), np.empty((d, d))
+    statistics(e.m, e.V, e.found, population.centres(len(e.m)) - population.mu[population.free], *means)
+    return means
+
+
+class _Raise:
+    """What the M-step needs and what it overwrites, as compiled code takes it."""
+
+    def __init__(self, population: Population, found: np.ndarray, start: Population):
+        J, d = len(found), len(population.free)
+        self.design = np.zeros((J, 0)) if population.design is None else population.design
+        self.fitted = np.zeros((self.design.shape[1], J))
+        if population.design is not None:
+            self.fitted[:, found] = np.linalg.pinv(self.design[found])
+        self.origin, self.start, self.population = start.mu[population.free], start.Sigma, population
+        self.mu, self.Sigma = population.mu[population.free], population.Sigma.copy()
+        self.effects = np.zeros((0, d)) if population.design is None else population.effects.copy()
+
+    @property
+    def arguments(self) -> tuple[np.ndarray, ...]:
+        return self.design, self.fitted, self.origin, self.start, self.mu, self.effects, self.Sigma
+
+    def raised(self) -> Population:
+        mu = self.population.mu.copy()
+        mu[self.population.free] = self.mu
+        effects = None if self.population.design is None else self.effects
+        return replace(self.population, mu=mu, Sigma=self.Sigma, effects=effects)
 
 
 def _objective(expectation: Expectation, population: Population, start: Population) -> float:
@@ -155,7 +167,10 @@ def learn(
     placed = start.moments == "quadrature"
     converged, reason = False, f"the limit of {settings.iterations} rounds was met"
     for _ in range(settings.iterations):
-        expectation = (step or members)(problems, population, expectation)
+        if step is None and expectation is None and settings.prior == "learned":
+            expectation = members(problems, population, draft=True)
+        else:
+            expectation = (step or members)(problems, population, expectation)
         if not expectation.found.any():
             raise ArithmeticError("no participant has a mode of finite likelihood")
         n_eval += expectation.n_eval.mean()
@@ -194,12 +209,14 @@ def _beside(trace: list[float], kept: int) -> str:
     return f"; round {best} had the best objective" + (f", by {higher:.2g} nats" if higher > 0.0 else "")
 
 
-def members(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None) -> Expectation:
-    """The E-step by the moments of a population, from an `earlier` one."""
+def members(
+    problems: Sequence[Problem], population: Population, earlier: Expectation | None = None, draft: bool = False
+) -> Expectation:
+    """The E-step by the moments of a population, from an `earlier` one, or a `draft` for the next."""
     if population.moments == "variational":
         d = len(population.free)
         return stepper(rule(d, FEW_NODES, enough_points(d)))(problems, population, earlier)
-    return expect(problems, population, earlier)
+    return expect(problems, population, earlier, draft)
 
 
 def _noise(trace: list[float]) -> float | None:
@@ -212,35 +229,25 @@ def _noise(trace: list[float]) -> float | None:
 
 
 def _inner(population, expectation, start, tolerance) -> tuple[Population, Expectation]:
-    """EM steps of mu and Sigma on the nodes of one E-step; a single M-step where there are no nodes. They end where the nodes
-    no longer support the population that moves away from them: its likelihood on them would be fiction."""
+    """EM steps of mu and Sigma on the nodes of one E-step (`on_nodes`); a single M-step where there are no nodes."""
     if expectation.r is None:
         return _raised(population, expectation, start), expectation
-    at_first = _effective(expectation)
-    for _ in range(INNER):
-        before = population
-        population = _raised(population, expectation, start)
-        expectation = weigh(expectation, population)
-        if _change(population, before) < tolerance / 10.0 or _effective(expectation) < SUPPORT * at_first:
-            break
-    return population, expectation
+    step, (out, r) = _Raise(population, expectation.found, start), fresh(expectation)
+    on_nodes(out, population.free, population.nodes, r, *step.arguments, INNER, tolerance / 10.0, SUPPORT)
+    return step.raised(), replace(expectation, m=out.m, V=out.V, log_evidence=out.evidence, r=r)
 
 
 def _raised(population: Population, expectation: Expectation, start: Population) -> Population:
     """The M-step: of the effects, then of mu and Sigma."""
-    population = _explain(population, expectation)
-    return _maximise(population, start, _statistics(expectation, population), int(expectation.found.sum()))
-
-
-def _effective(expectation: Expectation) -> float:
-    """The effective number of nodes per participant, the median."""
-    return float(np.median(1.0 / (expectation.r[expectation.found] ** 2).sum(axis=1)))
+    e, step = expectation, _Raise(population, expectation.found, start)
+    raised(e.m, e.V, e.found, *step.arguments, np.empty_like(e.m))
+    return step.raised()
 
 
 def _learn_online(problems, settings: Settings, rng: np.random.Generator, start: Population) -> Population:
     """EM on mini-batches with decayed statistics, S <- (1 - w) S + w S_batch: memory does not grow with the participants."""
     J, trace, n_eval, step = len(problems), [], 0.0, 0
-    population, statistics = start, (0.0, 0.0)
+    population, means = start, (0.0, 0.0)
     converged, reason = False, f"the limit of {settings.iterations} passes was met"
     for _ in range(settings.iterations):
         before, total = population, 0.0
@@ -254,10 +261,10 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
             step += 1
             weight = step**-FORGET
             total += float(expectation.log_evidence[expectation.found].sum())
-            pairs = zip(statistics, _statistics(expectation, population), strict=True)
-            statistics = tuple((1.0 - weight) * old + weight * new for old, new in pairs)
+            pairs = zip(means, _means(expectation, population), strict=True)
+            means = tuple((1.0 - weight) * old + weight * new for old, new in pairs)
             if settings.prior == "learned":
-                population = _maximise(population, start, statistics, J)
+                population = _maximise(population, start, means, J)
             population, spent = _step_held(batch, population, expectation, start, J, weight)
             n_eval += spent * len(batch) / J
         if step == 0:

@@ -4,7 +4,7 @@ Coordinate h_k stands for theta_k = link_k(h_k); theta = (alpha.ravel(), beta.ra
 listed in `free` move, with prior N(mu, P^-1); the rest of h is held.
 """
 
-from math import erfc, exp, log, pi, sqrt
+from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
@@ -94,9 +94,9 @@ def best_start(h, free, mu, sd, P, kinds, lower, upper, episode):
 
 
 @_compiled
-def climb(h, free, mu, P, kinds, lower, upper, episode, K):
+def climb(h, free, mu, P, kinds, lower, upper, episode, K, decrement=DECREMENT):
     """Moves the free coordinates of h to a mode of log p(y | h) - (h - mu)' P (h - mu) / 2 and fills K (d, d) with the
-    negative Hessian there. Returns log p(y | h), the evaluations made and whether the Newton decrement fell low enough.
+    negative Hessian there. Returns log p(y | h), the evaluations made and whether Newton's `decrement` fell low enough.
 
     Newton steps use the exact Hessian where it is negative definite, blended with Fisher's information elsewhere (then K is
     too); no coordinate moves by more than LONGEST, and Armijo halving makes every step an ascent.
@@ -128,7 +128,7 @@ def climb(h, free, mu, P, kinds, lower, upper, episode, K):
         for a in range(d):
             gain += slope[a] * step[a]
             longest = max(longest, abs(step[a]))
-        if gain < DECREMENT:
+        if gain < decrement:
             return likelihood, n_eval, True
         size = min(1.0, LONGEST / longest)
         while True:
@@ -145,63 +145,6 @@ def climb(h, free, mu, P, kinds, lower, upper, episode, K):
         h[:] = there
         likelihood, value = likelihood_there, value_there
     return likelihood, n_eval, gain < ENOUGH
-
-
-@_compiled
-def quadrature(m, V, turn, unit, log_weights, caution, h, free, mu, P, kinds, lower, upper, episode, L, logs):
-    """Places nodes at m + L unit (N, d), V = L L', L Cholesky's factor turned by the orthogonal `turn` (d, d), and fills logs
-    (N,) with log p(y | h) plus the rule's log weight; m and V become the moments that follow. False if V was not positive
-    definite or the likelihood not finite.
-
-    The fewer nodes carry the weight, the less they can say of V: the moments move only by the share ess / (ess + caution d)
-    towards what they say, with ess the effective number of nodes.
-    """
-    N, d = unit.shape
-    factor = np.zeros((d, d))
-    if not _cholesky(V, factor):
-        return False
-    L[:] = factor @ turn
-    there, r, offset, mean, second = h.copy(), np.empty(N), np.empty(d), np.zeros(d), np.zeros((d, d))
-    volume = 0.0
-    for a in range(d):
-        volume += log(factor[a, a])
-    top = -np.inf
-    for k in range(N):
-        _node(m, L, unit[k], free, there)
-        logs[k] = volume + log_weights[k] + _log_likelihood(there, kinds, lower, upper, episode)
-        r[k] = logs[k] + _log_prior(there, free, mu, P)
-        top = max(top, r[k])
-    total, squares = 0.0, 0.0
-    for k in range(N):
-        r[k] = exp(r[k] - top)
-        total += r[k]
-        squares += r[k] * r[k]
-    for k in range(N):
-        _node(m, L, unit[k], free, there)
-        weight = r[k] / total
-        for a in range(d):
-            offset[a] = there[free[a]] - m[a]
-            mean[a] += weight * offset[a]
-            for b in range(a + 1):
-                second[a, b] += weight * offset[a] * offset[b]
-    ess = total * total / squares
-    share = ess / (ess + caution * d)
-    for a in range(d):
-        for b in range(a + 1):  # the covariance of the mixture of both, old and new
-            V[a, b] = (1.0 - share) * V[a, b] + share * second[a, b] - share * share * mean[a] * mean[b]
-            V[b, a] = V[a, b]
-    for a in range(d):
-        m[a] += share * mean[a]
-    return total > 0.0 and total < np.inf
-
-
-@_compiled
-def _node(m, L, unit, free, h):
-    """Sets the free coordinates of h to m + L unit."""
-    for a in range(m.size):
-        h[free[a]] = m[a]
-        for b in range(m.size):
-            h[free[a]] += L[a, b] * unit[b]
 
 
 @_compiled

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logsumexp, ndtr
+from scipy.special import expit, ndtr
 
 from ..errors import InputError
 from ..models.likelihood import Problem
+from ..models.lines import on_a_line
 from ..models.traces import Episode
-from .newton import LOG, LOGIT, PROBIT, best_start, climb, quadrature
+from .members import HARD, LAPLACE, QUADRATURE, Box, Found, Nodes, Normal, take, weighed
+from .newton import LOG, LOGIT, PROBIT
 from .nodes import _grid, _points
 
 Links = Literal["probit", "logit"]
@@ -169,58 +171,44 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     return replace(start, design=design, effects=effects)
 
 
-def expect(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None) -> Expectation:
+def expect(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None, draft: bool = False) -> Expectation:
     """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has a grid, the new one
-    is placed by its moments, without a mode. (Moments by a few points of many are too noisy to place the next by.)"""
-    free, Sigma = population.free, population.Sigma
-    P, sd = np.linalg.inv(Sigma), np.sqrt(np.diag(Sigma))
-    constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * Sigma)[1]
-    J, d, N = len(problems), len(free), len(population.nodes)
-    centres = population.centres(J)
+    is placed by its moments, without a mode, or stays if they have not moved. (Moments by a few points of many are too noisy to
+    place the next by.) With `draft` a first grid follows its own moments no further."""
+    free, J = population.free, len(problems)
+    d, N = len(free), len(population.nodes)
+    prior = _prior(population, J)
     mode = np.tile(population.mu, (J, 1))
-    mode[:, free] = centres if earlier is None else earlier.mode[:, free]
-    m, V = centres.copy(), np.zeros((J, d, d))
-    centre, scale, logs = np.zeros((J, d)), np.tile(np.eye(d), (J, 1, 1)), np.zeros((J, N))
-    evidence, n_eval, found = np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool)
-    K = np.empty((d, d))
-    for j, participant in enumerate(problems):
-        (links, episode), mu = _arguments(population, participant), centres[j]
-        unit = population.turns[j % len(population.turns)], population.nodes, population.log_weights, population.caution
-        if d <= GRID_DIMENSIONS and earlier is not None and earlier.r is not None and earlier.found[j]:
-            m[j], V[j] = earlier.m[j], earlier.V[j]
-            centre[j] = m[j]
-            found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
-            n_eval[j] = N
-            if found[j]:
-                continue
-        n_grid = best_start(mode[j], free, mu, sd, P, *links, episode)
-        likelihood, n_climb, found[j] = climb(mode[j], free, mu, P, *links, episode, K)
-        n_eval[j] += n_grid + n_climb
-        if not found[j]:
-            continue
-        m[j] = mode[j, free]
-        evidence[j] = likelihood + constant - 0.5 * (m[j] - mu) @ P @ (m[j] - mu)
-        if population.moments == "hard":
-            continue
-        laplace = np.linalg.inv(K)
-        V[j] = laplace
-        if population.moments == "laplace":
-            evidence[j] += 0.5 * np.linalg.slogdet(2.0 * np.pi * laplace)[1]
-            continue
-        # Nodes around the mode give moments, and nodes around these better ones; if those are too few, earlier ones remain.
-        for placements in range(PLACEMENTS["grid" if d <= GRID_DIMENSIONS else "points"], 0, -1):
-            m[j], V[j] = mode[j, free], laplace
-            for _ in range(placements):
-                centre[j] = m[j]
-                found[j] = quadrature(m[j], V[j], *unit, mode[j], free, mu, P, *links, episode, scale[j], logs[j])
-                n_eval[j] += N
-                if not found[j]:
-                    break
-            if found[j]:
-                break
-    if population.moments != "quadrature":
-        return Expectation(mode, m, V, evidence, n_eval, found)
-    return weigh(Expectation(mode, m, V, evidence, n_eval, found, centre, scale, logs), population)
+    mode[:, free] = prior.centres if earlier is None else earlier.mode[:, free]
+    m, V, placed = prior.centres.copy(), np.zeros((J, d, d)), np.zeros(J, dtype=bool)
+    nodes = np.zeros((J, d)), np.tile(np.eye(d), (J, 1, 1)), np.zeros((J, N))
+    if d <= GRID_DIMENSIONS and earlier is not None and earlier.r is not None:
+        m, V, placed = earlier.m.copy(), earlier.V.copy(), earlier.found
+        nodes = earlier.centre.copy(), earlier.scale.copy(), earlier.logs.copy()
+    out = Found(mode, m, V, np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool), *nodes, placed)
+    words = [one.words for one in problems]
+    begins = np.cumsum([0, *map(len, words[:-1])])
+    links = Box(population.kinds, population.lower, population.upper)
+    moments = {"hard": HARD, "quadrature": QUADRATURE}.get(population.moments, LAPLACE)
+    take(np.concatenate(words), begins, links, prior, _nodes(population, problems[0], draft), moments, out)
+    found = Expectation(mode, m, V, out.evidence, out.n_eval, out.found)
+    return found if moments != QUADRATURE else weigh(replace(found, centre=out.centre, scale=out.scale, logs=out.logs), population)
+
+
+def _prior(population: Population, J: int) -> Normal:
+    """Of J participants, as compiled code takes it."""
+    P, sd = np.linalg.inv(population.Sigma), np.sqrt(np.diag(population.Sigma))
+    constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * population.Sigma)[1]
+    return Normal(population.free, population.centres(J), sd, np.ascontiguousarray(P), float(constant))
+
+
+def _nodes(population: Population, one: Problem, draft: bool) -> Nodes:
+    """The nodes of a population, as compiled code takes them."""
+    grid, line = len(population.free) <= GRID_DIMENSIONS, 1
+    if grid and population.moments == "quadrature" and on_a_line(one.episode, int(population.free[-1])):
+        line = round(len(population.nodes) ** (1.0 / len(population.free)))
+    placements = PLACEMENTS["grid" if grid else "points"] if not (grid and draft) else 1
+    return Nodes(population.nodes, population.log_weights, population.turns, population.caution, placements, line)
 
 
 def _arguments(population: Population, one: Problem) -> tuple[tuple, Episode]:
@@ -229,22 +217,16 @@ def _arguments(population: Population, one: Problem) -> tuple[tuple, Episode]:
 
 def weigh(expectation: Expectation, population: Population) -> Expectation:
     """The same nodes under another mu and Sigma. EM on given nodes is exact EM of a discrete problem, so it is monotone."""
-    d, unit = len(population.free), population.nodes
-    pairs = (unit[:, :, None] * unit[:, None, :]).reshape(len(unit), d * d)
-    L = np.linalg.cholesky(population.Sigma)
-    # The prior's z = L^-1 (h - its mean) is b + A unit: its square, and the moments of h, are sums over unit and its products.
-    A = np.linalg.solve(L, expectation.scale)
-    b = np.linalg.solve(L, (expectation.centre - population.centres(len(expectation.centre))).T).T
-    squares = (b**2).sum(axis=1)[:, None] + 2.0 * np.einsum("jab,ja->jb", A, b) @ unit.T
-    squares += (A.transpose(0, 2, 1) @ A).reshape(-1, d * d) @ pairs.T
-    joint = expectation.logs - 0.5 * squares - np.log(np.diag(L)).sum() - 0.5 * d * np.log(2.0 * np.pi)
-    evidence = logsumexp(joint, axis=1)
-    r = np.exp(joint - evidence[:, None])
-    mean = r @ unit
-    spread = (r @ pairs).reshape(-1, d, d) - mean[:, :, None] * mean[:, None, :]
-    m = expectation.centre + np.einsum("jab,jb->ja", expectation.scale, mean)
-    V = expectation.scale @ spread @ expectation.scale.transpose(0, 2, 1)
-    return replace(expectation, m=m, V=V, log_evidence=evidence, r=r)
+    e = expectation
+    out, r = fresh(e)
+    weighed(out, _prior(population, len(out.m)), population.nodes, r)
+    return replace(e, m=out.m, V=out.V, log_evidence=out.evidence, r=r)
+
+
+def fresh(e: Expectation) -> tuple[Found, np.ndarray]:
+    """An E-step with nodes as compiled code takes it, and their weights; moments, evidence and weights are copies."""
+    m, V, evidence, r = e.m.copy(), e.V.copy(), e.log_evidence.copy(), np.empty_like(e.logs) if e.r is None else e.r.copy()
+    return Found(e.mode, m, V, evidence, e.n_eval, e.found, e.centre, e.scale, e.logs, e.found), r
 
 
 def _held(population: Population, start: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
