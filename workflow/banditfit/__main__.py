@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
         "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
         ("populations", 100, "of 80 people with 200 trials each"),
     )
+    command(
+        _coverage,
+        "how often intervals hold the truth in the six published experiments, in Markdown (docs/populations.md)",
+        ("episodes", 300, "of each, as one population"),
+        ("method", "gem", "an id of config/methods.tsv"),
+    )
     data = ("data", DATA, "the folder that holds the folders of public data sets")
     command(
         _certificates,
@@ -159,6 +165,12 @@ def _effects(populations: int) -> None:
     from .experiments.effects import report
 
     report(populations)
+
+
+def _coverage(episodes: int, method: str) -> None:
+    from .benchmark.coverage import report
+
+    report(episodes, method)
 
 
 def _certificates(episodes: int, starts: int, data: Path) -> None:

@@ -17,6 +17,8 @@ from ..models.likelihood import Problem, problem
 from ..solvers import em
 from ..solvers.population import Links, Population, Prior
 from ..solvers.population import Settings as PopulationSettings
+from ..solvers.population import begin as begin_population
+from ..solvers.uncertainty import widened
 from ..solvers.variational import GRADIENT, Check, Family, Variational, check, rule, stepper
 from . import Method, Outcome
 
@@ -78,7 +80,10 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, g
     ratios, log_evidence by importance sampling, and of the whole population the rounds and the best objective."""
     begin = perf_counter()
     population, found, checked = learn(problems, settings, rng)
-    estimates = em.estimate(population, found)
+    wider = found
+    if settings.pools:
+        wider = widened(population, found, begin_population(problems[0], settings.of_population(), shared=False), rng)
+    estimates = em.estimate(population, wider)
     outcomes = [
         _outcome(one, population, found, checked, {name: values[j] for name, values in estimates.items()}, j)
         for j, one in enumerate(problems)

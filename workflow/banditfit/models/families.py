@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from math import prod
 from pathlib import Path
 from typing import Annotated
 
@@ -81,7 +82,7 @@ class Model:
         """Where in theta each parameter lies."""
         found, at = {}, 0
         for parameter in self.parameters:
-            size = int(np.prod(parameter.shape(n_arms)))
+            size = prod(parameter.shape(n_arms))
             found[parameter.name] = slice(at, at + size)
             at += size
         return found

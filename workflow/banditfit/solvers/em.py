@@ -28,6 +28,8 @@ from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import digamma, gammaln
 
 from ..data.dataset import Dataset
 from ..errors import InputError
@@ -37,8 +39,9 @@ from ..models.likelihood import Problem, problem
 from ..outcome import Outcome
 from .acceleration import Leaps
 from .information import Z_95, _held_sd, _score
-from .inner import maximised, on_nodes, raised, statistics
+from .inner import maximised, on_nodes, raised, reweighted, statistics
 from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, fresh
+from .uncertainty import widened
 from .variational import Variational, enough_points, rule, stepper
 
 INNER = 30  # EM steps on the same nodes, before they are placed anew
@@ -48,25 +51,27 @@ NOISE = 0.05  # nats a person by which the objective may go up and down for it t
 PATIENCE = 6  # rounds without a better objective that end the fit
 FEW_NODES = 7  # per dimension of variational moments, in up to two
 FORGET = 0.7  # step n of the online mode has weight n^-FORGET (Cappe & Moulines 2009, JRSS B 71(3): between .5 and 1)
+FREEDOMS = 1.0, 200.0  # between which degrees of freedom are learned
+AT_ONCE = 500_000  # coordinates of nodes that are held at once, of some of the people
 UNSETTLED = "the climb of this person's bound ended where it still rises"
 Step = Callable[[Sequence[Problem], Population, Expectation | None], Expectation]
 ONLINE_TOLERANCE = 1e-2  # change from pass to pass that counts as noise of the mini-batches, so the least tolerance there
 
 
 def _maximise(population: Population, start: Population, means: tuple[np.ndarray, np.ndarray], J: int) -> Population:
-    """The M-step of mu and Sigma from the means of J participants (`statistics`)."""
+    """The M-step of mu and Sigma from the means of `_means`, for J participants."""
     mu, centre, Sigma = population.mu.copy(), np.empty(len(population.free)), population.Sigma.copy()
-    maximised(*means, J, start.mu[population.free], start.Sigma, Sigma, centre)
+    maximised(J * means[0], J * means[1], J, float(J), start.mu[population.free], start.Sigma, Sigma, centre)
     mu[population.free] = centre
     return replace(population, mu=mu, Sigma=Sigma)
 
 
 def _means(expectation: Expectation, population: Population) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the participants found of m, less what is explained of it, and of its square with V."""
+    """Means over the participants found of m and of its square with V."""
     e, d = expectation, len(population.free)
-    means = np.empty(d), np.empty((d, d))
-    statistics(e.m, e.V, e.found, population.centres(len(e.m)) - population.mu[population.free], *means)
-    return means
+    first, second = np.empty(d), np.empty((d, d))
+    J, _ = statistics(e.m, e.V, e.found, np.ones(len(e.m)), np.zeros_like(e.m), first, second)
+    return first / J, second / J
 
 
 class _Raise:
@@ -74,23 +79,25 @@ class _Raise:
 
     def __init__(self, population: Population, found: np.ndarray, start: Population):
         J, d = len(found), len(population.free)
+        self.population, self.found, self.weight = population, found, population.weights(J).copy()
         self.design = np.zeros((J, 0)) if population.design is None else population.design
         self.fitted = np.zeros((self.design.shape[1], J))
         if population.design is not None:
             self.fitted[:, found] = np.linalg.pinv(self.design[found])
-        self.origin, self.start, self.population = start.mu[population.free], start.Sigma, population
+        self.origin, self.start = start.mu[population.free], start.Sigma
         self.mu, self.Sigma = population.mu[population.free], population.Sigma.copy()
         self.effects = np.zeros((0, d)) if population.design is None else population.effects.copy()
 
     @property
     def arguments(self) -> tuple[np.ndarray, ...]:
-        return self.design, self.fitted, self.origin, self.start, self.mu, self.effects, self.Sigma
+        return self.weight, self.design, self.fitted, self.origin, self.start, self.mu, self.effects, self.Sigma
 
     def raised(self) -> Population:
         mu = self.population.mu.copy()
         mu[self.population.free] = self.mu
         effects = None if self.population.design is None else self.effects
-        return replace(self.population, mu=mu, Sigma=self.Sigma, effects=effects)
+        weight = self.weight if self.population.freedom else None
+        return replace(self.population, mu=mu, Sigma=self.Sigma, effects=effects, weight=weight)
 
 
 def _objective(expectation: Expectation, population: Population, start: Population) -> float:
@@ -100,7 +107,8 @@ def _objective(expectation: Expectation, population: Population, start: Populati
     pull = (P * (start.Sigma + np.outer(off_mu, off_mu))).sum() + nu * np.log(np.diag(P)).sum()
     penalty = (nu + 2) * np.linalg.slogdet(population.Sigma)[1] + pull
     held, off, sd = _held(population, start)
-    return float(expectation.log_evidence[expectation.found].sum() - 0.5 * (penalty + ((off / sd) ** 2).sum()))
+    told = expectation.log_evidence[expectation.found].sum() + _of_scales(population, expectation.found)
+    return float(told - 0.5 * (penalty + ((off / sd) ** 2).sum()))
 
 
 def _change(after: Population, before: Population) -> float:
@@ -159,6 +167,8 @@ def learn(
     ArithmeticError if no participant has a mode.
     """
     start = population = begin(problems[0], settings, shared, design)
+    if settings.population == "student" and design is not None:
+        raise InputError("population is 'student', expected 'normal' where people differ in what is known of them")
     if settings.batch and design is not None:
         raise InputError(f"batch is {settings.batch}, expected 0 where people differ in what is known of them")
     if settings.batch:
@@ -233,15 +243,52 @@ def _inner(population, expectation, start, tolerance) -> tuple[Population, Expec
     if expectation.r is None:
         return _raised(population, expectation, start), expectation
     step, (out, r) = _Raise(population, expectation.found, start), fresh(expectation)
-    on_nodes(out, population.free, population.nodes, r, *step.arguments, INNER, tolerance / 10.0, SUPPORT)
-    return step.raised(), replace(expectation, m=out.m, V=out.V, log_evidence=out.evidence, r=r)
+    given = out, population.free, population.nodes, r, population.freedom
+    on_nodes(*given, *step.arguments, INNER, tolerance / 10.0, SUPPORT)
+    return _with_freedom(step.raised(), expectation.found), replace(
+        expectation, m=out.m, V=out.V, log_evidence=out.evidence, r=r
+    )
 
 
 def _raised(population: Population, expectation: Expectation, start: Population) -> Population:
     """The M-step: of the effects, then of mu and Sigma."""
     e, step = expectation, _Raise(population, expectation.found, start)
     raised(e.m, e.V, e.found, *step.arguments, np.empty_like(e.m))
-    return step.raised()
+    centres, P = step.raised().centres(len(e.m)), np.linalg.inv(step.Sigma)
+    reweighted(e.m, e.V, centres, P, population.freedom, step.weight)
+    return _with_freedom(step.raised(), e.found)
+
+
+def _with_freedom(population: Population, found: np.ndarray) -> Population:
+    """The M-step of the degrees of freedom, where they are to be learned: those of the highest expected log density of the scales
+    u_j, given those of before, and of a gamma density of mean 20 and shape 2 (Juarez & Steel 2010, J. Bus. Econ. Stat. 28)."""
+    if not population.learns_freedom:
+        return population
+    log_u, u, _ = _scales(population, found)
+    mean = float((log_u - u).mean())
+    J = int(found.sum())
+    slope = lambda nu: J * 0.5 * (np.log(nu / 2.0) + 1.0 - digamma(nu / 2.0) + mean) + 1.0 / nu - 0.1  # noqa: E731
+    low, high = FREEDOMS
+    at_end = low if slope(low) < 0.0 else high if slope(high) > 0.0 else brentq(slope, low, high, xtol=1e-6)
+    return replace(population, freedom=float(at_end))
+
+
+def _scales(population: Population, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """E[log u_j] and E[u_j] of the participants found, of the scales of Student's t, and the shape of their gamma densities."""
+    shape, u = 0.5 * (population.freedom + len(population.free)), population.weights(len(found))[found]
+    return digamma(shape) - np.log(shape / u), u, shape
+
+
+def _of_scales(population: Population, found: np.ndarray) -> float:
+    """What the scales of Student's t, and the prior of its degrees of freedom, add to sum_j log p(y_j) at the scales' means, for
+    a lower bound of what it is without them; 0 of a normal population."""
+    if not population.freedom:
+        return 0.0
+    log_u, u, a = _scales(population, found)
+    c, b = 0.5 * population.freedom, a / u
+    apart = (a - c) * digamma(a) - gammaln(a) + gammaln(c) + c * (np.log(b) - np.log(c)) + u * (c - b)
+    prior = np.log(population.freedom) - 0.1 * population.freedom if population.learns_freedom else 0.0
+    return float((0.5 * len(population.free) * (log_u - np.log(u)) - apart).sum() + prior)
 
 
 def _learn_online(problems, settings: Settings, rng: np.random.Generator, start: Population) -> Population:
@@ -295,11 +342,15 @@ def estimate(population: Population, expectation: Expectation) -> dict[str, np.n
     natural_sd = _sd(population.theta(middle + x[:, None, None] * spread), w / w.sum())
     if expectation.r is not None:
         third = np.empty_like(sd)
-        for j, r in enumerate(expectation.r):
-            off = (population.nodes - r @ population.nodes) @ expectation.scale[j].T
-            third[j] = r @ off**3
-            at = population.theta(population.full(expectation.m[j] + off))
-            natural_sd[j, population.free] = _sd(at, r)[population.free]
+        size = max(1, AT_ONCE // (D * len(population.nodes)))
+        for part in (slice(first, first + size) for first in range(0, J, size)):
+            r = expectation.r[part]
+            off = population.nodes - (r @ population.nodes)[:, None, :]
+            off = off @ expectation.scale[part].transpose(0, 2, 1)
+            third[part] = np.einsum("jn,jnk->jk", r, off**3)
+            at = population.theta(population.full(expectation.m[part][:, None, :] + off))[..., population.free]
+            off = at - np.einsum("jn,jnk->jk", r, at)[:, None, :]
+            natural_sd[part, population.free] = np.sqrt(np.einsum("jn,jnk->jk", r, off**2))
         # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
         skewness[:, population.free] = np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0)
     quantile = lambda z: population.theta(middle + spread * (z + (z**2 - 1.0) * skewness / 6.0))  # noqa: E731
@@ -320,10 +371,12 @@ def _sd(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, shared: bool) -> list[Outcome]:
     """Every participant's Outcome: the posterior medians as its parameters, and `posterior` with 95 % intervals. Its
     `diagnostics` hold log_evidence, log p(y_j) in nats, the effective number of quadrature nodes `ess` where there are nodes,
-    and of the whole population the rounds and the best objective. Intervals are given the population: they leave out what is
-    not known of mu and Sigma themselves."""
+    and of the whole population the rounds and the best objective. Intervals hold what is not known of mu and Sigma themselves,
+    but for the online mode's, whose people are many."""
     begin_time = perf_counter()
     population, expectation = learn(problems, settings, rng, shared)
+    if expectation is not None and settings.pools and population.moments != "hard":
+        expectation = widened(population, expectation, begin(problems[0], settings, shared), rng)
     size = settings.batch or len(problems)
     outcomes = []
     for first in range(0, len(problems), size):
@@ -350,9 +403,14 @@ def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
     counted once, whichever the arm."""
     names = [re.sub(r",?\d+\]", "]", name).removesuffix("[]") for name in problems[0].model.parameter_names(problems[0].n_arms)]
     counts: Counter[tuple[str, str]] = Counter()
+    lower, upper = problems[0].lower, problems[0].upper
+    near = 1e-3 * (upper - lower)
     for one, outcome in zip(problems, outcomes, strict=True):
         if outcome.status != "failed":
-            theta, unidentified = settle(one, outcome.parameters(one))
+            theta = outcome.parameters(one)
+            if not ((theta - lower < near) | (upper - theta < near)).any():
+                continue  # what costs more has nothing to say
+            theta, unidentified = settle(one, theta)
             sides = zip(names, one.at_bound(theta), unidentified, strict=True)
             counts.update({(name, "lower" if side < 0 else "upper") for name, side, unknown in sides if side and not unknown})
     return "".join(

@@ -55,7 +55,7 @@ def _held_sd(parts: Iterable[tuple], population: Population, start: Population) 
         found = expectation.found
         if not found.any():
             continue
-        off = (expectation.m - population.centres(len(found)))[found]
+        off = (population.weights(len(found))[:, None] * (expectation.m - population.centres(len(found))))[found]
         of_mu = np.linalg.solve(population.Sigma, off.T).T
         scores = np.hstack([_score(problems, population, expectation, start, int(found.sum()))[4], of_mu])
         information += scores.T @ scores
@@ -91,8 +91,10 @@ def standard_errors(
     if EACH * (n + len(a)) > J or population.moments == "hard":
         return mean_se, sd_se, effect_se
     P = np.linalg.inv(population.Sigma)
+    weight = population.weights(len(found))[found][:, None]
     off = (expectation.m - population.centres(len(found)))[found] @ P
-    spread = 0.5 * (off[:, :, None] * off[:, None, :] + P @ expectation.V[found] @ P - P)
+    spread = 0.5 * (weight[..., None] * (off[:, :, None] * off[:, None, :] + P @ expectation.V[found] @ P) - P)
+    off = weight * off
     twice = np.where(a == b, 1.0, 2.0)  # an element off the diagonal stands in Sigma twice
     scores = np.hstack([(known[:, :, None] * off[:, None, :]).reshape(J, n), twice * spread[:, a, b]])
     prior = np.zeros((n + len(a), n + len(a)))

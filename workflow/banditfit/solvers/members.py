@@ -3,7 +3,7 @@
 Where nodes are a grid whose last coordinate is a weight, those that differ in it alone share their traces (`lines`).
 """
 
-from math import exp, log, pi
+from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -26,12 +26,13 @@ class Box(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """h_j ~ N(centres[j], P^-1) over the coordinates `free`: sd (d,), P (d, d), and the logarithm of the density's constant."""
+    """h_j ~ N(centres[j], P^-1 / weight[j]) over the coordinates `free`: centres (J, d), P (d, d), weight (J,), and the logarithm
+    of the density's constant at a weight of one."""
 
     free: np.ndarray
     centres: np.ndarray
-    sd: np.ndarray
     P: np.ndarray
+    weight: np.ndarray
     constant: float
 
 
@@ -107,14 +108,17 @@ def _moved(m, V, centre, scale):
 @_compiled
 def _sought(j, episode, links, prior, nodes, moments, out):
     """The E-step of person j from a mode."""
-    h, free, mu, P = out.mode[j], prior.free, prior.centres[j], prior.P
+    h, free, mu, P = out.mode[j], prior.free, prior.centres[j], prior.weight[j] * prior.P
     d = free.size
-    K, laplace = np.empty((d, d)), np.empty((d, d))
+    K, laplace, sd = np.empty((d, d)), np.empty((d, d)), np.empty(d)
+    _inverse(P, laplace)
+    for a in range(d):
+        sd[a] = sqrt(laplace[a, a])
     if nodes.line > 1:
-        n_start = _best_on_lines(h, episode, links, prior, mu)
+        n_start = _best_on_lines(h, episode, links, free, mu, sd, P)
         enough = ENOUGH  # nodes follow the moments, and the mode is only where they begin
     else:
-        n_start = best_start(h, free, mu, prior.sd, P, links.kinds, links.lower, links.upper, episode)
+        n_start = best_start(h, free, mu, sd, P, links.kinds, links.lower, links.upper, episode)
         enough = DECREMENT
     likelihood, n_climb, out.found[j] = climb(h, free, mu, P, links.kinds, links.lower, links.upper, episode, K, enough)
     out.n_eval[j] += n_start + n_climb
@@ -122,7 +126,7 @@ def _sought(j, episode, links, prior, nodes, moments, out):
         return
     for a in range(d):
         out.m[j, a] = h[free[a]]
-    out.evidence[j] = likelihood + prior.constant + _log_prior(h, free, mu, P)
+    out.evidence[j] = likelihood + prior.constant + 0.5 * d * log(prior.weight[j]) + _log_prior(h, free, mu, P)
     if moments == HARD:
         return
     out.evidence[j] += 0.5 * d * log(2.0 * pi) + _inverse(K, laplace)
@@ -155,22 +159,21 @@ def _inverse(K, out):
 
 
 @_compiled
-def _best_on_lines(h, episode, links, prior, mu):
+def _best_on_lines(h, episode, links, free, mu, sd, P):
     """Moves h to the best of itself and GRID sds around mu in every coordinate, of at most two."""
-    free, n = prior.free, len(GRID)
-    d = free.size
+    n, d = len(GRID), free.size
     unit, L = np.empty((n**d, d)), np.zeros((d, d))
     for k in range(len(unit)):
         for a in range(d):
             unit[k, a] = GRID[k // n ** (d - 1 - a) % n]
     for a in range(d):
-        L[a, a] = prior.sd[a]
+        L[a, a] = sd[a]
     logs, there = np.empty(len(unit)), h.copy()
-    best = _log_likelihood(h, links.kinds, links.lower, links.upper, episode) + _log_prior(h, free, mu, prior.P)
-    _at_nodes(mu, L, unit, n, h.copy(), links, prior.free, episode, logs)
+    best = _log_likelihood(h, links.kinds, links.lower, links.upper, episode) + _log_prior(h, free, mu, P)
+    _at_nodes(mu, L, unit, n, h.copy(), links, free, episode, logs)
     for k in range(len(unit)):
         _node(mu, L, unit[k], free, there)
-        value = logs[k] + _log_prior(there, free, mu, prior.P)
+        value = logs[k] + _log_prior(there, free, mu, P)
         if value > best or best != best:
             best = value
             h[:] = there
@@ -202,7 +205,7 @@ def _quadrature(m, V, turn, nodes, h, links, prior, j, episode, L, logs):
     towards what they say, with ess the effective number of nodes.
     """
     N, d = nodes.unit.shape
-    free, mu = prior.free, prior.centres[j]
+    free, mu, P = prior.free, prior.centres[j], prior.weight[j] * prior.P
     factor = np.zeros((d, d))
     if not _cholesky(V, factor):
         return False
@@ -220,7 +223,7 @@ def _quadrature(m, V, turn, nodes, h, links, prior, j, episode, L, logs):
     for k in range(N):
         _node(m, L, nodes.unit[k], free, there)
         logs[k] += volume + nodes.log_weights[k]
-        r[k] = logs[k] + _log_prior(there, free, mu, prior.P)
+        r[k] = logs[k] + _log_prior(there, free, mu, P)
         top = max(top, r[k])
     total, squares = 0.0, 0.0
     for k in range(N):
@@ -285,17 +288,18 @@ def weighed(out, prior, unit, r):
     with log p(y)."""
     N, d = unit.shape
     L, A, b = np.zeros((d, d)), np.empty((d, d)), np.empty(d)
-    _cholesky(prior.P, L)  # P = L L': the prior's square is that of L' (h - its mean), which is b + A unit
+    _cholesky(prior.P, L)  # P = L L': with a weight of one the prior's square is that of L' (h - its mean), or b + A unit
     for j in range(len(out.m)):
+        root = sqrt(prior.weight[j])
         for a in range(d):
             b[a] = 0.0
             for c in range(a, d):
-                b[a] += L[c, a] * (out.centre[j, c] - prior.centres[j, c])
+                b[a] += root * L[c, a] * (out.centre[j, c] - prior.centres[j, c])
             for e in range(d):
                 A[a, e] = 0.0
                 for c in range(a, d):
-                    A[a, e] += L[c, a] * out.scale[j, c, e]
-        out.evidence[j] = prior.constant + _weights(out.logs[j], A, b, unit, r[j])
+                    A[a, e] += root * L[c, a] * out.scale[j, c, e]
+        out.evidence[j] = prior.constant + d * log(root) + _weights(out.logs[j], A, b, unit, r[j])
         _moments(unit, r[j], out.centre[j], out.scale[j], out.m[j], out.V[j])
 
 

@@ -17,12 +17,14 @@ from .nodes import _grid, _points
 
 Links = Literal["probit", "logit"]
 Prior = Literal["learned", "fixed"]
+Shape = Literal["normal", "student"]
 Moments = Literal["auto", "quadrature", "variational", "laplace", "hard"]
 # Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
 GRID_DIMENSIONS = 2  # up to which nodes are a grid
 AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
+FREEDOM = 10.0  # degrees of freedom of Student's t, before they are learned
 TURNS = 64  # rotations of quasi-random points
 PLACEMENTS = {"grid": 2, "points": 3}  # how often nodes follow the moments that they gave
 CAUTION = 4.0  # effective points per dimension at which placing quasi-random points follows half of what they say
@@ -44,6 +46,8 @@ class Settings:
     iterations  rounds at most (with batch: passes over the participants)
     tolerance   largest change of mu (in sd) and Sigma (relative) in the last round
     batch       participants per step of the online mode, or 0: all participants in every round
+    population  "normal", or "student": Student's t, from which people far from the rest pull less
+    freedom     degrees of freedom of the latter, at least 1; 0: they are learned
     """
 
     links: Links = "probit"
@@ -54,6 +58,8 @@ class Settings:
     iterations: int = 200
     tolerance: float = 1e-3
     batch: int = 0
+    population: Shape = "normal"
+    freedom: float = 0.0
 
     def __post_init__(self):
         for name, least in (("nodes", 3), ("iterations", 1), ("batch", 0)):
@@ -63,6 +69,11 @@ class Settings:
             raise InputError(f"points is {self.points}, expected a power of two, at least 32")
         if not self.tolerance > 0:
             raise InputError(f"tolerance is {self.tolerance:g}, expected a positive number")
+        if self.freedom != 0.0 and not (self.population == "student" and self.freedom >= 1.0):
+            expected = "at least 1, or 0 to learn it" if self.population == "student" else "0 where the population is normal"
+            raise InputError(f"freedom is {self.freedom:g}, expected {expected}")
+        if self.population == "student" and (self.batch or self.prior == "fixed"):
+            raise InputError("population is 'student', expected 'normal' with a batch or a fixed prior")
 
     @property
     def pools(self) -> bool:
@@ -74,6 +85,7 @@ class Settings:
 class Population:
     """A fitted population: h_j ~ N(mu, Sigma) over the coordinates `free` of h; the others are mu for everybody. Where people
     differ in what is known of them, the rows x_j of `design` (J, C), it is h_j ~ N(mu + effects' x_j, Sigma), effects (C, d).
+    With `freedom` it is Student's t with as many degrees, N(mu, Sigma / u_j) of a u_j whose mean is `weight` (J,).
 
     mu (D,), Sigma (d, d), free (d,), kinds (D,), lower, upper (D,) the links and their bounds, `moments`, and `nodes` (N, d)
     in standard units with the logarithms of weight / density `log_weights` (N,), the `caution` in placing them, and `turns`
@@ -103,11 +115,19 @@ class Population:
     held_sd: np.ndarray | float = 0.0
     design: np.ndarray | None = None
     effects: np.ndarray | None = None
+    freedom: float = 0.0
+    weight: np.ndarray | None = None
+    learns_freedom: bool = False
 
     def centres(self, J: int) -> np.ndarray:
         """The mean of h_j over the free coordinates, for each of J participants (J, d)."""
         centre = np.tile(self.mu[self.free], (J, 1))
         return centre if self.design is None else centre + self.design @ self.effects
+
+    def weights(self, J: int) -> np.ndarray:
+        """The weight (J,) with which each of J participants has the population for a prior: one, but for those of a population
+        of Student's t that were fitted with it."""
+        return np.ones(J) if self.weight is None or len(self.weight) != J else self.weight
 
     def theta(self, h: np.ndarray) -> np.ndarray:
         """Parameters theta of coordinates h (..., D)."""
@@ -168,10 +188,14 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
         rule = *_points(settings.points, d), CAUTION, np.linalg.qr(normal)[0]
     effects = None if design is None else np.zeros((design.shape[1], d))
     start = Population(mu, np.diag(sd[free] ** 2), free, kinds, one.lower, one.upper, moments, *rule)
-    return replace(start, design=design, effects=effects)
+    freedom = (settings.freedom or FREEDOM) if settings.population == "student" else 0.0
+    learns = freedom > 0.0 and not settings.freedom
+    return replace(start, design=design, effects=effects, freedom=freedom, learns_freedom=learns)
 
 
-def expect(problems: Sequence[Problem], population: Population, earlier: Expectation | None = None, draft: bool = False) -> Expectation:
+def expect(
+    problems: Sequence[Problem], population: Population, earlier: Expectation | None = None, draft: bool = False
+) -> Expectation:
     """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has a grid, the new one
     is placed by its moments, without a mode, or stays if they have not moved. (Moments by a few points of many are too noisy to
     place the next by.) With `draft` a first grid follows its own moments no further."""
@@ -192,14 +216,16 @@ def expect(problems: Sequence[Problem], population: Population, earlier: Expecta
     moments = {"hard": HARD, "quadrature": QUADRATURE}.get(population.moments, LAPLACE)
     take(np.concatenate(words), begins, links, prior, _nodes(population, problems[0], draft), moments, out)
     found = Expectation(mode, m, V, out.evidence, out.n_eval, out.found)
-    return found if moments != QUADRATURE else weigh(replace(found, centre=out.centre, scale=out.scale, logs=out.logs), population)
+    return (
+        found if moments != QUADRATURE else weigh(replace(found, centre=out.centre, scale=out.scale, logs=out.logs), population)
+    )
 
 
 def _prior(population: Population, J: int) -> Normal:
     """Of J participants, as compiled code takes it."""
-    P, sd = np.linalg.inv(population.Sigma), np.sqrt(np.diag(population.Sigma))
+    P = np.ascontiguousarray(np.linalg.inv(population.Sigma))
     constant = -0.5 * np.linalg.slogdet(2.0 * np.pi * population.Sigma)[1]
-    return Normal(population.free, population.centres(J), sd, np.ascontiguousarray(P), float(constant))
+    return Normal(population.free, population.centres(J), P, population.weights(J), float(constant))
 
 
 def _nodes(population: Population, one: Problem, draft: bool) -> Nodes:
