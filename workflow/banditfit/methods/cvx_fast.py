@@ -71,21 +71,12 @@ def _composed(problem: Problem, settings: Settings) -> Outcome:
     """The same of any other model whose traces have one rate each, on the clocks of its traces."""
     begin = perf_counter()
     found, bound, n_eval = clocks.best(problem, lambda one: clocks.generate(one, settings.tolerance, settings.max_rounds))
-    words, status = "kernels are free: parameters are not identified", "converged"
+    words, status = [], "converged"
     if found.gap > settings.tolerance * max(found.nll, 1.0):
-        status, words = "limit", f"stopped {found.gap:.1e} nats from the optimum; {words}"
+        status, words = "limit", [f"stopped {found.gap:.1e} nats from the optimum"]
     elif found.separable:
-        status, words = "separable", f"larger kernels fit ever better, by {found.gap:.1e} nats at most; {words}"
-    return Outcome(
-        status=status,
-        kernels=found.of.kernels(found.kernels),
-        relaxed=problem.in_data_order(found.x),
-        nll=found.nll,
-        lower_bound=max(bound, 0.0),
-        message=words,
-        n_eval=n_eval,
-        t_solve=perf_counter() - begin,
-    )
+        status, words = "separable", [f"larger kernels fit ever better, by {found.gap:.1e} nats at most"]
+    return clocks.outcome(problem, found, bound, status, words, n_eval=n_eval, t_solve=perf_counter() - begin)
 
 
 METHOD = Method(fit=fit, settings=Settings, all_arms=True, requires=("log_linear", "one_rate"), threads=True, warm_up=warm_up)

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 
 from ..models.likelihood import Problem, log_policy
 from ..models.traces import EVERY_STEP, INITIAL, RULE, _unit_traces
+from ..outcome import Outcome
 from .active_set import _quadratic_step
 from .groups import Groups, by_sign, groups
 
@@ -272,6 +273,19 @@ def _curvature(of: Relaxed, every: np.ndarray, x: np.ndarray) -> np.ndarray:
     H = weighted @ flat.T - mean @ mean.T
     H[np.diag_indices(len(H))] = H.diagonal() * (1.0 + 1e-10) + 1e-12
     return H
+
+
+def outcome(problem: Problem, found: Solution, bound: float, status: str, words: list[str], **how) -> Outcome:
+    """The outcome of a relaxed optimum; `words` come before those that say what it does not tell, `how` are other fields."""
+    return Outcome(
+        status=status,
+        kernels=found.of.kernels(found.kernels),
+        relaxed=problem.in_data_order(found.x),
+        nll=found.nll,
+        lower_bound=max(bound, 0.0),
+        message="; ".join([*words, "kernels are free: parameters are not identified"]),
+        **how,
+    )
 
 
 def best(problem: Problem, solve: Callable[[Relaxed], Solution]) -> tuple[Solution, float, int]:

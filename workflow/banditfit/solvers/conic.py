@@ -173,13 +173,12 @@ def relax_clocks(problem: Problem, solver: str) -> Outcome:
     if found.separable:
         status = "separable"
         words.append("larger kernels fit ever better")
-    return Outcome(
-        status=status,
-        kernels=found.of.kernels(found.kernels),
-        relaxed=problem.in_data_order(found.x),
-        nll=found.nll,
-        lower_bound=max(bound, 0.0),
-        message="; ".join(dict.fromkeys([*words, "kernels are free: parameters are not identified"])),
+    return clocks.outcome(
+        problem,
+        found,
+        bound,
+        status,
+        list(dict.fromkeys(words)),
         fallback=fallback,
         n_eval=n_eval,
         t_setup=times[0],
