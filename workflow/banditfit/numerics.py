@@ -6,8 +6,11 @@ Steps lie in the last, contiguous axis, so that loops over them vectorise.
 import math
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
+from .caching import LOCATORS
+
+config.CACHE_LOCATOR_CLASSES = config.CACHE_LOCATOR_CLASSES or LOCATORS
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 # Fused multiply-adds and vector sums; infinities and NaN keep their meaning.
 _vectorised = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
