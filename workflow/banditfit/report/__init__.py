@@ -140,6 +140,7 @@ def render(
     topics = _topics(absent)
     shown = {name: file for name, file in figures.items() if FIGURES[name].section not in absent}
     found = [(name, sentence) for name, one in SECTIONS.items() if sections[name] and (sentence := one.finding(sections[name]))]
+    found.sort(key=lambda item: item[0] == "claims")  # the ledger of what others said comes after what was found
     context = {
         "manifest": manifest,
         "config": yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),

@@ -83,19 +83,30 @@ def _cell(number: float) -> str:
 
 
 def markdown(folder: Path) -> list[str]:
-    """The table `psychometrics` of a finished study, whose results lie in `folder`, and what it says, in Markdown: that of
-    docs/psychometrics.md. Raises InputError if it is not there."""
-    path = folder / "tables/psychometrics.csv"
-    try:
-        table = intact(read_csv, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
+    """The tables `psychometrics` and `psychometrics_held_out` of a finished study, whose results lie in `folder`, and what they
+    say, in Markdown: those of docs/psychometrics.md. Raises InputError if one is not there."""
+    table, held_out = (_table(folder / f"tables/{name}.csv") for name in ("psychometrics", "psychometrics_held_out"))
     head = ["design", "board", "players", "run", "RMSE", "offset-free", "r", "coverage", "missing", "× oracle", "paper"]
-    head += ["s", "paper's s", "weight"]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines = _head([*head, "s", "paper's s", "weight"])
     for row in table.itertuples():
         numbers = [row.rmse, row.free_rmse, row.r, row.coverage, row.missing, row.oracle, row.published_rmse, row.cpu_seconds]
         numbers += [row.published_seconds]
         cells = [row.design, row.board, row.players, row.run, *map(_cell, numbers), row.bellman]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    return [*lines, "", *sentences(table[(table["run"] == "mdp_gem") & (table["players"] == "shared")])]
+    lines += ["", *sentences(table[(table["run"] == "mdp_gem") & (table["players"] == "shared")]), ""]
+    lines += _head(["design", "board", "players", "run", "nll per held-out choice", "above the best"])
+    for row in held_out.itertuples():
+        above = f"{row.gap:.4f} ± {row.gap_se:.4f}" if row.gap else "0"
+        lines.append(f"| {row.design} | {row.board} | {row.players} | {row.run} | {row.nll:.4f} | {above} |")
+    return lines
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
+
+
+def _head(names: list[str]) -> list[str]:
+    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
