@@ -1,5 +1,6 @@
 """The real Snakefile on the smallest study, in a copy of the project that the tests may change."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import yaml
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 import banditfit as bf
 from banditfit.data.stored import load
@@ -107,6 +109,13 @@ def test_a_wrong_config_stops_the_run_at_once(tmp_path):
     for word in ("config/test.yaml", "key 'n_startz' is not known", "local_solvers"):
         assert word in done.stdout + done.stderr
     assert not (project / "results").exists()
+
+
+def test_snakemake_still_has_the_limit_of_jobs_that_is_switched_off():
+    """Where the Snakefile sets it to None, Snakemake must ask for None: else the switch would do nothing, and nobody see it."""
+    source = inspect.getsource(JobScheduler)
+    assert "workflow.scheduler.job_rate_limiter = None" in (ROOT / "Snakefile").read_text()
+    assert "self.job_rate_limiter = (" in source and "self.job_rate_limiter is None" in source
 
 
 def test_the_workflow_is_clean():
