@@ -343,14 +343,15 @@ def _check_names(file: Columns, role: str, within: Sequence) -> None:
         )
     forms = {text: _form(text) for text in set(file.raw[role])}
     met: dict = {}
-    for line, text, other in zip(file.sheet.lines, file.raw[role], within, strict=True):
-        known, row = met.setdefault((other, forms[text]), (text, line))
+    for text, other in dict.fromkeys(zip(file.raw[role], within, strict=True)):  # each once, as they are first met
+        known = met.setdefault((other, forms[text]), text)
         if known != text:
             show = repr if known.isascii() and text.isascii() else ascii
-            mask = np.array([number == line for number in file.sheet.lines])
+            pairs = list(zip(file.raw[role], within, strict=True))
+            row = file.sheet.lines[pairs.index((known, other))]
             file.refuse(
                 role,
-                mask,
+                np.arange(len(pairs)) == pairs.index((text, other)),
                 f"{role}s whose names differ in more than their form (blanks, capitals, Unicode form, 1 and 1.0), or one"
                 " name for the same",
                 f" (as {show(text)}), and {show(known)} in row {row}",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from ..errors import InputError
 from .sheet import SEPARATORS, Sheet, quoted
@@ -80,11 +81,13 @@ class Columns:
                 raise InputError(f"columns: found {quoted(name)} for {role} and {others[0]}, expected a column for each")
         position = {role: sheet.header.index(name) for role, name in self.used.items()}
         self.raw = {role: [row[at] for row in sheet.rows] for role, at in position.items()}
-        self.cells = {role: [cell.strip() for cell in cells] for role, cells in self.raw.items()}
-        self._texts = {
-            role: {cell: number for number, cell in enumerate(dict.fromkeys(cells))} for role, cells in self.cells.items()
-        }
-        self._text_of = {role: np.array([self._texts[role][cell] for cell in cells]) for role, cells in self.cells.items()}
+        self.cells, self._texts, self._text_of = {}, {}, {}
+        for role, cells in self.raw.items():  # a file has many cells and few different texts
+            which, texts = pd.factorize(np.array(cells, dtype=object))
+            known: dict[str, int] = {}
+            number = np.array([known.setdefault(text.strip(), len(known)) for text in texts])
+            self._texts[role], self._text_of[role] = list(known), number[which]
+            self.cells[role] = np.array(list(known), dtype=object)[number[which]].tolist()
         if usual:
             self._refuse_unused(usual)
         plain = [(role, name) for role, name in self.used.items() if not role.startswith(f"{SEVERAL} ")]

@@ -239,7 +239,10 @@ def _rectangle(path: Path, line: int, header: list[str], rows: list, separator: 
     names = [name.strip() for name in header]
     while names and not names[-1]:
         names.pop()
+    whole = len(names) == len(header)
     for number, cells in rows:
+        if whole and len(cells) == len(names) and not cells[0].isspace() and cells[0]:
+            continue
         if not "".join(cells).strip():
             raise InputError(f"{path}, row {number}: found an empty row between others, expected one row per trial")
         if len(cells) < len(names) or any(cell.strip() for cell in cells[len(header) :]):
