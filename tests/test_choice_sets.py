@@ -16,7 +16,7 @@ MODELS = ["forgetting", "rescorla_wagner", "dual_rates + choice_kernel + bias + 
 
 
 def people(n_people=3, n_steps=60, n_arms=4, seed=0, **fields):
-    """Two or three of four arms on each trial, sometimes one; sessions, missed trials and rewards of either sign, no two alike."""
+    """Two or three of four arms on each trial, sometimes one; sessions, missed trials, rewards of either sign, no two alike."""
     rng = np.random.default_rng(seed)
     shape = (n_people, n_steps)
     size = rng.choice([1, 2, 3], p=[0.1, 0.6, 0.3], size=shape)
