@@ -10,8 +10,8 @@ import numpy as np
 from ..models.likelihood import Problem
 from ..solvers.atoms import first_atoms, local_fits, solve_atoms
 from ..solvers.columns import Box, episode
+from ..solvers.descent import descend
 from ..solvers.mixtures import relaxed_by_sign
-from ..solvers.rate_search import descend
 from . import Method, Outcome, Starts
 from .hull import Settings, warm_up
 

@@ -167,6 +167,8 @@ def _gated(ep, k, arm, theta, h, p=None, c=None):
             g = GAIN if u > now or (u == now and last == GAIN) else LOSS
             if u != now and alpha[g] > 0.0:
                 last = g
+        elif ep.rules[k, SLOT + UNCHOSEN] < 0 and alpha[UNCHOSEN] == 0.0:
+            continue
         else:
             g, u = UNCHOSEN, ep.signals[ep.rules[k, OTHERS], t] if ep.rules[k, OTHERS] >= 0 else 0.0
         keep, slot = 1.0 - alpha[g], ep.rules[k, SLOT + g]

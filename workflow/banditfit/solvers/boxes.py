@@ -15,7 +15,8 @@ import numpy as np
 
 from ..models.traces import OWN, _lapse, _sizes
 from ..numerics import _compiled, _dot
-from .chords import add_scores, chords, weighted
+from .chords import add_scores, chords, ends_of, weighted
+from .curvature import second_order
 from .enclosures import _enclose, _ranges
 from .relaxation import _aim, _first_and_second, _first_point, _newton_step, _relaxed
 
@@ -35,21 +36,38 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
     when it is clear that it cannot.
     """
     n_traces, n_arms, n_steps = _sizes(ep)
-    n_groups, most = gr.own.shape
     rows = n_traces * n_arms
     own = ep.places.shape[2] - OWN
-    h, size = np.empty((rows, n_steps)), np.empty((rows, 5, n_steps))
+    h, size = np.empty((rows, n_steps)), np.empty((rows, 6, n_steps))
     p, c = np.zeros((rows, own, n_steps)), np.zeros((rows, own * (own + 1) // 2, n_steps))
     for k in range(n_traces):
         for i in range(n_arms):
             at = k * n_arms + i
-            _enclose(ep, k, i, low, high, h[at], p[at], c[at], size[at, 0], size[at, 1], size[at, 2], size[at, 3], size[at, 4])
+            _enclose(ep, k, i, low, high, h[at], p[at], c[at], size[at])
+    share, between = np.empty(0), np.empty((0, 2))
+    if _lapse(ep) < 0:
+        return _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, 0.0, share, between)
     # With a lapse the nll is at least a weighted one without, and a constant.
-    steps = n_steps if _lapse(ep) >= 0 else 0
-    share, between, base = np.empty(steps), np.empty((steps, 2)), 0.0
-    if steps > 0:
-        base = chords(ep, gr, low, high, size, share, between)
-        cutoff -= base
+    share, between = np.empty(n_steps), np.empty((n_steps, 2))
+    bound, rounding, at, score = np.inf, 0.0, start.copy(), np.zeros(low.size)
+    for moved in ends_of(low[_lapse(ep)], high[_lapse(ep)]):
+        base = chords(ep, gr, low, high, size, moved, share, between)
+        one, lost, there, gaps = _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, share, between)
+        if one < bound:
+            bound, rounding, at, score = one, lost, there, gaps
+    if bound < cutoff:
+        curved, lost, curves = second_order(ep, gr, low, high, size, between, at)
+        if curved > bound:
+            return curved, lost, at, curves
+    return bound, rounding, at, score
+
+
+@_compiled
+def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, share, between):
+    """The same of the nll, or of `base` and the nll weighted by `share` (see `chords`); `enclosures` has filled the rest."""
+    n_arms, n_steps = ep.places.shape[1], h.shape[1]
+    n_groups, most = gr.own.shape
+    cutoff -= base
     half = 0.5 * (high - low)
     y, y_low, y_high = _first_point(gr, low, high, start, half)
     n = y.size
@@ -65,7 +83,7 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
     _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
     policy[:] = x
     J = weighted(ep.choices, policy, share)
-    for _turn in range(_SHIFTS):
+    for turn in range(_SHIFTS):
         for _ in range(_STEPS):
             _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
             for a in range(n):
@@ -79,7 +97,7 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
                 loss += max(gradient[a] * (y[a] - y_low[a]), gradient[a] * (y[a] - y_high[a]))
             if loss <= 0.03 * tolerance or left <= 1e-24:
                 break
-            if value < cutoff - 2.0 * tolerance and left < 0.05 * (cutoff - value):
+            if value < cutoff - 2.0 * tolerance and left < 0.5 * (cutoff - value):
                 break
             tau, moves = 1.0, False
             for _ in range(20):
@@ -110,10 +128,10 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
         if improved > 0.0:
             bound, rounding = lower, given_up
         # A relaxation whose own value lies below the cutoff cannot show more.
-        if bound >= cutoff or cutoff - 2.0 * tolerance > J or improved < 0.02 * (cutoff - bound):
+        if bound >= cutoff or cutoff - 2.0 * tolerance > J or (turn > 0 and improved < 0.02 * (cutoff - bound)):
             break
     at, score = _gap(gr, low, high, start, half, y, second, remainder, moved)
-    if steps > 0:
+    if share.size > 0:
         at[_lapse(ep)] = min(max(start[_lapse(ep)], low[_lapse(ep)]), high[_lapse(ep)])
         add_scores(ep, gr, low, high, size, between, share, policy, score)
     return bound + base, rounding + _EPS * abs(base), at, score

@@ -1,8 +1,8 @@
 """What a lapse makes of the nll over a box, from below: a weighted nll without one (docs/certificates.md).
 
 With l the nll of a step without a lapse, that with one is f(l, eps) = -log((1 - eps) exp(-l) + eps / arms): concave and
-increasing in l. The probability is linear in eps, so f is least at an end of eps' interval, and the lesser of the two ends' f
-is concave and increasing too. So it lies above its chord over the l that a box allows: f >= base + share l.
+increasing in l, convex in eps. What lies below it for all eps of an interval and is concave and increasing in l too (`_below`)
+lies above its own chord over the l that a box allows: f >= base + share l.
 """
 
 import numpy as np
@@ -25,8 +25,24 @@ def lapsed(l, eps, n_arms):
 
 
 @_compiled
-def _least_of(l, low, high, n_arms):
-    return min(lapsed(l, low, n_arms), lapsed(l, high, n_arms))
+def ends_of(low, high):
+    """How far the lapse is moved from the middle of its interval for the bounds of `_below`, of which the lesser counts: to
+    either end where f is concave in l on the tangents there, and once, not moved, where it need not be."""
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    if 0.0 < half <= 0.99 * middle * (1.0 - middle):
+        return np.array([-half, half])
+    return np.zeros(1)
+
+
+@_compiled
+def _below(l, low, high, moved, n_arms):
+    """What is concave and increasing in l and at most f(l, eps) for all eps in [low, high], or, where `moved` is not 0, for
+    those on one side of another eps at least: f is convex in eps, so that it lies above its tangent at the middle, and the
+    sum of tangents is least at an end of the interval."""
+    if moved == 0.0:
+        return min(lapsed(l, low, n_arms), lapsed(l, high, n_arms))
+    middle, pi = 0.5 * (low + high), np.exp(-l)
+    return lapsed(l, middle, n_arms) - moved * (1.0 / n_arms - pi) / ((1.0 - middle) * pi + middle / n_arms)
 
 
 @_compiled
@@ -69,9 +85,9 @@ def _log_total(values, count):
 
 
 @_compiled
-def chords(ep, gr, low, high, size, share, between):
-    """Fills share (steps,), the slopes of the chords, and between (steps, 2), the intervals of l. Returns the sum of the
-    chords' values at l = 0, lowered by what rounding may have added."""
+def chords(ep, gr, low, high, size, moved, share, between):
+    """Fills share (steps,), the slopes of the chords, and between (steps, 2), the intervals of l; `moved` as `_below` has it.
+    Returns the sum of the chords' values at l = 0, lowered by what rounding may have added."""
     _, n_arms, n_steps = _sizes(ep)
     e_low, e_high = low[_lapse(ep)], high[_lapse(ep)]
     base = 0.0
@@ -89,13 +105,13 @@ def chords(ep, gr, low, high, size, share, between):
         least, most = _log_total(downs, count), _log_total(ups, count)
         least = max(least - _WIDER * (1.0 + least), 0.0)
         most += _WIDER * (1.0 + most)
-        bottom, top = _least_of(least, e_low, e_high, n_arms), _least_of(most, e_low, e_high, n_arms)
+        bottom, top = _below(least, e_low, e_high, moved, n_arms), _below(most, e_low, e_high, moved, n_arms)
         if most - least > 1e-9:
-            share[t] = min(max((top - bottom) / (most - least), 0.0), 1.0)
+            share[t] = min(max((top - bottom) / (most - least), 0.0), 2.0)
         between[t, 0], between[t, 1] = least, most
         # The lower of both ends, as the slope is rounded.
         base += min(bottom - share[t] * least, top - share[t] * most) if share[t] > 0.0 else bottom
-        base -= _LOWER * (1.0 + abs(bottom) + abs(top) + share[t] * most)
+        base -= _LOWER * (2.0 + abs(bottom) + abs(top) + share[t] * most)
     return base
 
 
@@ -127,11 +143,12 @@ def weighted(choices, x, share):
 @_compiled
 def add_scores(ep, gr, low, high, size, between, share, policy, score):
     """Adds to `score` what each parameter's width adds to the gap by the chords, roughly; `policy` is that of `weighted`."""
-    n_traces, n_arms, n_steps = _sizes(ep)
+    n_steps = _sizes(ep)[2]
+    n_arms = ep.places.shape[1]
     place = _lapse(ep)
     e_low, e_high = low[place], high[place]
-    middle = 0.5 * (e_low + e_high)
-    width = np.zeros(low.size)
+    middle, half = 0.5 * (e_low + e_high), 0.5 * (e_high - e_low)
+    apart = ends_of(e_low, e_high).size == 2
     for t in range(n_steps):
         y = ep.choices[t]
         if y < 0:
@@ -140,30 +157,36 @@ def add_scores(ep, gr, low, high, size, between, share, policy, score):
         l = 0.5 * (least + most)
         if share[t] > 0.0 and policy[y, t] > 0.0:
             l = min(max(-np.log(policy[y, t] / share[t]), least), most)
-        at = _least_of(l, e_low, e_high, n_arms)
-        score[place] += max(lapsed(l, middle, n_arms) - at, 0.0)
-        if most - least <= 1e-9:
-            continue
-        l = 0.5 * (least + most)
-        lost = _least_of(l, e_low, e_high, n_arms) - 0.5 * (
-            _least_of(least, e_low, e_high, n_arms) + _least_of(most, e_low, e_high, n_arms)
-        )
-        width[:] = 0.0
-        total = 1e-300
-        for i in range(n_arms):
-            if _bias(ep, i) >= 0:
-                width[_bias(ep, i)] += high[_bias(ep, i)] - low[_bias(ep, i)]
-            for k in range(n_traces):
-                a, w = k * n_arms + i, ep.places[k, i, WEIGHT]
-                if w >= 0:
-                    width[w] += (high[w] - low[w]) * max(abs(size[a, 0, t]), abs(size[a, 1, t]))
-                moved = (size[a, 1, t] - size[a, 0, t]) * max(abs(_at(low, w)), abs(_at(high, w)))
-                g, whole = gr.of[k, i], 1e-300
-                for b in range(gr.size[g]):
-                    whole += high[gr.own[g, b]] - low[gr.own[g, b]]
-                for b in range(gr.size[g]):
-                    width[gr.own[g, b]] += moved * (high[gr.own[g, b]] - low[gr.own[g, b]]) / whole
-        for j in range(width.size):
-            total += width[j]
-        for j in range(width.size):
-            score[j] += lost * width[j] / total
+        if apart:
+            score[place] += 0.5 * (_below(l, e_low, e_high, half, n_arms) - lapsed(l, middle, n_arms)) ** 2
+        else:
+            score[place] += max(lapsed(l, middle, n_arms) - _below(l, e_low, e_high, 0.0, n_arms), 0.0)
+        if most - least > 1e-9:
+            ends = 0.5 * (lapsed(least, middle, n_arms) + lapsed(most, middle, n_arms))
+            add_shares(ep, gr, low, high, size, t, lapsed(0.5 * (least + most), middle, n_arms) - ends, score)
+
+
+@_compiled
+def add_shares(ep, gr, low, high, size, t, lost, score):
+    """Adds to `score` what is `lost` at a step, shared among weights, biases, rates and initial values by how far each may move
+    the values there."""
+    n_traces, n_arms, _ = _sizes(ep)
+    width = np.zeros(low.size)
+    for i in range(n_arms):
+        if _bias(ep, i) >= 0:
+            width[_bias(ep, i)] += high[_bias(ep, i)] - low[_bias(ep, i)]
+        for k in range(n_traces):
+            a, w = k * n_arms + i, ep.places[k, i, WEIGHT]
+            if w >= 0:
+                width[w] += (high[w] - low[w]) * max(abs(size[a, 0, t]), abs(size[a, 1, t]))
+            moved = (size[a, 1, t] - size[a, 0, t]) * max(abs(_at(low, w)), abs(_at(high, w)))
+            g, whole = gr.of[k, i], 1e-300
+            for b in range(gr.size[g]):
+                whole += high[gr.own[g, b]] - low[gr.own[g, b]]
+            for b in range(gr.size[g]):
+                width[gr.own[g, b]] += moved * (high[gr.own[g, b]] - low[gr.own[g, b]]) / whole
+    total = 1e-300
+    for j in range(width.size):
+        total += width[j]
+    for j in range(width.size):
+        score[j] += lost * width[j] / total

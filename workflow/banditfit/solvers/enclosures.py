@@ -2,52 +2,44 @@
 
 import numpy as np
 
-from ..models.traces import CHOICES, EVERY_STEP, GAIN, INITIAL, LOSS, N_OWN, OTHERS, OWN, RULE, SLOT, UNCHOSEN, _at, _sizes
-from ..numerics import _compiled
+from ..models.traces import CHOICES, EVERY_STEP, GAIN, INITIAL, LOSS, N_OWN, OTHERS, OWN, RULE, UNCHOSEN, _at, _gated, _sizes
+from ..numerics import _compiled, _vectorised
 
 
 @_compiled
-def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
-    """What is known of trace k on one arm over a box of theta, step by step. Filled, each (steps,) but p and c:
+def _enclose(ep, k, arm, low, high, h, p, c, size):
+    """What is known of trace k on one arm over a box of theta, step by step. Fills h (steps,), p (own, steps), c (pairs, steps)
+    with the trace of the centre and its derivatives, as `traces._gated` has them, and the rows of size (6, steps):
 
-    h, p (own, steps), c (pairs, steps)  the trace of the centre and its derivatives, as `traces._gated` has them
-    least, most    between which the trace lies
-    off            how far it may be from the trace whose classes of steps are those of the centre: 0 unless rewards lie between
-                   the values that an arm may have
-    second, third  how large the derivatives of that trace along a line may be, from the centre to anywhere in the box, as the
-                   line's parameter goes from 0 to 1
+    0, 1  between which the trace lies
+    2     how far it may be from the trace whose classes of steps are those of the centre: 0 unless rewards lie between the
+          values that an arm may have
+    3-5   how large the second, third and first derivative of that trace along a line may be, from the centre to anywhere in the
+          box, as the line's parameter goes from 0 to 1
     """
-    n = ep.rules[k, N_OWN]
+    middle = 0.5 * (low + high)
+    _gated(ep, k, arm, middle, h, p, c)
+    steep, bend = _along_lines(ep, k, arm, low, high, p, c)
     lo, hi, mid, radius = np.empty(3), np.empty(3), np.empty(3), np.zeros(3)
-    half = np.zeros(n)
     for g in range(3):
         lo[g], hi[g] = _at(low, ep.places[k, arm, g]), _at(high, ep.places[k, arm, g])
-        mid[g] = 0.5 * (lo[g] + hi[g])
+        mid[g] = _at(middle, ep.places[k, arm, g])
         radius[g] = 0.5 * (hi[g] - lo[g])
-    for l in range(n):
-        half[l] = 0.5 * (high[ep.places[k, arm, OWN + l]] - low[ep.places[k, arm, OWN + l]])
     start_low, start_high = _at(low, ep.rules[k, INITIAL]), _at(high, ep.rules[k, INITIAL])
     two_rates = ep.places[k, arm, GAIN] != ep.places[k, arm, LOSS]
     difference = max(hi[GAIN] - lo[LOSS], hi[LOSS] - lo[GAIN])
-    now = zl = zh = error = d1 = d2 = d3 = 0.0
+    zl = zh = error = d1 = d2 = d3 = 0.0
     last = LOSS
-    slope, curve = np.zeros(n), np.zeros(n * (n + 1) // 2)
     for t in range(h.size):
         if ep.starts[t]:
             zl, zh = start_low, start_high
-            now = 0.5 * (zl + zh)
             last = LOSS
-            slope[:] = 0.0
-            curve[:] = 0.0
             error = d2 = d3 = 0.0
             d1 = 0.5 * (zh - zl)
-            if ep.rules[k, INITIAL] >= 0:
-                slope[n - 1] = 1.0
-        h[t], least[t], most[t], off[t], second[t], third[t] = now, zl, zh, error, d2, d3
-        for l in range(n):
-            p[l, t] = slope[l]
-        for j in range(curve.size):
-            c[j, t] = curve[j]
+        # What holds at the centre holds elsewhere but for the next derivative.
+        d2 = min(d2, bend[t] + d3)
+        d1 = min(d1, steep[t] + d2)
+        size[0, t], size[1, t], size[2, t], size[3, t], size[4, t], size[5, t] = zl, zh, error, d2, d3, d1
         own = ep.arms[t] == arm
         if ep.rules[k, RULE] == EVERY_STEP:
             g, below, above, u = GAIN, GAIN, GAIN, ep.signals[k, t] if own else 0.0
@@ -55,10 +47,12 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
             continue
         elif own:
             u = ep.signals[k, t]
-            g = GAIN if u > now or (u == now and last == GAIN) else LOSS
-            if u != now and mid[g] > 0.0:
+            g = GAIN if u > h[t] or (u == h[t] and last == GAIN) else LOSS
+            if u != h[t] and mid[g] > 0.0:
                 last = g
             below, above = (GAIN if u > zl else LOSS), (GAIN if u > zh else LOSS)
+        elif hi[UNCHOSEN] == 0.0:
+            continue
         else:
             u = ep.signals[ep.rules[k, OTHERS], t] if ep.rules[k, OTHERS] >= 0 else 0.0
             g = below = above = UNCHOSEN
@@ -72,34 +66,30 @@ def _enclose(ep, k, arm, low, high, h, p, c, least, most, off, second, third):
             error += difference * max((zh - u) if g == GAIN else (u - zl), 0.0)
         zl += (lo[below] if u >= zl else hi[below]) * (u - zl)
         zh += (hi[above] if u >= zh else lo[above]) * (u - zh)
-        # The trace of the centre and its derivatives, as in `traces`.
-        stay, place = 1.0 - mid[g], ep.rules[k, SLOT + g]
-        j = 0
-        bend = 0.0
-        for l in range(n):
-            for q in range(l + 1):
-                after = stay * curve[j]
-                if l == place:
-                    after -= slope[q]
-                if q == place:
-                    after -= slope[l]
-                curve[j] = after
-                bend += (1.0 if l == q else 2.0) * abs(after) * half[l] * half[q]
-                j += 1
-        steep = 0.0
-        for l in range(n):
-            slope[l] *= stay
-        if place >= 0:
-            slope[place] += u - now
-        for l in range(n):
-            steep += abs(slope[l]) * half[l]
-        now += mid[g] * (u - now)
-        # What holds at the centre holds elsewhere but for the next derivative.
-        d2 = min(d2, bend + d3)
-        d1 = min(d1, steep + d2)
 
 
-@_compiled
+@_vectorised
+def _along_lines(ep, k, arm, low, high, p, c):
+    """How large the first and second derivatives of a trace of the centre are at most along lines to the ends of the box, each
+    (steps,), from those in its own parameters, p (own, steps) and c (pairs, steps)."""
+    n, n_steps = ep.rules[k, N_OWN], p.shape[1]
+    steep, bend = np.zeros(n_steps), np.zeros(n_steps)
+    j = 0
+    for l in range(n):
+        half = 0.5 * (high[ep.places[k, arm, OWN + l]] - low[ep.places[k, arm, OWN + l]])
+        for t in range(n_steps):
+            steep[t] += half * abs(p[l, t])
+        for q in range(l + 1):
+            times = half * 0.5 * (high[ep.places[k, arm, OWN + q]] - low[ep.places[k, arm, OWN + q]])
+            if q < l:
+                times *= 2.0
+            for t in range(n_steps):
+                bend[t] += times * abs(c[j, t])
+            j += 1
+    return steep, bend
+
+
+@_vectorised
 def _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved, only=-1):
     """Ranges of phi_g over the box, for residuals r. Fills, per group: `inner` (groups, 4): phi at the centre, the least and
     the most that phi may be, and the magnitude of what was summed; `first` (groups, most) and `second` (groups, pairs), its

@@ -166,7 +166,7 @@ def least_slope(ep, gr, g, low, high, r, sign, where, value, slack):
     n_traces, n_arms, n_steps = _sizes(ep)
     n_groups, most = gr.own.shape
     rows, own = n_traces * n_arms, ep.places.shape[2] - OWN
-    h, size = np.empty((rows, n_steps)), np.empty((rows, 5, n_steps))
+    h, size = np.empty((rows, n_steps)), np.empty((rows, 6, n_steps))
     p, c = np.zeros((rows, own, n_steps)), np.zeros((rows, own * (own + 1) // 2, n_steps))
     first, second = np.empty((n_groups, most)), np.empty((n_groups, most * (most + 1) // 2))
     remainder, inner, moved = np.empty(n_groups), np.empty((n_groups, 4)), np.empty((n_groups, most))
@@ -191,10 +191,7 @@ def least_slope(ep, gr, g, low, high, r, sign, where, value, slack):
                 for i in range(n_arms):
                     if gr.of[k, i] == g:
                         at = k * n_arms + i
-                        _enclose(
-                            ep, k, i, a_low, a_high, h[at], p[at], c[at],
-                            size[at, 0], size[at, 1], size[at, 2], size[at, 3], size[at, 4],
-                        )  # fmt: skip
+                        _enclose(ep, k, i, a_low, a_high, h[at], p[at], c[at], size[at])
             _ranges(ep, gr, a_low, a_high, r, h, p, c, size, first, second, remainder, inner, moved, g)
             if sign * inner[g, 0] < value:
                 value = sign * inner[g, 0]

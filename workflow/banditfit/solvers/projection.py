@@ -11,8 +11,8 @@ from ..errors import InputError
 from ..models.likelihood import Problem
 from ..models.traces import GAIN, WEIGHT
 from ..outcome import Outcome
+from .descent import descend
 from .local import Found, Search, Solver, Verdict, lowest, near_starts, remaining, ways_from_zero
-from .rate_search import descend
 from .scan import rates
 
 # The nearest kernel is found when a step would gain no more than this share of the given one's squared length, which counts as

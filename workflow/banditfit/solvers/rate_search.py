@@ -11,57 +11,19 @@ from ..data.dataset import Dataset
 from ..models import likelihood
 from ..models.families import get_model
 from ..models.likelihood import Problem
-from ..models.traces import _nll, _nll_hessian
+from ..models.traces import _nll
 from ..numerics import _compiled
 from .boxes import bound_box
+from .descent import descend
 from .groups import Groups, by_sign, groups
 from .heaps import _pop, _push
-from .relaxation import _newton_step
 
-# Newton's steps of a local search at most; 5 to 15 are usual.
-_ROUNDS = 100
-# Shares of Fisher's information in the curvature: the first that makes it positive definite along the step serves.
-_SHARES = (0.0, 0.1, 0.3, 1.0)
 # Boxes between two looks at the clock.
 _CHUNK = 100
 # Of the first so many boxes, what is so many nats above the best is followed down too.
 _EARLY, _SPARE = 100, 3.0
 # A box is not searched to less than so many times what its bound gives up to rounding.
 _UNDECIDED = 4.0
-
-
-@_compiled
-def descend(ep, theta, low, high):
-    """Moves theta down to a local minimum of the nll in the box [low, high]. Returns the nll, evaluations, and what the last
-    step still promised (nats)."""
-    n_eval, left = 0, np.inf
-    there = theta.copy()
-    nll = np.inf
-    for _ in range(_ROUNDS):
-        nll, gradient, hessian, fisher = _nll_hessian(ep, theta)
-        n_eval += 1
-        moved = False
-        left = 0.0
-        for share in _SHARES:
-            mixed = (1.0 - share) * hessian + share * fisher
-            promised = _newton_step(theta, low, high, gradient, mixed, there)
-            left = max(left, promised)
-            if promised <= 1e-11:
-                continue
-            tau = 1.0
-            for _ in range(12):
-                trial = theta + tau * (there - theta)
-                n_eval += 1
-                if _nll(ep, trial) <= nll - 1e-4 * tau * promised:
-                    moved = True
-                    theta[:] = np.minimum(np.maximum(trial, low), high)
-                    break
-                tau *= 0.5
-            if moved:
-                break
-        if not moved:
-            break
-    return _nll(ep, theta), n_eval, left
 
 
 @_compiled
@@ -142,12 +104,12 @@ def add(ep, gr, low, high, a, b, start, above, lows, highs, ats, splits, keys, h
 
 
 class RateSearch:
-    """A search of a problem's box. After `run`: the best `theta`, its `nll`, a lower `bound` on every other's, how many boxes
-    were bounded (`nodes`), evaluations of the nll, and the `tolerance` searched to, which is more than was asked for where
-    bounds give up more to rounding."""
+    """A search of a problem's box, from `known` where that is given. After `run`: the best `theta`, its `nll`, a lower
+    `bound` on every other's, how many boxes were bounded (`nodes`), evaluations of the nll, and the `tolerance` searched to,
+    which is more than was asked for where bounds give up more to rounding."""
 
-    def __init__(self, problem: Problem, tolerance: float):
-        self.problem, self.tolerance = problem, tolerance
+    def __init__(self, problem: Problem, tolerance: float, known: np.ndarray | None = None):
+        self.problem, self.tolerance, self.known = problem, tolerance, known
         self.groups: Groups = groups(problem)
         self.theta = np.clip(0.0, problem.lower, problem.upper)
         self.nll = np.inf
@@ -188,7 +150,9 @@ class RateSearch:
         self.nodes, self.n_eval = int(counts[2]), int(counts[3])
 
     def starts(self) -> list[np.ndarray]:
-        """Thetas to begin with: rates of one half and of one tenth, weights of about one."""
+        """Thetas to begin with: the one known, or rates of one half and of one tenth, weights of about one."""
+        if self.known is not None:
+            return [self.known.copy()]
         problem = self.problem
         roles = problem.model.roles(problem.n_arms)
         found = []

@@ -1,7 +1,7 @@
 """Profile sets: how far a parameter may go from its estimate before even the best of the others makes the nll too large."""
 
 from ..numerics import _compiled
-from .rate_search import descend
+from .descent import descend
 
 # Values looked at on each side of an estimate, and halvings of the interval in which the end lies.
 _VALUES, _HALVINGS = 12, 20
