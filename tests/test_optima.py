@@ -44,7 +44,8 @@ def test_optima_are_proved_and_luck_is_counted(found):
     methods = found["optima_methods"].set_index("run")
     assert methods.loc["certified", "closed"] == 1.0 and methods.loc["certified", "optimal"] == 1.0
     assert (methods["broken"] == 0).all() and (methods["failed"] == 0).all()
-    assert methods.loc["profile", "bounded"] == 0 and np.isnan(methods.loc["profile", "gap_worst"])
+    assert methods.loc["profile", "closed"] == 1.0
+    assert methods.loc["d_loc", "bounded"] == 0 and np.isnan(methods.loc["d_loc", "gap_worst"])
     assert (methods["regret_median"] <= methods["regret_worst"]).all()
     starts = found["optima_starts"].set_index("starts")
     assert starts["n"].to_dict() == {1: 20, 5: 4}

@@ -7,6 +7,7 @@ import pytest
 
 import banditfit as bf
 from banditfit.models import likelihood
+from banditfit.solvers import profiles
 from banditfit.solvers.columns import Box, episode
 from banditfit.solvers.scan import rates, scan, valleys
 from conftest import make
@@ -64,6 +65,25 @@ def test_choices_that_a_box_makes_nearly_certain_have_a_best_point_within_it(fac
     assert ((profile["nll"] <= certified["nll"] + 1e-6) | (profile["status"] == "limit")).all()
 
 
+@pytest.mark.parametrize("model", ["rescorla_wagner", "dual_rates", "rescorla_wagner + choice_kernel"])
+def test_no_valley_between_the_points_of_a_grid_is_missed(model, monkeypatch):
+    """Also where the grid is too coarse to see any but one of them."""
+    data = bf.published_data("forgetting", "2arm").select(range(3))
+    certified = bf.fit(data, model, "certified")
+    monkeypatch.setattr(profiles, "_BOUNDED", 3)
+    coarse = bf.fit(data, model, "profile", settings={"grid": 3})
+    assert (coarse["nll"] <= certified["nll"] + 1e-6).all() and (coarse["nll"] - coarse["lower_bound"] <= 1.1e-6).all()
+    assert (coarse["lower_bound"] <= certified["nll"] + 1e-9).all()
+    assert coarse["message"].str.contains("no parameters are lower by more than").all()
+
+
+def test_what_boxes_do_not_rule_out_is_said_and_without_them_there_is_no_bound():
+    data = bf.published_data("forgetting", "2arm").select(range(2))
+    few, none = (bf.fit(data, "dual_rates", "profile", settings={"boxes": n}) for n in (3, 0))
+    assert (few["nll"] - few["lower_bound"] > 1e-3).all() and (few["lower_bound"] >= 0.0).all()
+    assert none["lower_bound"].isna().all() and (none["message"] == "a valley of the profile").all()
+
+
 def test_more_rates_are_fitted_at_least_as_well_as_from_twenty_starts():
     data = bf.published_data("per_arm", "2arm").select(range(15))
     profile = bf.fit(data, "per_arm", "profile")
@@ -88,7 +108,9 @@ def test_missed_trials_sessions_and_a_box_without_width_are_met():
     assert free["nll"][0] <= bf.fit(gappy, "per_arm", "certified")["nll"][0] + 1e-6
 
 
-@pytest.mark.parametrize(("settings", "words"), [({"grid": 2}, "grid is 2"), ({"starts": 0}, "starts is 0")])
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"grid": 2}, "grid is 2"), ({"starts": 0}, "starts is 0"), ({"boxes": -1}, "boxes is -1")]
+)
 def test_impossible_settings_are_refused(settings, words):
     with pytest.raises(bf.InputError, match=words):
         bf.fit(make("forgetting"), "forgetting", "profile", settings=settings)

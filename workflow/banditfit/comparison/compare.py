@@ -31,6 +31,8 @@ from .selection import Selection, select_models
 
 # What is fitted where the method that was asked for does not serve a model.
 FALLBACK = "d_loc"
+# Settings where none are given.
+QUICK = {"profile": {"boxes": 0}}
 Criterion = Literal["bic", "aic", "aicc", "held_out_nll"]
 # How much of a criterion makes one nat of log evidence.
 SCALE = {"bic": 2.0, "aic": 2.0, "aicc": 2.0, "held_out_nll": 1.0}
@@ -118,7 +120,8 @@ def compare(
     criterion  decides which model is best, and stands for the evidence in the random-effects selection
     held_out   "sessions", or a number of blocks into which the scored trials of each person are cut: predicts the trials of
                each by parameters fitted to the others (as many more fits)
-    settings   of `method`; `bounds` by name, each for the models that have such a parameter
+    settings   of `method`; without any, `profile` bounds nothing between the points of its grids, which takes most of its time
+    bounds     by name, each for the models that have such a parameter
 
     AIC and BIC are those of the reported estimates; a note says so where these do not maximise the likelihood. Raises
     InputError for what `fit` refuses, for bounds that no model has, and where no person has fits of all models.
@@ -200,6 +203,7 @@ def _method_for(
     data: Dataset, model: str, method: str, settings: Mapping[str, Any] | None
 ) -> tuple[str, dict[str, Any] | None, str]:
     """The method that fits a model, its settings, and why it is not the one that was asked for."""
+    settings = settings or QUICK.get(method)
     own, _ = called(method, settings)
     words = get_method(own).refusal(own, get_model(model), data.available is not None)
     return (FALLBACK, None, words) if words else (method, None if settings is None else dict(settings), "")

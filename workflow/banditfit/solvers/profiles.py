@@ -1,9 +1,10 @@
 """The profile likelihood of models that are linear in all but their rates and initial values: for given ones of these the nll
 is convex in the weights, so its least value is found exactly, and only they are left to search.
 
-With one to search, or two, a grid sees every valley that is wider than its cells; each is followed to its ground. With more,
-those of many random ones are followed that have no lower one near by (multi-level single linkage: Rinnooy Kan & Timmer, Math.
-Program. 39, 57, 1987), and from the best end each is scanned in turn, as long as a lower valley is met.
+With one to search, or two, a grid sees every valley that is wider than its cells; each is followed to its ground. Between its
+points boxes of them are bounded below, with all weights free (`boxes`), and halved until none can hide a lower valley. With
+more, those of many random ones are followed that have no lower one near by (multi-level single linkage: Rinnooy Kan & Timmer,
+Math. Program. 39, 57, 1987), and from the best end each is scanned in turn, as long as a lower valley is met.
 
 With a lapse the nll is not convex in the weights. Then the profile is that of no lapse, and its valleys and points between them
 are followed with all parameters, from several lapses.
@@ -18,9 +19,10 @@ import numpy as np
 from ..models.likelihood import Problem
 from ..models.traces import WEIGHT, _bar, _bias, _unit_traces
 from ..numerics import _cholesky, _compiled, _dot, _dot3, _residuals, _softmax, _solve
+from .descent import descend
 from .local import Found, Search
 from .objectives import Likelihood
-from .rate_search import descend
+from .rate_search import RateSearch
 from .scan import rates
 
 # Newton's steps in the weights: 4 to 8 are usual.
@@ -39,8 +41,10 @@ _SPARE = 3.0
 _LAPSES, _BETWEEN = (0.01, 0.1, 0.3), 5
 # How far from their upper bound rates stay while a minimum is looked for, as a share of the box.
 _EDGE = 1e-9
-# Points of a grid in each of two dimensions.
-_SQUARE = 20
+# Points of a grid in each of two dimensions; fewer where what lies between them is bounded.
+_SQUARE, _BOUNDED = 20, 10
+# Nats by which nothing may be lower between the points.
+_MISSED = 1e-6
 # Nats that the last step of Newton's method may still promise where it has arrived.
 _LEFT = 1e-8
 # Nats by which a valley must be lower to be followed.
@@ -198,6 +202,7 @@ class Profile:
     grid: int
     starts: int
     sweeps: int
+    boxes: int
 
     def __post_init__(self):
         problem = self.problem
@@ -216,6 +221,8 @@ class Profile:
         self.inside = problem.upper - np.where(roles == "rate", _EDGE * (problem.upper - problem.lower), 0.0)
         self.ends: list[tuple[Found, str]] = []
         self.n_eval = 0
+        self.bounded = self.boxes > 0 and len(self.outer) <= 2 and not len(self.lapse) and problem.barred is None
+        self.lower_bound, self.ruled_out = np.nan, ""
 
     def least(self, points: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The least nll with the outer parameters at each of `points` (n, outer), without a lapse, from the weights of theta:
@@ -253,7 +260,7 @@ class Profile:
 
     def exhaust(self) -> None:
         """Follows every valley of the profile along the one or two outer parameters."""
-        side = self.grid if len(self.outer) == 1 else _SQUARE
+        side = self.grid if len(self.outer) == 1 else (_BOUNDED if self.bounded else _SQUARE)
         axes = [self.axis(place, side) for place in self.outer]
         shape = tuple(len(axis) for axis in axes)
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
@@ -278,6 +285,19 @@ class Profile:
 
     def best(self) -> tuple[Found, str]:
         return min(self.ends, key=lambda end: end[0].value)
+
+    def bound(self) -> None:
+        """Bounds the nll between the points of the grid, and takes what is lower there; `ruled_out` says how far."""
+        known = self.best()[0]
+        search = RateSearch(self.problem, _MISSED, known.theta)
+        search.run(self.boxes, np.inf)
+        self.n_eval += search.n_eval
+        if search.nll < known.value - _LOWER:
+            self.sink(search.theta, "a valley between the points of the grid")
+        self.lower_bound = max(search.bound, 0.0)
+        gap = max(self.best()[0].value - self.lower_bound, 0.0)
+        words = f"no parameters are lower by more than {gap:.1e} nats"
+        self.ruled_out = f"{words}, {search.nodes} boxes bounded"
 
     def wander(self, rng: np.random.Generator) -> None:
         """Follows the best of many random outer parameters, with their best weights; then scans from the best end along each in
@@ -313,3 +333,5 @@ class Profile:
             self.exhaust()
         else:
             self.wander(rng)
+        if self.bounded:
+            self.bound()
