@@ -47,10 +47,10 @@ reproduce: env $(BIN)/.compiled-quick ## the quick study and its report (about t
 test: env $(BIN)/.compiled ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-CASES ?= 1000
+CASES ?= 100000
 
-hunt: env $(BIN)/.compiled ## look for parameters below a bound, in random and degenerate cases of every model (CASES=1000 of each)
-	BOUND_CASES=$(CASES) $(BIN)/python -m pytest tests/test_certificates.py -k "hunt or undercut_a_relaxation" -n auto --maxprocesses 4
+hunt: env $(BIN)/.compiled ## look for parameters below a bound, in so many cases over all models; resumes where it stopped (CASES=100000)
+	$(BIN)/python -m banditfit hunt $(CASES)
 
 test-slurm: cluster-env ## the test study through a Slurm of one node (as root, with Debian's slurm-wlm and munge)
 	$(BIN)/python -m pytest -rs -s tests/test_slurm.py

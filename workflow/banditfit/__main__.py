@@ -49,6 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     command(_models, "which methods serve which models, in Markdown")
     folder = ("folder", Path("results/benchmark"), "where tables and figures go")
     command(_benchmark, "speed, measured in one run, as ratios", folder)
+    command(
+        _hunt,
+        "look for parameters below a bound, in random and degenerate cases of all models (docs/certificates.md)",
+        ("cases", 100_000, "over all models"),
+        folder,
+        cores,
+    )
     command(_targets, "what data of one's own cost: comparison, recovery, a million trials, each measured on a part")
     command(
         _samplers,
@@ -139,6 +146,12 @@ def _benchmark(folder: Path) -> None:
     from .benchmark import speed
 
     speed.main(folder)
+
+
+def _hunt(cases: int, folder: Path, cores: int) -> None:
+    from .benchmark import hunt
+
+    hunt.report(cases, folder, cores)
 
 
 def _targets() -> None:

@@ -27,6 +27,7 @@ MODELS = {
     "rescorla_wagner + bias": 0.95,
     "rescorla_wagner + choice_kernel": 0.95,
     "dual_rates": np.nan,
+    "rescorla_wagner + lapse": np.nan,
 }
 CLOSED = 1.01e-6
 STARTS = 50
