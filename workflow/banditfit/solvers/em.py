@@ -41,7 +41,7 @@ from .acceleration import Leaps
 from .information import Z_95, _held_sd, _score
 from .inner import maximised, on_nodes, raised, reweighted, statistics
 from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, fresh
-from .uncertainty import widened
+from .uncertainty import sampled, widened
 from .variational import Variational, enough_points, rule, stepper
 
 INNER = 30  # EM steps on the same nodes, before they are placed anew
@@ -207,6 +207,8 @@ def learn(
             population = leaps.onwards(before, population, fell)
     population, expectation = best
     reason += _beside(trace, kept)
+    if start.moments == "sampled":
+        population, expectation = sampled(problems, population, expectation, start, rng)
     held_sd = _held_sd([(problems, expectation)], population, start)
     end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
@@ -260,8 +262,9 @@ def _raised(population: Population, expectation: Expectation, start: Population)
 
 
 def _with_freedom(population: Population, found: np.ndarray) -> Population:
-    """The M-step of the degrees of freedom, where they are to be learned: those of the highest expected log density of the scales
-    u_j, given those of before, and of a gamma density of mean 20 and shape 2 (Juarez & Steel 2010, J. Bus. Econ. Stat. 28)."""
+    """The M-step of the degrees of freedom, where they are to be learned: those of the highest expected log density of the
+    scales u_j, given those of before, and of a gamma density of mean 20 and shape 2 (Juarez & Steel 2010, J. Bus. Econ. Stat.
+    28)."""
     if not population.learns_freedom:
         return population
     log_u, u, _ = _scales(population, found)
@@ -280,8 +283,8 @@ def _scales(population: Population, found: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _of_scales(population: Population, found: np.ndarray) -> float:
-    """What the scales of Student's t, and the prior of its degrees of freedom, add to sum_j log p(y_j) at the scales' means, for
-    a lower bound of what it is without them; 0 of a normal population."""
+    """What the scales of Student's t, and the prior of its degrees of freedom, add to sum_j log p(y_j) at the scales' means,
+    for a lower bound of what it is without them; 0 of a normal population."""
     if not population.freedom:
         return 0.0
     log_u, u, a = _scales(population, found)
@@ -375,7 +378,7 @@ def fit(problems: list[Problem], settings: Settings, rng: np.random.Generator, s
     but for the online mode's, whose people are many."""
     begin_time = perf_counter()
     population, expectation = learn(problems, settings, rng, shared)
-    if expectation is not None and settings.pools and population.moments != "hard":
+    if expectation is not None and settings.pools and population.moments not in ("hard", "sampled"):
         expectation = widened(population, expectation, begin(problems[0], settings, shared), rng)
     size = settings.batch or len(problems)
     outcomes = []

@@ -29,8 +29,8 @@ def maximised(first, second, J, total, origin, start, Sigma, mu):
 
 @_compiled
 def statistics(m, V, found, weight, explained, first, second):
-    """Fills `first` (d,) and `second` (d, d) with weighted sums over the participants found of m, less what is `explained` of it
-    (J, d), and of its square with V; how many were found, and the sum of their weights."""
+    """Fills `first` (d,) and `second` (d, d) with weighted sums over the participants found of m, less what is `explained` of
+    it (J, d), and of its square with V; how many were found, and the sum of their weights."""
     first[:] = 0.0
     second[:] = 0.0
     J, total = 0, 0.0
@@ -48,8 +48,9 @@ def statistics(m, V, found, weight, explained, first, second):
 
 @_compiled
 def raised(m, V, found, weight, design, fitted, origin, start, mu, effects, Sigma, explained):
-    """The M-step of effects (C, d), then of mu (d,) and Sigma (d, d), all overwritten, and `explained` (J, d), what of anybody's
-    mean is due to the effects. `fitted` (C, J), the pseudoinverse of the `design` (J, C) of those found, gives least squares."""
+    """The M-step of effects (C, d), then of mu (d,) and Sigma (d, d), all overwritten, and `explained` (J, d), what of
+    anybody's mean is due to the effects. `fitted` (C, J), the pseudoinverse of the `design` (J, C) of those found, gives least
+    squares."""
     d = mu.size
     for c in range(len(effects)):
         effects[c] = 0.0
@@ -70,7 +71,8 @@ def raised(m, V, found, weight, design, fitted, origin, start, mu, effects, Sigm
 
 @_compiled
 def reweighted(m, V, centres, P, freedom, weight):
-    """Fills weight (J,) with the means (freedom + d) / (freedom + E[(h_j - centre)' P (h_j - centre)]) of the scales of Student's
+    """Fills weight (J,) with the means (freedom + d) / (freedom + E[(h_j - centre)' P (h_j - centre)]) of the scales of
+    Student's
     t; they stay where there is no `freedom`, of a normal population."""
     if freedom == 0.0:
         return

@@ -26,8 +26,8 @@ class Box(NamedTuple):
 
 
 class Normal(NamedTuple):
-    """h_j ~ N(centres[j], P^-1 / weight[j]) over the coordinates `free`: centres (J, d), P (d, d), weight (J,), and the logarithm
-    of the density's constant at a weight of one."""
+    """h_j ~ N(centres[j], P^-1 / weight[j]) over the coordinates `free`: centres (J, d), P (d, d), weight (J,), and the
+    logarithm of the density's constant at a weight of one."""
 
     free: np.ndarray
     centres: np.ndarray
@@ -67,8 +67,8 @@ class Found(NamedTuple):
 @_compiled
 def take(words, begins, links, prior, nodes, moments, out):
     """Fills `out` with the E-step of people whose episodes are packed in `words`, person j's from begins[j] on. Who is `placed`
-    keeps the nodes that stand in `out`, or gets new ones by the moments m and V that stand there if these have moved; else modes
-    are sought from those that stand there."""
+    keeps the nodes that stand in `out`, or gets new ones by the moments m and V that stand there if these have moved; else
+    modes are sought from those that stand there."""
     for j in range(begins.size):
         if out.placed[j] and not _moved(out.m[j], out.V[j], out.centre[j], out.scale[j]):
             out.found[j] = True

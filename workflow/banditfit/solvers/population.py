@@ -18,7 +18,7 @@ from .nodes import _grid, _points
 Links = Literal["probit", "logit"]
 Prior = Literal["learned", "fixed"]
 Shape = Literal["normal", "student"]
-Moments = Literal["auto", "quadrature", "variational", "laplace", "hard"]
+Moments = Literal["auto", "quadrature", "variational", "sampled", "laplace", "hard"]
 # Where the population starts, and the prior where it is fixed: mu and sd of each alpha and beta, per links. Probit: uniform
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
@@ -38,8 +38,9 @@ class Settings:
                 uniform theta; "logit": rates and lapse 1 / (1 + exp(-h)), sensitivities exp(h), which knows no bounds (what may
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
-                mode without its uncertainty: an ablation), or "auto": quadrature in up to 20 dimensions, Laplace beyond, where
-                importance leaves too few points and a variational fit takes seconds
+                mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, from
+                Laplace's approximations on), or "auto": quadrature in up to 20 dimensions, sampled beyond, where importance
+                leaves too few points and modes are far from means; Laplace with a batch or a fixed prior
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -74,6 +75,10 @@ class Settings:
             raise InputError(f"freedom is {self.freedom:g}, expected {expected}")
         if self.population == "student" and (self.batch or self.prior == "fixed"):
             raise InputError("population is 'student', expected 'normal' with a batch or a fixed prior")
+        if self.moments == "sampled" and (self.batch or self.prior == "fixed" or self.population == "student"):
+            raise InputError(
+                "moments are 'sampled', expected others with a batch, a fixed prior or a population of Student's t"
+            )
 
     @property
     def pools(self) -> bool:
@@ -178,7 +183,8 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
+        beyond = "sampled" if settings.pools and not settings.batch else "laplace"
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else beyond
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
     if moments == "quadrature" and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]
