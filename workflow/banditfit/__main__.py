@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         ("episodes", 300, "of each, as one population"),
         ("method", "gem", "an id of config/methods.tsv"),
     )
+    command(
+        _fillings,
+        "what CVX-LOC puts in for the rates of arms that were never rewarded, and its errors (docs/methods.md)",
+        ("folder", Path("results/paper"), "a stored study of the published data sets"),
+        ("episodes", 8, "that are solved anew, by two conic programs"),
+    )
     data = ("data", DATA, "the folder that holds the folders of public data sets")
     command(
         _certificates,
@@ -184,6 +190,12 @@ def _coverage(episodes: int, method: str) -> None:
     from .benchmark.coverage import report
 
     report(episodes, method)
+
+
+def _fillings(folder: Path, episodes: int) -> None:
+    from .benchmark import fillings
+
+    fillings.report(folder, episodes)
 
 
 def _certificates(episodes: int, starts: int, data: Path) -> None:
