@@ -328,6 +328,12 @@ def test_a_simulated_criterion_is_bounded_by_its_noise():
     assert coverage.validity(replace(data, truth=None), scores).empty
 
 
+def test_a_simulated_criterion_of_a_model_that_has_parameters_by_arm():
+    data = bf.published_data("per_arm", "2arm").select(range(6))
+    scores = bf.score(data, bf.fit(data, "per_arm", "d_loc"))
+    assert set(coverage.validity(data, scores)["parameter"]) == {"alpha[reward,0]", "beta[reward,0]"}
+
+
 def test_a_criterion_is_read_from_a_file(tmp_path):
     data = small(6)
     scores = bf.score(data, bf.fit(data, "forgetting", "d_loc"))

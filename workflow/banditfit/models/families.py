@@ -105,10 +105,10 @@ class Model:
         return self.symbols[parameter] + "".join(where)
 
     def arms_of(self, parameters: Mapping[str, np.ndarray]) -> int:
-        """The number of arms of a task with these parameters, arrays (..., signals, arms) by name; the least number there can
-        be, 2, where no parameter belongs to an arm."""
-        each = (np.shape(parameters[own.name])[-1] + own.first_arm for own in self.parameters if own.by_arm)
-        return max(each, default=2)
+        """The number of arms of a task with these parameters, all or some of the model's, arrays (..., signals, arms) by name;
+        the least number there can be, 2, where none of them belongs to an arm."""
+        by_arm = [own for own in self.parameters if own.by_arm and own.name in parameters]
+        return max((np.shape(parameters[own.name])[-1] + own.first_arm for own in by_arm), default=2)
 
     def roles(self, n_arms: int) -> np.ndarray:
         """The role of every parameter in theta."""
