@@ -8,10 +8,16 @@ import pytest
 
 import banditfit as bf
 from banditfit.comparison.agents import Agents, Outcomes
+from banditfit.data import stored
+from banditfit.experiments.own_design import facts
 from banditfit.models import likelihood
 from banditfit.models.families import get_model
 from banditfit.models.traces import packed, unpacked
+from banditfit.report import read
+from banditfit.study.cases import Case
+from banditfit.study.catalogue import own_entry
 
+ENTRY = own_entry("sets.csv", 4, {}, "here")
 MODELS = ["forgetting", "rescorla_wagner", "dual_rates + choice_kernel + bias + lapse"]
 
 
@@ -94,11 +100,17 @@ def test_a_state_keeps_the_arms_of_its_steps():
     np.testing.assert_array_equal(np.isneginf(values), ~data.available[0])
 
 
-def test_the_only_arm_on_offer_is_a_forced_choice():
+def test_the_only_arm_on_offer_is_a_forced_choice(tmp_path):
     data = people()
     alone = (data.available.sum(axis=2) == 1) & (data.choices >= 0)
     assert alone.any() and not data.scored[alone].any() and f"{alone.sum()} forced choices" in repr(data)
     assert "1 to 3 of 4 arms on offer" in repr(data)
+    stored.save(data, tmp_path / "sets.parquet")
+    np.testing.assert_array_equal(stored.load(tmp_path / "sets.parquet").available, data.available)
+    told = dict(facts(data)[["fact", "value"]].itertuples(index=False))
+    assert told["arms on offer"] == "1 to 3" and told["forced choices"] == str(alone.sum())
+    said = " ".join(read.section({"facts": facts(data)}, [], {Case("sets", "rescorla_wagner"): ENTRY})["parts"][0]["sentences"])
+    assert "On a trial 1 to 3 of 4 arms were on offer" in said and f"{alone.sum()} choices were forced" in said
     marked = people(forced=alone)
     one, other = (problem_of(each, "rescorla_wagner") for each in (data, marked))
     assert one.nll_theta(theta_of(one)) == other.nll_theta(theta_of(other))

@@ -53,6 +53,18 @@ def _sentences(told: Mapping[str, str], settings: Mapping[str, str]) -> list[str
         )
     else:
         said.append("No trial was missed.")
+    if "arms on offer" in told:
+        said.append(
+            f"On a trial {told['arms on offer']} of {told['arms']} arms were on offer; a choice is one among these, and so is a"
+            " guess."
+        )
+    if int(told.get("forced choices", 0)):
+        said.append(
+            f"{counted(int(told['forced choices']), 'choice was', 'choices were')} forced: what they brought is learnt, and"
+            " they are not scored."
+        )
+    if "losses" in told:
+        said.append("What was lost stands in a column of its own; models of one signal learn from what is left in sum.")
     said.append(
         f"The largest absolute reward is {told['reward scale']}: the unit of default bounds and priors of sensitivities."
     )

@@ -35,7 +35,14 @@ def _data(told: Mapping[str, str]) -> str:
     rule = "were left out" if told.get("setting missed") == "drop" else "were not scored, and traces decayed over them"
     gaps = f" {counted(missed, 'missed trial')} ({percent(missed / rows)}) {rule}." if missed else " No trial was missed."
     people, sessions = counted(int(told["people"]), "participant"), counted(int(told["sessions"]), "session")
-    return f"{people} made {counted(rows - missed, 'choice')} among {told['arms']} options in {sessions}.{gaps}"
+    offered = f" ({told['arms on offer']} on offer at a time)" if "arms on offer" in told else ""
+    forced = int(told.get("forced choices", 0))
+    unscored = f" {counted(forced, 'forced choice')} moved values and {'was' if forced == 1 else 'were'} not scored." * (
+        forced > 0
+    )
+    return (
+        f"{people} made {counted(rows - missed, 'choice')} among {told['arms']} options{offered} in {sessions}.{gaps}{unscored}"
+    )
 
 
 def _fits(rows: pd.DataFrame, labels: list[str]) -> list[str]:
