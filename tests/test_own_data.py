@@ -34,7 +34,8 @@ episodes: 6
 models: [forgetting, rescorla_wagner, rw_perseveration]
 methods: [cvx_t, d_loc, gem, profile]
 local_solvers: [L-BFGS-B]
-batch: 4
+batch: 6
+batches: {{cvx_t: {{mine: 4}}}}
 seed: 1
 own_design: {{people: 4, repeats: 1, rewards: own, method: profile}}
 criteria: {{mine: config/my traits.csv, tiny_2arm: config/tiny traits.csv}}
@@ -157,7 +158,7 @@ def test_a_users_mistake_in_a_job_is_said_in_its_sentence(project):
 
 def test_what_is_deleted_is_made_anew_by_the_same_command(project):
     """Whatever is stored, the default target asks for it; of one table, that is tried."""
-    fits = project / STUDY / "fits/mine/forgetting/quick-runs/0000-0003.parquet"
+    fits = project / STUDY / "fits/mine/forgetting/cvx_t/0000-0003.parquet"
     before, stored = timeless(fits), stamps(project)
     fits.unlink()
     done = snakemake(project)
