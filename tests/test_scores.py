@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 import banditfit as bf
+from banditfit.study import dictionary
 from banditfit.study.compact import write_scores
 from banditfit.study.scores import ALWAYS, JUDGED, Scores, everything, only
 from banditfit.study.store import stacked
 from conftest import make
+from project import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,11 @@ def test_a_damaged_file_is_named(stored, tmp_path):
     path.write_bytes(content)
     with pytest.raises(bf.InputError, match="damaged.parquet"):
         Scores([path])
+
+
+def test_the_dictionary_has_every_column_and_table(judged):
+    page = (ROOT / "docs/dictionary.md").read_text()
+    assert page == dictionary.markdown() + "\n"
+    for table in judged.values():
+        assert set(table.columns) <= set(dictionary.SCORES)
+    assert {path.stem for path in (ROOT / "results/paper/tables").glob("*.csv")} <= set(dictionary.TABLES)

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
         ("populations", 100, "of 80 people with 200 trials each"),
     )
+    command(_dictionary, "what the columns of scores and the tables hold, in Markdown (docs/dictionary.md)")
     command(
         _coverage,
         "how often intervals hold the truth in the six published experiments, in Markdown (docs/populations.md)",
@@ -190,6 +191,12 @@ def _coverage(episodes: int, method: str) -> None:
     from .benchmark.coverage import report
 
     report(episodes, method)
+
+
+def _dictionary() -> None:
+    from .study.dictionary import markdown
+
+    print(markdown())
 
 
 def _fillings(folder: Path, episodes: int) -> None:
