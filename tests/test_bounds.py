@@ -204,7 +204,6 @@ def test_certified_fit_is_the_best_of_a_fine_grid(row):
     assert polished.fun - fit.nll <= 1e-6
 
 
-@pytest.mark.long
 def test_search_closes_many_dimensions():
     """Forty starts of the direct fit find nothing better than the certified optimum of twelve parameters."""
     data = make("subrewards", n_episodes=2, n_steps=120)

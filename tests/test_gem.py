@@ -16,6 +16,8 @@ from banditfit.solvers import acceleration, em, nodes, population
 from banditfit.solvers.newton import LOG, LOGIT, climb, derivatives
 from banditfit.tables import coverage
 
+pytestmark = pytest.mark.long
+
 
 def small(n=6, n_steps=60, seed=0, model="forgetting", bandit="2arm"):
     rng = np.random.default_rng(seed)

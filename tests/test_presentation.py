@@ -30,6 +30,8 @@ from banditfit.tables import guide, published, summaries
 from banditfit.tables.coverage import coverage as coverage_of
 from project import site
 
+pytestmark = pytest.mark.long
+
 CONFIG = Path(__file__).parents[1] / "config"
 HEAD = "\t".join(entries.COLUMNS)
 ROWS = [
