@@ -16,7 +16,7 @@ from project import ROOT
 PACKAGE = ROOT / "workflow/banditfit"
 # Each room may import from those of its own line and above.
 ROOMS = [
-    ["errors", "numerics"],
+    ["caching", "errors", "numerics"],
     ["arguments", "files", "kinds", "parameters", "parquet"],
     ["data"],
     ["models"],

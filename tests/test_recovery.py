@@ -99,7 +99,7 @@ def test_rewards_are_those_that_people_got_there():
     by_arm = np.stack([Outcomes(data, "arms").draw(0, 4, 2, rng) for _ in range(400)])
     assert set(np.unique(by_arm[:, :, 0])) == {1.0, 3.0} and (by_arm[:, :, 1] == 0).all()
     assert by_arm[:, :, 0].mean() == pytest.approx((1 + 3 + 3 + 1 + 3) / 5, abs=0.1)
-    assert (Outcomes(data, "steps").draw(0, 4, 2, rng)[:, 0] == [1, 1, 3, 3]).all()
+    assert (Outcomes(data, "steps").draw(0, 4, 2, rng)[:, 0, 0] == [1, 1, 3, 3]).all()
     assert (Outcomes(data, "arms").draw(2, 4, 2, rng) == 7).all()
     low, high = _nearest(np.array([0, 2, 2, 5]), np.array([3, 9]))
     assert low.tolist() == [1, 3] and high.tolist() == [3, 4]

@@ -93,7 +93,7 @@ class Reading:
         if self.preset is None:
             return self
         preset, held = PRESETS[self.preset], {column.casefold() for column in header}
-        usual = {}
+        usual: dict[str, str | list[str]] = {}
         for role, names in preset["columns"].items():
             columns = [names] if isinstance(names, str) else names
             there = [column for column in columns if column.casefold() in held]

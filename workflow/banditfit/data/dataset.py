@@ -210,9 +210,9 @@ class Dataset:
             )
         if offers.dtype != bool:
             odd = (offers != 0) & (offers != 1)
-            self._refuse(odd.any(axis=2), "available", offers[..., 0], "True or False for every arm")
+            self._refuse(np.any(odd, axis=2), "available", offers[..., 0], "True or False for every arm")
         offers = offers.astype(bool)
-        self._refuse(~offers.any(axis=2), "the number of arms on offer", offers.sum(axis=2), "at least 1")
+        self._refuse(~np.any(offers, axis=2), "the number of arms on offer", offers.sum(axis=2), "at least 1")
         chosen = np.take_along_axis(offers, np.maximum(choices, 0).astype(np.int64)[..., None], axis=2)[..., 0]
         self._refuse((choices >= 0) & ~chosen, "choice", choices, "an arm on offer")
         return np.ascontiguousarray(offers)

@@ -42,7 +42,7 @@ def groups(problem: Problem) -> Groups:
                 if place not in owns[of[k, i]]:
                     owns[of[k, i]].append(int(place))
     most = max(map(len, owns))
-    own = np.array([each + [-1] * (most - len(each)) for each in owns]).reshape(len(weight), most)
+    own = np.array([each + [-1] * (most - len(each)) for each in owns], dtype=np.int64).reshape(len(weight), most)
     slot = np.full((n_traces, n_arms, most + 1), -1)
     for k in range(n_traces):
         for i in range(n_arms):
@@ -51,7 +51,7 @@ def groups(problem: Problem) -> Groups:
     places = ep.places[-1, :, 0]
     biases = np.unique(places[places >= 0])
     arm = np.where(places >= 0, np.searchsorted(biases, places), -1)
-    return Groups(weight, np.array([len(each) for each in owns]), own, of, slot, biases, arm)
+    return Groups(weight, np.array([len(each) for each in owns], dtype=np.int64), own, of, slot, biases, arm)
 
 
 def by_sign(gr: Groups, lower: np.ndarray, upper: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
