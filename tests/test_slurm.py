@@ -15,8 +15,6 @@ import pytest
 from banditfit.study.store import read_table
 from project import ROOT, SCORES, STUDY, copy_project, frail_project, snakemake, stamps, timeless
 
-# One cluster at a time.
-
 ONE_NODE = ROOT / "tests/slurm/one-node"
 # A cluster of one's own may be asked more often, and has no file system that lags.
 EAGER = ["--seconds-between-status-checks", "1", "--latency-wait", "5", "--max-jobs-per-timespan", "20/1s"]
@@ -38,7 +36,7 @@ def missing() -> str | None:
     return None
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # as those of the study, which nobody need wait for where there is no Slurm
 def slurm(tmp_path_factory):
     if reason := missing():
         pytest.skip(reason)
