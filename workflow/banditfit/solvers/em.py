@@ -427,7 +427,8 @@ def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
 def _outcome(one: Problem, population: Population, expectation: Expectation, theta: dict, j: int) -> Outcome:
     n_eval = int(population.n_eval + expectation.n_eval[j])
     if not expectation.found[j]:
-        return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
+        without = ", or no draw from around it was accepted" if population.moments == "sampled" else ""
+        return Outcome("failed", message=f"no mode of finite likelihood was found{without}", n_eval=n_eval)
     settled = not isinstance(expectation, Variational) or bool(expectation.settled[j])
     posterior = {}
     if population.moments != "hard":

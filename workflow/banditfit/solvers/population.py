@@ -39,8 +39,8 @@ class Settings:
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
                 mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, from
-                Laplace's approximations on), or "auto": quadrature in up to 20 dimensions, sampled beyond, where importance
-                leaves too few points and modes are far from means; Laplace with a batch or a fixed prior
+                Laplace's approximations on), or "auto": quadrature in up to 20 dimensions, Laplace beyond, where importance
+                leaves too few points and a variational fit takes seconds
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -183,8 +183,7 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        beyond = "sampled" if settings.pools and not settings.batch else "laplace"
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else beyond
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
     if moments == "quadrature" and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]

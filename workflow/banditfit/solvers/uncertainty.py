@@ -279,10 +279,12 @@ def sampled(
     )
     m, V, mu = expectation.m.copy(), expectation.V.copy(), population.mu.copy()
     m[found], V[found] = means, squares - means[:, :, None] * means[:, None, :]
+    moved = expectation.found.copy()
+    moved[found] = np.linalg.eigvalsh(V[found]).min(axis=1) > 1e-9  # else proposals were never taken
     mu[population.free] = draws.M[:, 0].mean(axis=0)
     effects = None if population.design is None else draws.M[:, 1:].mean(axis=0)
     population = replace(population, mu=mu, effects=effects, Sigma=draws.Sigma.mean(axis=0))
-    return population, replace(expectation, m=m, V=V, n_eval=expectation.n_eval)
+    return population, replace(expectation, m=m, V=V, found=moved)
 
 
 def _blocks(one: Problem, free: np.ndarray) -> np.ndarray:
