@@ -40,7 +40,7 @@ $(BIN)/.compiled-quick: $(BIN)/.ready
 	$(BIN)/python -m banditfit compile config/config.yaml
 	touch $@
 
-reproduce: env $(BIN)/.compiled-quick ## the quick study and its report (about twenty minutes on two cores)
+reproduce: env $(BIN)/.compiled-quick ## the quick study and its report (about a quarter of an hour on two cores)
 	$(SNAKEMAKE)
 	@echo "The report: results/quick/report.html"
 
