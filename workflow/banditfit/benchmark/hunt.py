@@ -146,8 +146,8 @@ def slack_of_fit(method: str, problem: Problem, least: float, **settings) -> tup
     if theta is None and fit.alpha is not None:
         theta = np.concatenate([np.ravel(fit.alpha), np.ravel(fit.beta)])
     if theta is None:
-        if fit.relaxed is not None:  # kernels have no values of their own
-            assert abs(problem.nll_of_values(fit.relaxed) - fit.nll) <= 1e-8 * max(fit.nll, 1.0), "nll of the relaxed optimum"
+        x = problem.kernel_values(fit.kernels) if fit.relaxed is None else fit.relaxed
+        assert abs(problem.nll_of_values(x) - fit.nll) <= 1e-8 * max(fit.nll, 1.0), "nll of the relaxed optimum"
         assert fit.nll <= least + 1e-6 or fit.status == "limit", "a relaxed optimum above parameters"
     else:
         assert (theta >= problem.lower).all() and (theta <= problem.upper).all(), "parameters outside the box"
