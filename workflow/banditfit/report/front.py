@@ -19,7 +19,10 @@ class Front:
         self._page, self._choices = page, page.tables.get("choices")
         self.of_own_data = all(map(own_data, page.entries.values()))
         self.made = page.made()
-        self.findings = [*page.findings(), *((sentence, name) for name, sentence in found.items())]
+        self.findings = page.findings()
+        more = [(sentence, name) for name, sentence in found.items()]
+        # Who brings data of their own asks about models; other studies are about methods.
+        self.findings = [*more, *self.findings] if self.of_own_data else [*self.findings, *more]
         told = {name for name, context in sections.items() if context is not None} | {"outcomes", "corrections"}
         self.findings = [(sentence, topic if topic in told else "results") for sentence, topic in self.findings]
         self.glance = page.glance()
