@@ -9,6 +9,7 @@ import banditfit as bf
 from banditfit.benchmark import hunt
 from banditfit.benchmark.hunt import EDGES, KINDS, MODELS, TINY, case, chunk, least_found, slack_of_box, slack_of_fit
 from banditfit.experiments.optima import learners
+from banditfit.fitting import derive_seed
 from banditfit.methods import get_method
 from banditfit.models import likelihood
 from banditfit.solvers import boxes, clocks, groups
@@ -38,6 +39,14 @@ def test_no_parameters_undercut_a_bound(model, kind):
 def test_a_chunk_of_the_hunt_finds_nothing(model):
     row = chunk(model, 0, cases=8)
     assert row["wrong"] == "" and row["cases"] == 8 and row["boxes"] >= -TINY and row["certified"] >= -TINY
+
+
+def test_an_optimum_at_the_end_of_a_narrow_box_is_not_rounded_to_beyond_it():
+    rng = np.random.default_rng(derive_seed("rescorla_wagner + unchosen_decay", 408, "hunt", 0))
+    kind, edge = str(rng.choice(KINDS)), str(rng.choice(EDGES))
+    problem = case("rescorla_wagner + unchosen_decay", kind, edge, rng, n_steps=int(rng.integers(2, 80)))
+    theta = certify(problem).theta
+    assert (theta >= problem.lower).all() and (theta <= problem.upper).all()
 
 
 def test_a_hunt_goes_on_where_it_stopped_and_tells_what_is_wrong(tmp_path, monkeypatch, capsys):

@@ -144,6 +144,7 @@ class RateSearch:
             self.nll, self.tolerance = advance(
                 ep, self.groups, *box, lows, highs, ats, splits, keys, heap, counts, self.theta, self.nll, self.tolerance
             )
+        np.clip(self.theta, *box, out=self.theta)  # the middle of a box and half its width may round to beyond its end
         # Whatever was dropped had a bound of at least a cutoff that has only fallen since.
         least = keys[heap[0]] if counts[1] else np.inf
         self.bound = min(least, self.nll - self.tolerance)
