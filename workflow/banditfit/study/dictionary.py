@@ -18,7 +18,8 @@ SCORES = {
     "nll": ("nats", "the negative log-likelihood of the episode, recomputed by the judge; best_nll + regret has all digits"),
     "nll_claimed": ("nats", "the same in the method's own word"),
     "rounding": ("nats", "how far from exact the recomputed nll may be"),
-    "guessing": ("nats", "the nll of equal probabilities for every arm"),
+    "guessing": ("nats", "the nll of equal probabilities for every arm on offer"),
+    "n_scored": ("trials", "how many choices count: neither missed nor forced"),
     "lower_bound": (
         "nats",
         "the method's bound on the nll of every admissible parameter; NaN where it has none; every bit is kept",
