@@ -7,12 +7,12 @@ import pandas as pd
 from ..models.families import get_model
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
+from ..tables.guide import CLOSED
 from .wording import count, counted, sig
 
 TITLE, AFTER, PLACE = "Models compared", "known", -18
 ABOUT = "which model fits, for everybody and for each person"
 SURE = 0.95  # the protected exceedance probability from which on a model is called the most frequent
-EXPLAINED = 1e-6  # nats from a bound that holds: a certified optimum
 
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
@@ -62,7 +62,7 @@ def _sentences(rows: pd.DataFrame, people: pd.DataFrame) -> list[str]:
         )
     if best["guessed"]:
         said.append(f"For {count(int(best['guessed']))} of them no model beats guessing by BIC: their estimates say little.")
-    proved = people["gap"].le(EXPLAINED)
+    proved = people["gap"].le(CLOSED)
     if proved.any():
         said.append(f"{count(int(proved.sum()))} of {counted(len(people), 'fit')} are certified to be the optimum.")
     return said

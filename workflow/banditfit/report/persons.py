@@ -9,7 +9,7 @@ import pandas as pd
 from ..models.families import get_model
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
-from .models import EXPLAINED
+from ..tables.guide import CLOSED
 from .wording import ABSENT, count, counted, listed, sig
 
 TITLE, AFTER, PLACE = "Person by person", "known", -14
@@ -61,7 +61,7 @@ def _row(person: Any, people: pd.DataFrame, parameters: pd.DataFrame, sets: pd.D
         "best": ABSENT if best is None else get_model(best).label,
         "guessed": bool(person.guessed),
         "certificate": "optimum proved"
-        if person.gap <= EXPLAINED
+        if person.gap <= CLOSED
         else "no bound"
         if np.isnan(person.gap)
         else f"gap {sig(person.gap)}",
@@ -87,7 +87,7 @@ def _sentences(people: pd.DataFrame, of_best: pd.DataFrame, parameters: pd.DataF
         said.append(f"No model can be told from guessing, by BIC, for {', '.join(guessed[:NAMED])}{more}.")
     else:
         said.append("For everybody some model beats guessing by BIC.")
-    proved, bounded = of_best["gap"].le(EXPLAINED).sum(), of_best["gap"].notna().sum()
+    proved, bounded = of_best["gap"].le(CLOSED).sum(), of_best["gap"].notna().sum()
     if bounded:
         said.append(f"{count(proved)} of {counted(len(of_best), 'fit')} are proved to be the optimum.")
     else:
