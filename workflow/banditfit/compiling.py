@@ -41,5 +41,3 @@ def _small_fit(name: str, model: str) -> None:
     method.warm_up()
     if method.serves(get_model(model)) and name != "mc":  # whose warm-up has drawn from a posterior
         fit(data, model, name)
-    if name == "gem":  # what people of many parameters are fitted by
-        fit(data, model, name, settings={"moments": "sampled"})
