@@ -101,6 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         ("folder", Path("results/published_fits"), "where a table of people per data set goes"),
         ("sets", "bavard,palminteri,zorowitz,cbm,hou", "which of them, separated by commas; hou_three_rates takes long"),
     )
+    command(
+        _reliability,
+        "how well estimates of people who came twice agree, by every method, in Markdown (docs/reliability.md)",
+        data,
+        ("folder", Path("results/reliability"), "where the table goes"),
+    )
     return parser
 
 
@@ -215,6 +221,12 @@ def _published_fits(data: Path, folder: Path, sets: str) -> None:
     from .gallery.published_fits import report
 
     report(data, folder, sets.split(","))
+
+
+def _reliability(data: Path, folder: Path) -> None:
+    from .gallery.reliability import report
+
+    report(data, folder)
 
 
 if __name__ == "__main__":

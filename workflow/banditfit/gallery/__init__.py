@@ -1,4 +1,5 @@
-"""Published fits of public data, evaluated anew and set beside the certified optimum (docs/published_fits.md)."""
+"""Public data of people and animals: published fits beside the certified optimum (docs/published_fits.md), and how well
+estimates of people who came twice agree (docs/reliability.md)."""
 
 import os
 from pathlib import Path
@@ -11,4 +12,5 @@ FOLDERS = {
     "zorowitz": "zorowitz2023_3arm",
     "cbm": "fixture_cbm_simulated",
     "hou": "hou_mouse_foraging",
+    "vrizzi": "vrizzi2025_test_retest",
 }

@@ -1,6 +1,7 @@
 """Public data sets as their owners publish them, each from its own folder, beside the fits published with them.
 
-Where each comes from, and under which licence, stands in docs/published_fits.md; none of them is part of this project.
+Where each comes from, and under which licence, stands in docs/published_fits.md and docs/reliability.md; none of them is part
+of this project.
 """
 
 from pathlib import Path
@@ -120,3 +121,22 @@ def mouse_fits(folder: Path) -> pd.DataFrame:
     """Per session the published parameters and negative log-likelihood of Hattori's model, with a row's `mice` and `id`."""
     table = pd.read_csv(folder / "published_fits_hattori_bias.csv")
     return table.assign(id=table["session_number"].astype(str))
+
+
+# ---- Vrizzi, Najar et al. 2025, the same people twice (github.com/hrl-team/test_retest) ---------------------------------
+
+
+def vrizzi(folder: Path) -> tuple[Dataset, Dataset]:
+    """Test and retest of 169 people x 160 trials, 8 states of two arms: half with rewards (0 or 1), half with punishments (-1
+    or 0), in units of half a point; in half of each the outcome of the other arm was shown (`foregone`)."""
+    path = folder / "trials.csv.gz"
+    if not path.is_file():
+        raise InputError(f"{path}: found no such file, expected the trials of both occasions (docs/reliability.md)")
+    table = pd.read_csv(path).sort_values(["id", "session", "trial"], kind="stable")
+    columns = {"episode": "id", "reward": "outcome", "session": None, "step": None}
+    test, retest = (
+        from_frame(part, n_arms=2, first_arm=1, columns=columns, name=f"vrizzi2025_{occasion}")
+        for occasion in ("test", "retest")
+        for part in [table[table["occasion"] == occasion]]
+    )
+    return test, retest
