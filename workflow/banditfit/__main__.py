@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
         ("populations", 100, "of 80 people with 200 trials each"),
     )
+    command(
+        _calibration,
+        "whether posteriors are as wide as they say, by simulation, in Markdown (docs/populations.md)",
+        ("populations", 100, "of 20 people each, or of 80 for effects; and as many episodes for mc"),
+        ("folder", Path("results/calibration"), "where what is simulated is kept, and the figure goes"),
+    )
     command(_dictionary, "what the columns of scores and the tables hold, in Markdown (docs/dictionary.md)")
     command(
         _coverage,
@@ -191,6 +197,12 @@ def _effects(populations: int) -> None:
     from .experiments.effects import report
 
     report(populations)
+
+
+def _calibration(populations: int, folder: Path) -> None:
+    from .benchmark.calibration import report
+
+    report(populations, folder)
 
 
 def _coverage(episodes: int, method: str) -> None:

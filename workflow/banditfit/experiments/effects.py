@@ -1,7 +1,7 @@
 """What is known of people, such as age or group, and how it moves their parameters."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -100,16 +100,26 @@ def simulated(people: int, steps: int, seed: int) -> tuple[Dataset, pd.DataFrame
     return data, table.assign(episode=data.ids)
 
 
+def found(populations: Iterable[int], people: int, steps: int, seed: int) -> pd.DataFrame:
+    """What `group_effects` finds in the populations of these numbers, of `simulated` people: its table, with the `true` effect
+    and the `population` of each row, and parameters by their plain names."""
+    tables = []
+    for number in populations:
+        data, table = simulated(people, steps, derive_seed("effects", number, "population", seed))
+        tables.append(group_effects(data, "forgetting", "group + age", table).assign(population=number))
+    whole = pd.concat(tables, ignore_index=True)
+    names = whole["parameter"].str.partition("[")[0]
+    true = [EFFECTS[name, term] for name, term in zip(names, whole["term"], strict=True)]
+    return whole.assign(parameter=names, true=true)
+
+
 def calibrate(populations: int = 100, people: int = 80, steps: int = 200, seed: int = 0) -> pd.DataFrame:
     """How `group_effects` does on so many populations of `simulated` people: a row per parameter and term, with the true
     effect, the mean found, the sd of those found beside the mean of their standard errors, the share of 95 % intervals that
     hold the truth, and the share of p below .05."""
-    made = _populations(populations, people, steps, seed)
-    found = pd.concat([group_effects(data, "forgetting", "group + age", table) for data, table in made])
-    found["parameter"] = found["parameter"].str.partition("[")[0]
     rows = []
-    for (parameter, term), part in found.groupby(["parameter", "term"], sort=False):
-        true = EFFECTS[parameter, term]
+    for (parameter, term), part in found(range(populations), people, steps, seed).groupby(["parameter", "term"], sort=False):
+        true = part["true"].iloc[0]
         rows.append(
             {
                 "parameter": parameter,
@@ -124,11 +134,6 @@ def calibrate(populations: int = 100, people: int = 80, steps: int = 200, seed: 
             }
         )
     return pd.DataFrame(rows)
-
-
-def _populations(populations: int, people: int, steps: int, seed: int) -> Iterator[tuple[Dataset, pd.DataFrame]]:
-    for number in range(populations):
-        yield simulated(people, steps, derive_seed("effects", number, "population", seed))
 
 
 def report(populations: int) -> None:

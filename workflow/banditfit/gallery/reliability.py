@@ -15,7 +15,7 @@ from ..parameters import Bounds
 from ..study.store import write_csv
 from . import FOLDERS, readers
 
-MODELS = ("rescorla_wagner", "dual_rates", "rescorla_wagner + perseveration")
+MODELS = ("rescorla_wagner", "dual_rates")
 # Published: beta up to 30 per point, and outcomes here are in half points.
 BOX = Bounds(None, ((0.0, 15.0),))
 # By what is printed: method and settings.
