@@ -1,6 +1,6 @@
 # make reproduce   set up, run the quick study, end with results/quick/report.html
 # make test        set up, run all tests
-.PHONY: help env cluster-env docs reproduce test hunt test-slurm paper models scale progress cost headline figures psychometrics benchmark benchmark-mc check lock clean
+.PHONY: help env cluster-env docs reproduce test hunt test-slurm paper models scale progress cost headline figures psychometrics engines calibration benchmark benchmark-mc check lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -74,6 +74,17 @@ psychometrics: env $(BIN)/.compiled ## how well the decisiveness of players of p
 	$(SNAKEMAKE) --configfile config/psychometrics.yaml
 	@$(BIN)/python -m banditfit psychometrics
 	@echo "The report: results/psychometrics/report.html"
+
+engines: env $(BIN)/.compiled ## engines of posteriors beside the exact one, and boxes told wrongly, in results/vi (half an hour)
+	$(SNAKEMAKE) --configfile config/vi.yaml
+	@$(BIN)/python -m banditfit engines
+	@$(BIN)/python -m banditfit misspecified
+	@echo "The report: results/vi/report.html"
+
+POPULATIONS ?= 100
+
+calibration: env $(BIN)/.compiled ## whether posteriors are as wide as they say, by simulation; resumes where it stopped (POPULATIONS=100)
+	$(BIN)/python -m banditfit calibration $(POPULATIONS)
 
 progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)
 	$(BIN)/python -m banditfit progress $(CONFIG)

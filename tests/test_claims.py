@@ -200,7 +200,7 @@ def test_the_front_is_what_nothing_beats():
 
 def test_the_guide_names_the_fastest_of_the_nearly_best(evidence):
     table = evidence.tables["guide"]
-    picks = [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.NEEDS]
+    picks = [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.needs(table)]
     assert picks[0]["run"] == "profile" and picks[1]["run"] == "profile"  # as accurate as mc, and faster
     assert all(pick is None for pick in picks[2:])  # nobody pools, gives intervals or proofs
     assert table.set_index("run")["front_kl"][["profile", "cvx_loc.L-BFGS-B"]].tolist() == [True, False]
@@ -269,7 +269,7 @@ def advice(*scores):
     listed = run_list(*dict.fromkeys(scores["run"]))
     coverage = COVERAGE.assign(run=COVERAGE["run"].replace("gem", "certified"), coverage=0.95)
     table = guide.table(scores, summaries.compare(scores, listed), listed, coverage)
-    return table, [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.NEEDS]
+    return table, [guide.recommend(table, Case("forgetting_2arm", "forgetting"), need) for need in guide.needs(table)]
 
 
 def with_intervals(table):

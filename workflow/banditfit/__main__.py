@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
         "what a finished study of players of sequential games found, beside what was published, in Markdown",
         ("config", Path("config/psychometrics.yaml"), "the configuration of a study"),
     )
+    vi = ("config", Path("config/vi.yaml"), "the configuration of a study")
+    command(_engines, "how far posteriors of a finished study are from the exact ones, in Markdown (docs/populations.md)", vi)
+    command(_misspecified, "who stays accurate where box and prior are wrong, of a finished study, likewise", vi)
     command(
         _effects,
         "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
@@ -191,6 +194,20 @@ def _psychometrics(config: Path) -> None:
 
     study = load_study(config, Path.cwd())
     print("\n".join(markdown(Path("results") / study.config["study"])))
+
+
+def _engines(config: Path) -> None:
+    from .report.engines import markdown_of_engines
+    from .study.config import load_study
+
+    print("\n".join(markdown_of_engines(load_study(config, Path.cwd()))))
+
+
+def _misspecified(config: Path) -> None:
+    from .report.engines import markdown_of_misspecified
+    from .study.config import load_study
+
+    print("\n".join(markdown_of_misspecified(load_study(config, Path.cwd()))))
 
 
 def _effects(populations: int) -> None:

@@ -2,7 +2,8 @@
 
 Simulated people are taken twice. Each alone, under a prior that is uniform on the box: what an engine says of a person is held
 against quadrature with many nodes. And together, their population learned: then against what quadrature says of them given the
-population that EM by quadrature finds. All is on the probit scale of the box, on which approximations are normal.
+population that EM by quadrature finds. All is on the probit scale of the box, on which approximations are normal. An engine
+that would take too long for so many people is left out, and has a row that says so.
 
 from banditfit.experiments import engines
 
@@ -36,8 +37,10 @@ from .simulated import People, people
 if TYPE_CHECKING:
     from ..study.config import Study
 
+ALONE = 100  # people, at most, who are taken each alone: more of them tell nothing new
 EXACT = Settings(nodes=31, points=8192)  # of what counts as the exact posterior
-EXACT_ALONE = 100  # people, at most, whose exact posteriors are found where a person has more than two parameters
+KNOWN = 100  # people, at most, whose exact posteriors are found where a person has more than two parameters
+VARIATIONAL = 100  # people, at most, of more than two parameters whose population is learned by variational inference
 LABELS = {
     "quadrature": "quadrature",
     "laplace": "Laplace",
@@ -56,52 +59,70 @@ LABELS = {
 
 @dataclass(frozen=True)
 class _Said:
-    """What an engine says of people: means and sds of h (people, D), log evidence or a bound on it (people,; NaN for none), and
-    who converged (people,)."""
+    """What an engine says of people: means and sds of h (people, D), log evidence or a bound on it (people,; NaN for none), who
+    converged (people,), and the population that they are taken to be of, where EM by quadrature has learned it."""
 
     m: np.ndarray
     sd: np.ndarray
     evidence: np.ndarray
     converged: np.ndarray
+    population: Population | None = None
 
     @classmethod
-    def of(cls, e: Expectation, converged: bool | np.ndarray = True) -> "_Said":
+    def of(cls, e: Expectation, converged: bool | np.ndarray = True, population: Population | None = None) -> "_Said":
         sd = np.sqrt(np.diagonal(e.V, axis1=1, axis2=2))
-        return cls(e.m, sd, e.log_evidence, e.found & converged)
+        return cls(e.m, sd, e.log_evidence, e.found & converged, population)
 
 
 @checked
 def compare(model: ModelName, size: Count, steps: Count = 200, nuts: Count = 20, seed: Seed = 0) -> pd.DataFrame:
     """One row per `prior` (fixed: everybody alone, learned: with their population) and `engine` for `size` simulated people.
 
+    n            people whose exact posteriors an engine is held against: the first, `nuts` of them at most for NUTS, ALONE of
+                 those who are taken alone, and KNOWN of those with more than two parameters; 0 where the engine was left out
     mean_error   root mean square, over people and parameters, of an engine's mean less the exact one, in exact posterior sds
     sd_ratio     the median of an engine's sd over the exact one
     coverage     the share of truths within 1.96 sds of the mean
     evidence     an engine's log evidence, or bound on it, less the exact one: the mean over people, nats
-    ms           processor time per person
     converged    the share of fits that are
-
-    Held against the exact are the first `n` people: for NUTS `nuts` at most, and EXACT_ALONE of more than two parameters.
+    ms           processor time per person
+    left_out     why the engine was left out; empty where it was not
     """
     made = people(
         f"engines_{model}_{size}", model, size, steps, np.random.default_rng(derive_seed(model, size, "people", seed))
     )
     family = get_model(model)
     problems = [likelihood.problem(made.data, row, family, made.bounds) for row in range(size)]
-    rows = []
-    for prior, engines in (("fixed", _alone(seed, nuts)), ("learned", _together(made, seed, nuts))):
-        known = min(size, EXACT_ALONE) if len(problems[0].lower) > 2 else size
-        given = _given(problems, prior)
-        exact = _Said.of(expect(problems[:known], _fine(problems[0], given)))
-        for name, engine in engines.items():
-            engine(problems[:2])  # compiles
-            start = process_time()
-            said = engine(problems)
-            if said is not None:
-                ms = 1e3 * (process_time() - start) / len(said.m)
-                rows.append((prior, name, *_row(said, exact, made.h), ms))
-    table = pd.DataFrame(rows, columns=["prior", "engine", "n", *MEASURES, "ms"])
+    alone, box = problems[:ALONE], begin(problems[0], Settings(), shared=False)
+    rows = [("fixed", *row) for row in _held_against_the_exact(_alone(seed, nuts), alone, made, box)]
+    rows += [("learned", *row) for row in _held_against_the_exact(_together(made, seed, nuts), problems, made, None)]
+    table = pd.DataFrame(rows, columns=["prior", "engine", "n", *MEASURES, "ms", "left_out"])
     return table.assign(model=model, people=size, steps=steps)[["model", "people", "steps", *table.columns]]
+
+
+Engine = Callable[[list[Problem]], _Said]
+
+
+def _held_against_the_exact(
+    engines: "dict[str, Engine | str]", problems: list[Problem], made: People, population: Population | None
+) -> list[tuple]:
+    """The rows of engines, without their prior. The exact posteriors are given the population, or that which EM finds."""
+    said, ms = {}, {}
+    for name, engine in engines.items():
+        if isinstance(engine, str):
+            continue
+        engine(problems[:2])  # compiles
+        start = process_time()
+        said[name] = engine(problems)
+        ms[name] = 1e3 * (process_time() - start) / len(said[name].m)
+    given = population or next(one.population for one in said.values() if one.population)
+    known = problems[:KNOWN] if len(problems[0].lower) > 2 else problems
+    exact = _Said.of(expect(known, _fine(problems[0], given)))
+    nothing = (0, *[np.nan] * len(MEASURES), np.nan)
+    return [
+        (name, *nothing, engine) if isinstance(engine, str) else (name, *_row(said[name], exact, made.h), ms[name], "")
+        for name, engine in engines.items()
+    ]
 
 
 MEASURES = ("mean_error", "sd_ratio", "coverage", "evidence", "converged")
@@ -121,22 +142,12 @@ def _row(said: _Said, exact: _Said, h: np.ndarray) -> tuple:
     )
 
 
-def _given(problems: list[Problem], prior: str) -> Population:
-    """The population that the exact posteriors are given."""
-    if prior == "fixed":
-        return begin(problems[0], Settings(), shared=False)
-    return em.learn(problems, Settings(), np.random.default_rng(0))[0]
-
-
 def _fine(one: Problem, population: Population) -> Population:
     """The same with the nodes of the exact posterior."""
     return replace(begin(one, EXACT, shared=False), mu=population.mu, Sigma=population.Sigma)
 
 
-Engine = Callable[[list[Problem]], _Said | None]
-
-
-def _alone(seed: int, nuts: int) -> dict[str, Engine]:
+def _alone(seed: int, nuts: int) -> dict[str, Engine | str]:
     """Engines that take everybody alone, under the uniform prior."""
 
     def by(moments: str) -> Engine:
@@ -153,23 +164,30 @@ def _alone(seed: int, nuts: int) -> dict[str, Engine]:
     }
 
 
-def _together(made: People, seed: int, nuts: int) -> dict[str, Engine]:
-    """Engines that learn the population."""
+def _together(made: People, seed: int, nuts: int) -> dict[str, Engine | str]:
+    """Engines that learn the population, or why one is left out."""
+    size, D = made.h.shape
 
     def by(moments: str) -> Engine:
         def engine(problems):
             found, e = em.learn(problems, Settings(moments=moments), np.random.default_rng(0))
-            return _Said.of(e, found.converged)
+            return _Said.of(e, found.converged, found if moments == "quadrature" else None)
 
         return engine
 
+    def variational(family: str) -> Engine | str:
+        if D > 2 and size > VARIATIONAL:
+            return f"more than {VARIATIONAL} people of more than two parameters"
+        return lambda problems: _variational(problems, family, "learned")
+
+    sampled = lambda problems: _hierarchical(made, len(problems), seed)  # noqa: E731
     return {
         "em": by("quadrature"),
         "em_laplace": by("laplace"),
-        "vi_em": lambda problems: _variational(problems, "full_rank", "learned"),
-        "vi_em_mean_field": lambda problems: _variational(problems, "mean_field", "learned"),
+        "vi_em": variational("full_rank"),
+        "vi_em_mean_field": variational("mean_field"),
         "hbi": lambda problems: _hbi(made, len(problems)),
-        "nuts_hierarchical": lambda problems: _hierarchical(made, len(problems), seed) if len(problems) <= nuts else None,
+        "nuts_hierarchical": sampled if size <= nuts else f"more than {nuts} people",
     }
 
 

@@ -1,14 +1,24 @@
-"""Engines of posteriors in the report: variational inference, Laplace, Pathfinder, EM, HBI and NUTS beside quadrature."""
+"""Engines of posteriors in the report, variational inference, Laplace, Pathfinder, EM, HBI and NUTS beside quadrature, and what
+becomes of accuracy where boxes and priors are told wrongly.
+
+`python -m banditfit engines [CONFIG]` and `python -m banditfit misspecified [CONFIG]`, of a finished study, print the tables of
+docs/populations.md.
+"""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
+from ..errors import InputError
 from ..experiments.engines import LABELS
+from ..files import intact
 from ..models.families import get_model
 from ..study.cases import Cases
+from ..study.config import Study
 from ..study.entries import Run
-from .wording import counted, listed, sig
+from ..study.store import read_csv
+from .wording import counted, listed, sig, span
 
 TITLE, AFTER, PLACE = "Engines of posteriors", "outcomes", 3
 PRIORS = {"fixed": "each alone", "learned": "with their population"}
@@ -46,15 +56,25 @@ def _wrong(table: pd.DataFrame | None, runs: Iterable[Run]) -> dict | None:
         }
         for (population, box), part in table.groupby(["population", "box"], sort=False)
     ]
-    best = pd.Series([row["least"] for row in rows]).value_counts()
     labels = {run.id: run.entry.label for run in shown}
-    parts = listed(f"{labels[run]} {number}" for run, number in best.items())
     return {
         "runs": shown,
         "rows": rows,
         "people": int(table["people"].iloc[0]),
-        "sentence": f"Lowest median KL, of {counted(len(rows), 'population and box', 'populations and boxes')}: {parts}.",
+        "replicates": int(table["replicates"].iloc[0]),
+        "sentence": lost(table, labels),
     }
+
+
+def lost(table: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    """By how much each run is behind the most accurate one where it is worst, the least so first."""
+    worst = table.loc[table.groupby("run")["behind"].idxmax()].sort_values("behind")
+    parts = [
+        f"{labels[row.run]} by a factor of {row.behind:.2f} [{row.behind_low:.2f}, {row.behind_high:.2f}]"
+        f" ({row.population.replace('_', ' ')}, box ×{row.box:g})"
+        for row in worst.itertuples()
+    ]
+    return f"Where each is worst, in median KL behind the most accurate there: {listed(parts)}."
 
 
 def _said(table: pd.DataFrame) -> str:
@@ -69,3 +89,69 @@ def _said(table: pd.DataFrame) -> str:
         for engine, row in worst.sort_values("mean_error").iterrows()
     ]
     return f"Of everybody alone, in exact posterior sds, the means are off: {listed(parts)}."
+
+
+def _stored(study: Study, name: str) -> pd.DataFrame:
+    path = Path("results") / study.config["study"] / "tables" / f"{name}.csv"
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
+
+
+def _head(names: Iterable[str]) -> list[str]:
+    names = list(names)
+    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+
+
+def markdown_of_engines(study: Study) -> list[str]:
+    """The table `engines` of a finished study in Markdown: for everybody alone, and with their population, a row per engine and
+    number of people, a cell per model. Raises InputError where there is none."""
+    table = _stored(study, "engines")
+    models = list(dict.fromkeys(table["model"]))
+    lines = []
+    for prior, part in table.groupby("prior", sort=False):
+        what = "error of means / ratio of sds / coverage / evidence"
+        lines += [f"{PRIORS[prior].capitalize()}: {what}.", ""]
+        lines += _head(["engine", "people", *models, "ms a person"])
+        for engine in [name for name in LABELS if name in set(part["engine"])]:
+            for people, rows in part[part["engine"] == engine].groupby("people"):
+                cells = [_cell(rows[rows["model"] == model]) for model in models]
+                times = rows.loc[rows["n"] > 0, "ms"]
+                lines.append(f"| {LABELS[engine]} | {people} | {' | '.join(cells)} | {span(times) if len(times) else '-'} |")
+        lines.append("")
+    return lines[:-1]
+
+
+def _cell(rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return "-"
+    row = rows.iloc[0]
+    if row["left_out"]:
+        return f"left out: {row['left_out']}"
+    evidence = "" if row["evidence"] != row["evidence"] else f" / {_number(row['evidence'])}"
+    cell = f"{_number(row['mean_error'])} / {_number(row['sd_ratio'])} / {row['coverage']:.2f}{evidence}"
+    return cell if row["converged"] == 1.0 else f"{cell} ({100 * row['converged']:.0f} % converged)"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1.0 else f"{value:.3f}"
+
+
+def markdown_of_misspecified(study: Study) -> list[str]:
+    """The table `misspecified` of a finished study in Markdown, a row per shape and box and a cell per run, and what it says.
+    Raises InputError where there is none."""
+    table = _stored(study, "misspecified")
+    labels = {run.id: run.entry.label for run in study.runs.values() if run.id in set(table["run"])}
+    lines = _head(["population", "box", *labels.values()])
+    for (population, box), part in table.groupby(["population", "box"], sort=False):
+        rows = part.set_index("run")
+        cells = [_accuracy(rows.loc[run]) for run in labels]
+        lines.append(f"| {population.replace('_', ' ')} | ×{box:g} | {' | '.join(cells)} |")
+    return [*lines, "", lost(table, labels)]
+
+
+def _accuracy(row: pd.Series) -> str:
+    """Thousandths of a nat with the standard error, and coverage where there are intervals."""
+    coverage = "" if row["coverage"] != row["coverage"] else f", {row['coverage']:.2f}".replace("0.", ".")
+    return f"{1e3 * row['kl']:.2f} ± {1e3 * row['kl_se']:.2f}{coverage}"

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..study.cases import Case
 from ..study.catalogue import own_data
-from ..tables.guide import NEEDS, Need, chosen, serving
+from ..tables.guide import Need, chosen, needs, serving
 from .page import Page
 from .wording import listed, span
 
@@ -28,7 +28,7 @@ class Front:
         self.glance = page.glance()
         self.glance_sentence = page.glance_sentence()
         self.glance_head = "most accurate" if any(map(page.has_truth, page.cases)) else "best likelihood"
-        self.answers = [] if self._choices is None else [self._answer(need) for need in NEEDS]
+        self.answers = [] if self._choices is None else [self._answer(need) for need in needs(page.guide)]
 
     def _answer(self, need: Need) -> dict:
         """What is chosen for a need: each choice with the data sets where it is made, the most frequent first."""

@@ -7,7 +7,7 @@ import pandas as pd
 from ..study.cases import KEYS, Case, Cases, key, of, present
 from ..study.entries import Run
 from ..tables.coverage import HOLD
-from ..tables.guide import CLEAR, NEAR, NEEDS, RESAMPLES, Need, chosen
+from ..tables.guide import CLEAR, NEAR, RESAMPLES, Need, chosen, needs
 from ..tables.summaries import CERTIFIED, USUAL
 from .wording import percent, span
 
@@ -26,7 +26,8 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
     compared = guide[guide["t_cpu"].notna()]
     shown = present(cases, compared)
     truth = {case for case in shown if of(compared, case)["kl"].notna().any()}
-    needs = [{"words": need.words, "cells": [_cell(guide, choices, case, need, truth) for case in shown]} for need in NEEDS]
+    wanted = needs(guide)
+    served = [{"words": need.words, "cells": [_cell(guide, choices, case, need, truth) for case in shown]} for need in wanted]
     entries = {run.id: run.entry for run in runs}
     lowest = compared.groupby(KEYS)["kl"].transform("min")
     methods = [
@@ -40,6 +41,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
             if rows["at_bound"].notna().all()
             else "–",
             "gives": [_words(what, rows) for what in GIVES if (rows[what].astype(float) >= USUAL).all()],
+            "wrong": span(rows["wrong"].dropna()) if rows["wrong"].notna().any() else "",
             "front": int((rows["front_kl"].astype(bool)).sum()),
             "data_sets": int(rows["kl"].notna().sum()),
         }
@@ -49,7 +51,8 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
     return {
         "labels": [cases[case].label for case in shown],
         "truth": bool(truth),
-        "needs": needs,
+        "needs": served,
+        "robust": any(need.told_by for need in wanted),
         "methods": methods,
         "left_out": [
             f"{entries[row.run].label} on {cases[key(row)].label} ({row.n} episodes)" for row in left_out.itertuples()

@@ -13,7 +13,7 @@ from ..files import intact
 from ..study.cases import KEYS, Cases, with_models
 from ..study.config import Study
 from ..study.store import read_csv, read_table
-from ..tables.guide import NEEDS, Need, choices, chosen
+from ..tables.guide import Need, choices, chosen, needs
 from ..tables.guide import table as make_guide
 from ..tables.published import JUDGED
 from ..tables.summaries import compare
@@ -33,7 +33,8 @@ def headline(study: Study, folder: Path) -> list[str]:
     runs = list(study.runs.values())
     paths = [folder / "scores" / f"{name}.parquet" for name in study.catalogue]
     scores = pd.concat([intact(read_table, path) for path in paths], ignore_index=True)
-    guide = make_guide(scores, compare(scores, runs), runs, coverage)
+    wrong = _read(tables / "misspecified.csv") if study.populations.get("misspecified") else None
+    guide = make_guide(scores, compare(scores, runs), runs, coverage, wrong)
     said = _sentences(study, tables, reproduction, outcomes, guide, choices(scores, guide))
     return [*_table(study, summary, comparison), "", *said]
 
@@ -106,7 +107,7 @@ def _sentences(
         " of least processor time among those within 10 % of the most accurate, with the name that `bf.fit` knows it by, if it"
         " is chosen again in 90 % of resamples of the episodes:"
     )
-    lines += [f"  * {need.words}: {_picks(choices, study.cases, need)}" for need in NEEDS]
+    lines += [f"  * {need.words}: {_picks(choices, study.cases, need)}" for need in needs(guide)]
     return lines
 
 

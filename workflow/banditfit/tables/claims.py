@@ -19,6 +19,14 @@ import pandas as pd
 from ..study.results import Results
 from . import Maker
 from .claim_cases import Case, Evidence, NotTested
+from .claim_engines import (
+    EXACT,
+    flat_prior_misleads,
+    gem_stays_accurate,
+    quadrature_exact,
+    variational_nearer,
+    variational_too_narrow,
+)
 from .claim_players import learned_value, log_beta_of_players, own_scale, penalty_needed, second_moments
 from .claim_tests import (
     ALIKE,
@@ -48,7 +56,7 @@ from .claim_tests import (
     _solver_spread,
     _truncated,
 )
-from .guide import PROVED
+from .guide import NEAR, PROVED
 from .summaries import CERTIFIED
 
 VERDICTS = {
@@ -358,6 +366,46 @@ CLAIMS: list[Claim] = [
         "the mean root mean squared error, its weight chosen by held-out choices, is at most .58, and surely less than without",
         penalty_needed,
         "psychometrics",
+    ),
+    Claim(
+        "quadrature-is-exact",
+        f"{NOTES}, engines of posteriors",
+        "gem's quadrature is as good as exact: the posterior means of its people are off by less than a tenth of an sd.",
+        f"the root mean square error of means is below {EXACT:g} exact posterior sds",
+        quadrature_exact,
+        "engines",
+    ),
+    Claim(
+        "variational-nearer-than-laplace",
+        f"{NOTES}, engines of posteriors",
+        "Posterior means by full-rank variational inference are nearer the exact ones than Laplace's modes are.",
+        "their root mean square error in exact posterior sds is lower",
+        variational_nearer,
+        "engines",
+    ),
+    Claim(
+        "variational-too-narrow",
+        f"{NOTES}, engines of posteriors",
+        "The sds of full-rank variational inference are too small.",
+        "the median of their ratio to the exact ones is below 1",
+        variational_too_narrow,
+        "engines",
+    ),
+    Claim(
+        "gem-robust",
+        f"{NOTES}, engines of posteriors",
+        "Told too wide a box, or of people who are not normal, gem stays as accurate as the most accurate of these methods.",
+        f"the interval of the ratio of median KL to that of the most accurate lies below {NEAR:g}",
+        gem_stays_accurate,
+        "engines",
+    ),
+    Claim(
+        "flat-prior-misleads",
+        f"{NOTES}, engines of posteriors",
+        "In a box several times too wide the posterior mean under a flat prior is less accurate than maximum likelihood.",
+        "its median KL, the mean over populations, is higher",
+        flat_prior_misleads,
+        "engines",
     ),
 ]
 

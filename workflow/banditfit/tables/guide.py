@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..experiments.misspecified import MODEL as WRONG_MODEL
 from ..methods import get_method
 from ..study.cases import KEYS, Case, of
 from ..study.entries import Run, main_runs
@@ -48,13 +49,20 @@ COLUMNS = [
     "proofs",
     "at_bound",
     "pools",
+    "wrong",
     "front_kl",
     "front_beta_error",
 ]
 TIMED = ("t_cpu", "kl", "beta_error", "beta_error_identified")
 
 
-def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], coverage: pd.DataFrame) -> pd.DataFrame:
+def table(
+    scores: pd.DataFrame,
+    compared: pd.DataFrame,
+    runs: Iterable[Run],
+    coverage: pd.DataFrame,
+    misspecified: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Per data set, model and main run: the `call` that runs it in a notebook; its n fits; the medians of the processor time
     (ms an episode), the policy KL and the error of beta (of all, and of the identified) over the episodes on which methods are
     compared (`tables.compare`, whose table is `compared`; NaN for a run that is not); the shares of fits that ended well
@@ -62,9 +70,12 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
     best fit known), with intervals, and with a proof of optimality; `coverage`, the share of 95 % intervals that hold the
     truth, of the parameter where it is least (from the table of `population.coverage`); `at_bound`, the share of fits with a
     parameter at an edge of the box, which would be another with another box; `pools`, whether the episodes inform one another;
-    and whether no other method is both faster and more accurate, by KL or the error of beta."""
+    `wrong`, how many times as large as that of the most accurate the KL is where box or prior are told wrongly, at worst (from
+    the table of `misspecified.summary`, of its model; NaN without); and whether no other method is both faster and more
+    accurate, by KL or the error of beta."""
     medians = compared.set_index(["dataset", "model", "run", "metric"])["median"]
     least = coverage.groupby(["dataset", "model", "run"])["coverage"].min()
+    wrong = {} if misspecified is None else misspecified.groupby("run")["behind"].max().to_dict()
     runs = {run.id: run for run in main_runs(runs)}
     rows = []
     for case, name, fits in groups(complete(scores), runs.values()):
@@ -90,6 +101,7 @@ def table(scores: pd.DataFrame, compared: pd.DataFrame, runs: Iterable[Run], cov
                 "coverage": least.get((*case, name), np.nan),
                 "at_bound": float(fits["at_bound"].astype(bool).mean()),
                 "pools": how.population and how.read_settings(run.entry.method, run.settings).pools,
+                "wrong": wrong.get(name, np.nan) if case.model == WRONG_MODEL else np.nan,
             }
         )
     found = pd.DataFrame(rows, columns=COLUMNS[:-2])
@@ -140,13 +152,14 @@ def front(cost: Iterable[float], error: Iterable[float]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Need:
-    """What somebody wants, by a short name and in words; which rows of the table serve it; and whether only a known truth can
-    tell."""
+    """What somebody wants, by a short name and in words; which rows of the table serve it; whether only a known truth can
+    tell; and the column of the table without whose numbers a study says nothing of it."""
 
     name: str
     words: str
     serves: Callable[[pd.DataFrame], "pd.Series[bool]"]
     truth: bool = True
+    told_by: str = ""
 
 
 def _usual(rows: pd.DataFrame, *columns: str) -> Any:
@@ -172,7 +185,18 @@ NEEDS = [
         lambda rows: _usual(rows, "intervals") & (rows["coverage"] >= HOLD[0]),
     ),
     Need("proof", "a proof that no better fit exists", lambda rows: _usual(rows, "proofs"), truth=False),
+    Need(
+        "robust",
+        "estimates that stay accurate where the box is told too wide or people are not normal",
+        lambda rows: _usual(rows) & (rows["wrong"] <= NEAR * rows["wrong"].min()),
+        told_by="wrong",
+    ),
 ]
+
+
+def needs(guide: pd.DataFrame) -> list[Need]:
+    """Those that a study with this table says something of."""
+    return [need for need in NEEDS if not need.told_by or guide[need.told_by].notna().any()]
 
 
 def serving(guide: pd.DataFrame, case: Case, need: Need) -> pd.DataFrame:
@@ -261,7 +285,8 @@ SCORED = (
 
 def _made(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     scores = only(results.scores, *SCORED)
-    found = table(scores, results.tables.exact("compared"), results.runs, results.tables["coverage"])
+    tables = results.tables
+    found = table(scores, tables.exact("compared"), results.runs, tables["coverage"], tables.get("misspecified"))
     return found, choices(only(results.scores, "kl", "t_cpu"), found)
 
 
