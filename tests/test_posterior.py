@@ -371,7 +371,10 @@ def test_calibration_ranks_every_parameter_of_every_episode():
     assert ranks["rank"].between(0, calibration.RANKS).all()
     # Uniform ranks have mean 49.5 and variance near 100 ** 2 / 12; parameters of an episode are not independent.
     assert abs(ranks["rank"].mean() - calibration.RANKS / 2) < 4 * 29 / np.sqrt(12)
-    assert len(chains.plot_ranks(ranks).axes) == 4
+    counts = calibration.counted(ranks)
+    assert counts["n"].sum() == len(ranks) > len(counts)
+    bars = [[[bar.get_height() for bar in ax.patches[1:]] for ax in chains.plot_ranks(t).axes] for t in (ranks, counts)]
+    assert bars[0] == bars[1] and len(bars[0]) == 4
 
 
 def test_uniform_ranks_pass_their_test_and_shifted_ones_fail():

@@ -1,11 +1,11 @@
 """Where the errors of CVX-LOC's learning rates come from on ten arms, and why they differ from the published ones.
 
 An arm that was never rewarded has no bearing on any choice: its kernel is free, and CVX-LOC projects whatever the conic solver
-ends at. `stored` takes the errors of a stored study apart; `programs` solves some episodes by two conic programs that have the
-same optimum, ours and CVXPY's own `log_sum_exp`, and sets their fits beside each other.
+ends at. `stored` takes the errors of a stored study apart; `programs` solves some episodes by conic programs that have the same
+optimum, ours, CVXPY's own `log_sum_exp`, and that to a looser tolerance, and sets their fits beside each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cvxpy as cp
@@ -20,7 +20,7 @@ from ..models.simulate import published_data
 from ..solvers.conic import lag_matrix, relax
 from ..solvers.projection import Settings, project
 from ..study.scores import Scores, only
-from ..study.store import read_csv, stacked
+from ..study.store import objects, read_csv, stacked
 
 RUNS = {"cvx_loc.L-BFGS-B": None, "cvx_loc_t.L-BFGS-B": 5}  # and how many terms their kernels have
 
@@ -44,12 +44,18 @@ def stored(folder: Path, families: tuple[str, ...] = ("per_arm", "subrewards")) 
     for family in families:
         name = f"{family}_10arm"
         scores = Scores([folder / f"scores/{name}.parquet"])
-        _, truth, untold = map(np.array, zip(*((None, *rest) for _, *rest in _problems(family, 1000)), strict=True))
         for run in RUNS:
-            fits = only(scores, "alpha", where={"run": [run]}).sort_values("episode")
+            fits = only(scores, "alpha", "fillers", where={"run": [run]}).sort_values("episode")
+            truth, untold = map(np.array, zip(*(rest for _, *rest in _problems(family, len(fits))), strict=True))
             alpha = stacked(fits["alpha"])
+            if "fillers" in fits:  # scores of an earlier version have what is put in among the estimates
+                put_in = [np.nan if held is None else held["alpha"] for held in objects(fits["fillers"])]
+                alpha = np.where(np.isnan(alpha), [np.broadcast_to(held, alpha.shape[1:]) for held in put_in], alpha)
             off = alpha - truth
             norm = lambda errors: np.median(np.linalg.norm(errors.reshape(len(errors), -1), axis=1))  # noqa: E731
+            free = untold & (np.abs(alpha - 0.5) < 0.49)
+            shifts = np.arange(-20, 21) / 100
+            moved = np.array([norm(np.where(free, np.clip(alpha + shift, 0.0, 1.0), alpha) - truth) for shift in shifts])
             rows.append(
                 {
                     "data set": name,
@@ -61,6 +67,8 @@ def stored(folder: Path, families: tuple[str, ...] = ("per_arm", "subrewards")) 
                     "with .5": norm(np.where(untold, 0.5 - truth, off)),
                     "identified": norm(np.where(untold, 0.0, off)),
                     "filled in": np.median(alpha[untold]),
+                    "at an end": 1.0 - free.sum() / untold.sum(),
+                    "to move": shifts[np.argmin(np.abs(moved - published[name, run]))],
                 }
             )
     return pd.DataFrame(rows)
@@ -72,7 +80,11 @@ def programs(episodes: int) -> pd.DataFrame:
     rows = []
     for row, (problem, truth, untold) in enumerate(_problems("per_arm", episodes)):
         for run, terms in RUNS.items():
-            for program, solved in (("ours", relax(problem, "Clarabel", terms)), ("log_sum_exp", _plain(problem, terms))):
+            for program, solved in (
+                ("ours", relax(problem, "Clarabel", terms)),
+                ("log_sum_exp", _plain(problem, terms)),
+                ("to 1e-4", _plain(problem, terms, dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-4))),
+            ):
                 fit = project(problem, solved, terms or problem.n_steps, Settings(), np.random.default_rng(row))
                 off = fit.alpha - truth
                 rows.append(
@@ -90,7 +102,7 @@ def programs(episodes: int) -> pd.DataFrame:
     return table.groupby(["run", "program"], sort=False)[["nll"]].mean().join(medians).reset_index()
 
 
-def _plain(problem: likelihood.Problem, terms: int | None) -> Outcome:
+def _plain(problem: likelihood.Problem, terms: int | None, tolerances: Mapping[str, float] | None = None) -> Outcome:
     """The optimum over kernels as CVXPY writes it, with a cone for every arm and step."""
     terms = terms or problem.n_steps
     U, choices = lag_matrix(problem, terms)
@@ -99,7 +111,7 @@ def _plain(problem: likelihood.Problem, terms: int | None) -> Outcome:
     x = cp.reshape(U @ flat, (len(choices), problem.n_arms), order="C")
     chosen = U[np.arange(len(choices)) * problem.n_arms + choices].sum(axis=0)
     nll = cp.sum(cp.log_sum_exp(x, axis=1)) - chosen @ flat
-    cp.Problem(cp.Minimize(nll), [g[:, :-1] >= g[:, 1:], g[:, -1] >= 0]).solve(solver=cp.CLARABEL)
+    cp.Problem(cp.Minimize(nll), [g[:, :-1] >= g[:, 1:], g[:, -1] >= 0]).solve(solver=cp.CLARABEL, **(tolerances or {}))
     kernels = np.zeros((*problem.shape, problem.n_steps))
     kernels[..., :terms] = g.value.clip(min=0.0).reshape(*problem.shape, terms)
     return Outcome("converged", kernels=kernels)

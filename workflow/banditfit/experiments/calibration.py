@@ -81,6 +81,12 @@ def uniformity(ranks: Ranks) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["model", "parameter", "n", "unsound", "chi_square", "p_value", "mean_rank"])
 
 
+def counted(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Ranks of `calibrate`, each once, with n, the number of episodes that have it: a tenth of the size, and no less to see."""
+    keys = ["model", "sound", "parameter", "rank"]
+    return ranks.groupby(keys, sort=False).size().rename("n").reset_index()
+
+
 def _parts(study: "Study") -> list[str]:
     asked = study.config["calibration"]
     return [f"{model}/{batch}" for model in asked["models"] for batch in study.calibration_batches()] if asked else []
@@ -100,7 +106,7 @@ EXPERIMENT = Experiment(
     parts=_parts,
     arguments=_arguments,
     methods=lambda study: ["mc"],
-    tables={"calibration": ("ranks", None), "uniformity": ("ranks", uniformity)},
+    tables={"calibration": ("ranks", counted), "uniformity": ("ranks", uniformity)},
     folder="calibration",
     kept=False,
 )

@@ -16,8 +16,9 @@ CHAINS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # colours, repeated beyon
 
 @checked
 def plot_ranks(ranks: Ranks) -> Figure:
-    """The histogram of ranks of every parameter in what `calibrate` returned, each with the band in which a bar lies with
-    probability BAND if ranks are uniform."""
+    """The histogram of ranks of every parameter in what `calibrate` returned, or `counted`, each with the band in which a bar
+    lies with probability BAND if ranks are uniform."""
+    ranks = ranks.loc[ranks.index.repeat(ranks["n"])] if "n" in ranks else ranks
     parts = list(ranks.groupby(["model", "parameter"], sort=False))
     columns = min(len(parts), 4)
     rows = -(-len(parts) // columns)

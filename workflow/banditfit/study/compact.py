@@ -16,36 +16,41 @@ import pyarrow.parquet as pq
 from ..parameters import edges_of
 from ..parquet import write_parts
 from .entries import Run, main_runs
-from .store import as_arrow
+from .store import LEAST, as_arrow, spelled_out
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
-# Likelihoods: 5e-7; what counts is how they differ, and that stands in columns of its own, to LEAST nats.
-METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD = 12, 8, 8, 10, 20
-LEAST = 1e-9
+# Likelihoods of what has no admissible parameters: 5e-7; all others are the best one and their regret, which is kept to LEAST
+# nats. What is put in for parameters that are not identified: 8e-3. How far apart starts end, and how far rounding may shift a
+# likelihood: 3e-2.
+METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD, FILLER, ROUGH = 12, 8, 8, 10, 20, 6, 4
+BITS = {"nll": LIKELIHOOD, "rounding": ROUGH}
 WHOLE = ("lower_bound", "best_nll", "best_bound", "guessing")
 # What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
 LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
-ESTIMATES = ("alpha", "beta", "parameters")
-POSTERIOR = ("_sd", "_lower", "_upper")
+ESTIMATES = ("alpha", "beta", "parameters", "fillers")
+POSTERIOR = ("_lower", "_upper")
+COMPARED = ("mc", "quadrature")  # methods whose posteriors are compared with one another, in standard errors
 
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.DataFrame:
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
     alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
     not arms. `parameters` is None where the columns alpha and beta are all of them. Of somebody's `own` data, of whom nobody
-    else has the fits, estimates and what is said of each keep all their digits and words.
+    else has the fits, estimates and what is said of each keep all their digits and words, and rows come in order of episodes.
 
-    Bounds and the best likelihoods keep every bit. Rows come in order of episodes; compacting twice changes nothing.
+    Bounds and the best likelihoods keep every bit. Compacting twice changes nothing.
     """
-    table = scores.drop(columns=LEFT_OUT, errors="ignore").sort_values("episode", kind="stable", ignore_index=True)
-    for column in ("regret", "gap"):
-        table[column] = np.round(table[column] / LEAST) * LEAST
+    table = scores.drop(columns=LEFT_OUT, errors="ignore").reset_index(drop=True)
+    if own:
+        table = table.sort_values("episode", kind="stable", ignore_index=True)
+    table["regret"] = np.round(table["regret"] / LEAST) * LEAST
     if not own:
         table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
-    for column in table.select_dtypes("float").columns.difference(WHOLE):
-        bits = LIKELIHOOD if column == "nll" else TIME if column.startswith("t_") else METRIC
+    for column in table.select_dtypes("float").columns.difference((*WHOLE, "gap")):
+        bits = TIME if column.startswith("t_") else BITS.get(column, METRIC)
         table[column] = rounded(table[column].to_numpy(), bits)
+    table = spelled_out(table.assign(nll=table["nll"].where(table["regret"].isna())).drop(columns="gap"))
     main = table["run"].isin([run.id for run in main_runs(runs)])
     for column, shorten in _SHORTER.items():
         if column not in table:
@@ -55,6 +60,9 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
         held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
         short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
         table[column] = pd.Series(short, index=table.index, dtype=object)
+    if "posterior" in table:
+        spread = table["posterior"].notna() & ~table["method"].isin(COMPARED)
+        table.loc[spread, "posterior"] = table.loc[spread, "posterior"].map(_without_sd)
     return table
 
 
@@ -76,8 +84,16 @@ def _named(value: dict[str, np.ndarray]) -> dict[str, np.ndarray] | None:
     return None if set(value) == {"alpha", "beta"} else {name: rounded(array, PARAMETER) for name, array in value.items()}
 
 
+def _fillers(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: rounded(array, FILLER) for name, array in value.items()}
+
+
 def _posterior(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: rounded(array, WIDTH) for name, array in value.items() if name.endswith(POSTERIOR)}
+    return {name: rounded(array, WIDTH) for name, array in value.items() if name.endswith((*POSTERIOR, "_sd"))}
+
+
+def _without_sd(value: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array for name, array in value.items() if name.endswith(POSTERIOR)}
 
 
 def _diagnostics(value: dict[str, float]) -> dict[str, float]:
@@ -85,13 +101,14 @@ def _diagnostics(value: dict[str, float]) -> dict[str, float]:
 
 
 def _excess(value: np.ndarray) -> np.ndarray:
-    return rounded(np.round(value, 6), TIME)
+    return rounded(np.round(value, 6), ROUGH)
 
 
 _SHORTER: dict[str, Callable[[Any], Any]] = {
     "alpha": _parameters,
     "beta": _parameters,
     "parameters": _named,
+    "fillers": _fillers,
     "posterior": _posterior,
     "diagnostics": _diagnostics,
     "start_excess": _excess,
@@ -99,9 +116,10 @@ _SHORTER: dict[str, Callable[[Any], Any]] = {
 
 
 def write_scores(parts: Iterable[pd.DataFrame], path: str | Path) -> None:
-    """Writes scores as `store.write_table` does, for `store.read_table` to read, part after part, with the bytes of the floats
-    sorted by place: those of rounded numbers, most of them zero, then take next to no room."""
-    tables = map(as_arrow, parts)
+    """Writes compact scores as `store.write_table` does, for `store.read_table` to read, part after part, with the bytes of the
+    floats sorted by place: those of rounded numbers, most of them zero, then take next to no room. What `store.spelled_out`
+    makes of other columns is left out."""
+    tables = (as_arrow(part.assign(nll=part["nll"].where(part["regret"].isna())).drop(columns="gap")) for part in parts)
     first = next(tables)
     empty = io.BytesIO()
     pq.write_table(first.schema.empty_table(), empty)

@@ -15,7 +15,10 @@ SCORES = {
     "beta": ("1 / reward", "its sensitivities, likewise"),
     "parameters": ("-", "all parameters by name (signals, arms), where alpha and beta are not all of them"),
     "fillers": ("-", "the numbers that the method gave for what is not identified, by name"),
-    "nll": ("nats", "the negative log-likelihood of the episode, recomputed by the judge; best_nll + regret has all digits"),
+    "nll": (
+        "nats",
+        "the negative log-likelihood of the episode, by the judge; NaN in a file where a regret tells it",
+    ),
     "nll_claimed": ("nats", "the same in the method's own word"),
     "rounding": ("nats", "how far from exact the recomputed nll may be"),
     "guessing": ("nats", "the nll of equal probabilities for every arm on offer"),
@@ -28,7 +31,7 @@ SCORES = {
     "best_nll": ("nats", "the least nll of an admissible fit of the episode, by whatever method; every bit is kept"),
     "best_bound": ("nats", "the highest bound that holds for the episode; every bit is kept"),
     "regret": ("nats", "nll - best_nll, of an admissible fit, to 1e-9"),
-    "gap": ("nats", "nll - best_bound, of an admissible fit, to 1e-9"),
+    "gap": ("nats", "nll - best_bound, of an admissible fit, to 1e-9; not in a file of scores"),
     "kl": ("nats per step", "the mean over steps of KL(true policy || fitted policy); NaN without truth"),
     "kl_mean_policy": ("nats per step", "likewise of the mean policy of a posterior"),
     "alpha_error": ("1", "the Euclidean norm of the error of all alpha, fillers included, as published"),
@@ -56,7 +59,10 @@ SCORES = {
     "t_cpu": ("s", "all of the fit, processor time: what methods are compared by"),
     "t_published": ("s", "time as the published study counts it for this method"),
     "diagnostics": ("-", "of a sampler or search, by name: r_hat, ess_bulk, ess_tail, divergences, e_bfmi, ..."),
-    "posterior": ("-", "sd and the ends of 95 % intervals by the parameter's name, and other moments in tables of fits"),
+    "posterior": (
+        "-",
+        "ends of 95 % intervals by parameter; sd of mc and quadrature; other moments in tables of fits",
+    ),
     "machine": ("-", "processor, cores, threads and versions, as JSON"),
 }
 # What a row of each table is. Columns that bear a column's name of the scores mean the same; times in them are in ms.
@@ -64,7 +70,7 @@ TABLES = {
     "agreement": "a parameter: Monte Carlo beside exact moments, in standard errors",
     "attribution": "a run: gaps to the bound of CVX, by what they are made of (a poor fit, a loose bound, undecided)",
     "behaviour": "a measure of behaviour at a lag or trial: mean over people with its 95 % interval, for people and agents",
-    "calibration": "a parameter of a simulated episode: its rank among draws of its posterior",
+    "calibration": "a rank of a parameter of simulated episodes among draws of their posteriors: how many have it",
     "choices": "a need of the guide and a run: in what share of the resamples it is chosen",
     "claim_figures": "a figure that a claim rests on",
     "claims": "a claim: its source, rule, verdict and reason",
@@ -110,7 +116,9 @@ def markdown() -> str:
             "",
             "`results/STUDY/scores/DATASET.parquet` has a row per episode, model and run. Of a stored study numbers are rounded"
             " to what counts (`study/compact.py`), but for bounds, the best nll and guessing, which keep every bit, so that a"
-            " bound can be checked. Columns that a table of fits has alone are named too.",
+            " bound can be checked. A file says each fact once: where there is a regret, nll = best_nll + regret, and"
+            " gap = nll - best_bound; `bf.load_study` and `bf.load_fits` put both in. Columns that a table of fits has alone are"
+            " named too.",
             "",
             "| column | unit | meaning |",
             "|---|---|---|",

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ..files import check_seal, naming_damage
 from .cases import KEYS
+from .store import SOURCES, spelled_out
 
 # What `only` gives beside what it is asked for.
 ALWAYS = (*KEYS, "run", "episode", "admissible", "outside")
@@ -43,12 +44,14 @@ class Scores:
             with naming_damage(path):
                 check_seal(path)
                 columns |= dict.fromkeys(pq.read_schema(path).names)
-        self.columns = list(columns)
+        self.columns = list(columns | dict.fromkeys(["gap"] if set(SOURCES) <= columns.keys() else []))
 
     def read(self, columns: Iterable[str], where: Where | None = None) -> pd.DataFrame:
         """Some columns of the rows in which the columns of `where` have one of these values. Arrays stay as they are stored
         until `store.objects` or `store.stacked` is asked for them. A row group is held at a time beside what is given."""
-        wanted, where = list(dict.fromkeys(columns)), where or {}
+        asked, where = list(dict.fromkeys(columns)), where or {}
+        derived = {"nll", "gap"} & set(asked) and set(SOURCES) <= set(self.columns)
+        wanted = list(dict.fromkeys([*asked, *(SOURCES if derived else ())]))
         tables = []
         for path in self.paths:
             with naming_damage(path):
@@ -62,8 +65,10 @@ class Scores:
                     if len(table):
                         tables.append(table.select([name for name in wanted if name in held]).replace_schema_metadata(None))
         if not tables:
-            return pd.DataFrame(columns=wanted)
-        return _frame(pa.concat_tables(tables, promote_options="default").unify_dictionaries())
+            return pd.DataFrame(columns=asked)
+        table = _frame(pa.concat_tables(tables, promote_options="default").unify_dictionaries())
+        table = spelled_out(table) if derived else table
+        return table[[name for name in asked if name in table]]
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

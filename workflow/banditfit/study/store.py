@@ -73,7 +73,25 @@ def read_table(path: str | Path) -> Fits:
         if name in OBJECTS:
             values = [_restored(name, value) for value in stored[name].to_pylist(maps_as_pydicts="strict")]
             table.insert(place, name, pd.Series(values, index=table.index, dtype=object))
-    return Fits(table)
+    return Fits(spelled_out(table) if set(SOURCES) <= set(table) else table)
+
+
+# What the columns nll and gap of stored scores follow from.
+SOURCES = ("regret", "best_nll", "best_bound")
+
+
+def spelled_out(scores: pd.DataFrame) -> pd.DataFrame:
+    """Stored scores with the nll of every fit and its gap to the best bound. Where a fit has a regret, its nll is stored as
+    that above the best nll, which is small and so more exact; gaps are not stored."""
+    whole = {"nll": scores["nll"].fillna(scores["best_nll"] + scores["regret"])} if "nll" in scores else {}
+    if "gap" not in scores:
+        # Rounded as regrets are, so that no gap is a gap of 0.
+        gap = scores["regret"] + (scores["best_nll"] - scores["best_bound"])
+        whole["gap"] = np.round(gap / LEAST) * LEAST
+    return scores.assign(**whole)
+
+
+LEAST = 1e-9  # nats, to which regrets are kept
 
 
 def objects(column: pd.Series) -> pd.Series:
