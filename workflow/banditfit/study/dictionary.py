@@ -117,8 +117,8 @@ def markdown() -> str:
             "`results/STUDY/scores/DATASET.parquet` has a row per episode, model and run. Of a stored study numbers are rounded"
             " to what counts (`study/compact.py`), but for bounds, the best nll and guessing, which keep every bit, so that a"
             " bound can be checked. A file says each fact once: where there is a regret, nll = best_nll + regret, and"
-            " gap = nll - best_bound; `bf.load_study` and `bf.load_fits` put both in. Columns that a table of fits has alone are"
-            " named too.",
+            " gap = nll - best_bound; `bf.load_study` and `bf.load_fits` put both in. Columns that a table of fits has alone"
+            " are named too.",
             "",
             "| column | unit | meaning |",
             "|---|---|---|",
