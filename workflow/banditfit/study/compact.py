@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from ..parameters import edges_of
 from ..parquet import write_parts
 from .entries import Run, main_runs
-from .store import LEAST, as_arrow, spelled_out
+from .store import LEAST, as_arrow, said_once, spelled_out
 
 # Significant bits that are kept. Metrics: 1.2e-4 of themselves, far below what an episode decides. Times, which repeat to a
 # few per cent, and the widths of posteriors: 2e-3. Parameters: 5e-4, well below the standard error of a posterior's mean.
@@ -50,7 +50,7 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
     for column in table.select_dtypes("float").columns.difference((*WHOLE, "gap")):
         bits = TIME if column.startswith("t_") else BITS.get(column, METRIC)
         table[column] = rounded(table[column].to_numpy(), bits)
-    table = spelled_out(table.assign(nll=table["nll"].where(table["regret"].isna())).drop(columns="gap"))
+    table = spelled_out(said_once(table))
     main = table["run"].isin([run.id for run in main_runs(runs)])
     for column, shorten in _SHORTER.items():
         if column not in table:
@@ -101,7 +101,7 @@ def _diagnostics(value: dict[str, float]) -> dict[str, float]:
 
 
 def _excess(value: np.ndarray) -> np.ndarray:
-    return rounded(np.round(value, 6), ROUGH)
+    return rounded(np.round(value, 4), ROUGH)
 
 
 _SHORTER: dict[str, Callable[[Any], Any]] = {
@@ -119,7 +119,7 @@ def write_scores(parts: Iterable[pd.DataFrame], path: str | Path) -> None:
     """Writes compact scores as `store.write_table` does, for `store.read_table` to read, part after part, with the bytes of the
     floats sorted by place: those of rounded numbers, most of them zero, then take next to no room. What `store.spelled_out`
     makes of other columns is left out."""
-    tables = (as_arrow(part.assign(nll=part["nll"].where(part["regret"].isna())).drop(columns="gap")) for part in parts)
+    tables = (as_arrow(said_once(part)) for part in parts)
     first = next(tables)
     empty = io.BytesIO()
     pq.write_table(first.schema.empty_table(), empty)

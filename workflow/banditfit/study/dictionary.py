@@ -57,7 +57,7 @@ SCORES = {
     "t_solve": ("s", "to solve it, wall time"),
     "t_wall": ("s", "all of the fit, wall time"),
     "t_cpu": ("s", "all of the fit, processor time: what methods are compared by"),
-    "t_published": ("s", "time as the published study counts it for this method"),
+    "t_published": ("s", "time as the published study counts it for this method; NaN in a file where that is t_wall"),
     "diagnostics": ("-", "of a sampler or search, by name: r_hat, ess_bulk, ess_tail, divergences, e_bfmi, ..."),
     "posterior": (
         "-",

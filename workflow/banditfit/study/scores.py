@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ..files import check_seal, naming_damage
 from .cases import KEYS
-from .store import SOURCES, spelled_out
+from .store import LEFT_OPEN, SOURCES, spelled_out
 
 # What `only` gives beside what it is asked for.
 ALWAYS = (*KEYS, "run", "episode", "admissible", "outside")
@@ -50,7 +50,7 @@ class Scores:
         """Some columns of the rows in which the columns of `where` have one of these values. Arrays stay as they are stored
         until `store.objects` or `store.stacked` is asked for them. A row group is held at a time beside what is given."""
         asked, where = list(dict.fromkeys(columns)), where or {}
-        derived = {"nll", "gap"} & set(asked) and set(SOURCES) <= set(self.columns)
+        derived = set(LEFT_OPEN) & set(asked) and set(SOURCES) <= set(self.columns)
         wanted = list(dict.fromkeys([*asked, *(SOURCES if derived else ())]))
         tables = []
         for path in self.paths:

@@ -76,19 +76,28 @@ def read_table(path: str | Path) -> Fits:
     return Fits(spelled_out(table) if set(SOURCES) <= set(table) else table)
 
 
-# What the columns nll and gap of stored scores follow from.
-SOURCES = ("regret", "best_nll", "best_bound")
+# What columns that a file of scores leaves open follow from.
+SOURCES = ("regret", "best_nll", "best_bound", "t_wall")
+LEFT_OPEN = ("nll", "gap", "t_published")
 
 
-def spelled_out(scores: pd.DataFrame) -> pd.DataFrame:
-    """Stored scores with the nll of every fit and its gap to the best bound. Where a fit has a regret, its nll is stored as
-    that above the best nll, which is small and so more exact; gaps are not stored."""
-    whole = {"nll": scores["nll"].fillna(scores["best_nll"] + scores["regret"])} if "nll" in scores else {}
-    if "gap" not in scores:
+def said_once(scores: pd.DataFrame) -> pd.DataFrame:
+    """Judged scores as they are stored: where a fit has a regret, its nll is that above the best nll, which is small and so
+    more exact, and its gap to the best bound follows; most methods' time as published is their wall time."""
+    open_nll = scores["nll"].where(scores["regret"].isna())
+    other = scores["t_published"].where(scores["t_published"] != scores["t_wall"])
+    return scores.assign(nll=open_nll, t_published=other).drop(columns="gap")
+
+
+def spelled_out(stored: pd.DataFrame) -> pd.DataFrame:
+    """Stored scores with what `said_once` left open."""
+    told = {"nll": stored["best_nll"] + stored["regret"], "t_published": stored["t_wall"]}
+    whole = {name: stored[name].fillna(values) for name, values in told.items() if name in stored}
+    if "gap" not in stored:
         # Rounded as regrets are, so that no gap is a gap of 0.
-        gap = scores["regret"] + (scores["best_nll"] - scores["best_bound"])
+        gap = stored["regret"] + (stored["best_nll"] - stored["best_bound"])
         whole["gap"] = np.round(gap / LEAST) * LEAST
-    return scores.assign(**whole)
+    return stored.assign(**whole)
 
 
 LEAST = 1e-9  # nats, to which regrets are kept
