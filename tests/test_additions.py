@@ -1,4 +1,4 @@
-"""A stranger's additions: every example of the README, as it stands there, in a copy of the project."""
+"""A stranger's additions: every example of CONTRIBUTING.md, as it stands there, in a copy of the project."""
 
 import os
 import re
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from project import ROOT, copy_project, site, snakemake
 
-README = (ROOT / "README.md").read_text().split("## Where a new thing goes")[1].split("\n## ")[0]
+EXAMPLES = (ROOT / "CONTRIBUTING.md").read_text().split("## An example of every new thing")[1].split("\n## ")[0]
+COUNTS = (ROOT / "README.md").read_text().split("## Where a new thing goes")[1].split("\n## ")[0]
 STUDIED = """study: test
 title: What a stranger added
 datasets: [tiny_2arm]
@@ -25,8 +26,8 @@ populations: {repeats: {datasets: [tiny_2arm], runs: [middle]}}
 def blocks(kind: str) -> list[tuple[str, str]]:
     """The examples of a kind, each with the last path that is named before it."""
     found = []
-    for match in re.finditer(rf"```{kind}\n(.*?)```", README, flags=re.DOTALL):
-        named = re.findall(r"`((?:config|workflow)/[\w./]+\.\w+)`", README[: match.start()])
+    for match in re.finditer(rf"```{kind}\n(.*?)```", EXAMPLES, flags=re.DOTALL):
+        named = re.findall(r"`((?:config|workflow)/[\w./]+\.\w+)`", EXAMPLES[: match.start()])
         found.append((named[-1], match[1]))
     return found
 
@@ -80,10 +81,10 @@ print(sorted(set(scores["model"])), len(held["guessing"]), len(repeats))
 """
 
 
-def test_every_addition_of_the_readme_is_found_and_reaches_the_report(tmp_path):
+def test_every_addition_is_found_and_reaches_the_report(tmp_path):
     project = copy_project(tmp_path / "project")
     touched = add(project)
-    said = dict(re.findall(r"^\| (\w+).*\| (\d) \|$", README, flags=re.MULTILINE))
+    said = dict(re.findall(r"^\| (\w+).*\| (\d) \|$", COUNTS, flags=re.MULTILINE))
     assert {kind: str(len(paths)) for kind, paths in touched.items()} == {k: n for k, n in said.items() if k != "data"}
 
     (project / "config/test.yaml").write_text(STUDIED)

@@ -347,8 +347,8 @@ def test_requirements_are_all_used():
     assert used == set(REQUIREMENTS) and len(TERMS) == 12
 
 
-def test_the_readme_says_which_methods_serve_which_models():
-    assert "\n".join(served()) in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_docs_say_which_methods_serve_which_models():
+    assert "\n".join(served()) in (ROOT / "docs/methods.md").read_text(encoding="utf-8")
     terms = (ROOT / "docs/models.md").read_text(encoding="utf-8")
     assert all(f"| `{term}` |" in terms for term in TERMS)
 

@@ -1,4 +1,4 @@
-"""Which methods serve which models: the README's table, from what models offer and methods ask for."""
+"""Which methods serve which models: the table of docs/methods.md, from what models offer and methods ask for."""
 
 from ..methods import REQUIREMENTS, get_method, method_names
 from ..models.families import MODELS
