@@ -1,10 +1,14 @@
-"""The estimator in the manner of scikit-learn: what clone, searches and pipelines ask of it, and its numbers."""
+"""The estimator of scikit-learn: what its checks, clone and searches ask, and its numbers."""
 
-import copy
+import pickle
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
 
 import banditfit as bf
 from banditfit.models import likelihood
@@ -25,20 +29,69 @@ def table_of(data):
     return pd.DataFrame(columns)
 
 
-def test_settings_go_in_and_out_as_clone_asks():
-    """scikit-learn's clone: the same class from get_params, whose values are the very objects, and no fit comes along."""
-    given = {"model": "dual_rates", "settings": {"starts": 3}, "bounds": {"beta": (0, 2)}}
-    learner = bf.ChoiceModel(**given)
-    assert {name: learner.get_params()[name] for name in given} == given
-    assert all(learner.get_params()[name] is given[name] for name in given)
-    learner.fit(table_of(people(2)))
-    other = type(learner)(**copy.deepcopy(learner.get_params(deep=False)))
-    assert other.get_params() == learner.get_params() and not hasattr(other, "fits_")
-    assert not hasattr(learner.__sklearn_clone__(), "fits_")
-    assert other.set_params(model="forgetting", seed=3) is other and other.model == "forgetting" and other.seed == 3
-    assert repr(bf.ChoiceModel("forgetting", seed=2)) == "ChoiceModel(model='forgetting', seed=2)"
-    with pytest.raises(bf.InputError, match="set_params: found 'alpha', expected some of model, method"):
-        other.set_params(alpha=1)
+# What scikit-learn checks of every classifier and is not asked of this one.
+ROWS = "rows are trials in their order: what a row predicts depends on those before it"
+WIDTH = "an array has one column for each arm, not features in any number"
+LABELS = "choices are arms from 0 on, not labels of any kind"
+NOT_ASKED = {
+    "check_classifier_data_not_an_array": "X is a table, a data set, an array or a list",
+    "check_classifiers_classes": LABELS,
+    "check_classifiers_one_label": WIDTH,
+    "check_classifiers_train": WIDTH,
+    "check_dict_unchanged": WIDTH,
+    "check_dont_overwrite_parameters": WIDTH,
+    "check_estimators_dtypes": WIDTH,
+    "check_estimators_fit_returns_self": LABELS,
+    "check_estimators_overwrite_params": LABELS,
+    "check_estimators_pickle": WIDTH,
+    "check_f_contiguous_array_estimator": WIDTH,
+    "check_fit2d_1feature": WIDTH,
+    "check_fit2d_1sample": WIDTH,
+    "check_fit_idempotent": WIDTH,
+    "check_fit_score_takes_y": WIDTH,
+    "check_methods_sample_order_invariance": ROWS,
+    "check_methods_subset_invariance": ROWS,
+    "check_pipeline_consistency": WIDTH,
+    "check_positive_only_tag_during_fit": WIDTH,
+    "check_readonly_memmap_input": LABELS,
+}
+
+
+def test_scikit_learns_own_checks():
+    """Those that can be asked of trials in their order pass: settings, clone, tags, an estimator that was not fitted, ..."""
+    results = check_estimator(bf.ChoiceModel("forgetting"), on_fail=None, on_skip=None)
+    failed = {result["check_name"] for result in results if result["status"] == "failed"}
+    passed = {result["check_name"] for result in results if result["status"] == "passed"}
+    assert failed <= set(NOT_ASKED), {
+        r["check_name"]: r["exception"] for r in results if r["check_name"] in failed - set(NOT_ASKED)
+    }
+    assert {"check_estimator_cloneable", "check_estimators_unfitted", "check_n_features_in_after_fitting"} <= passed
+
+
+def test_what_those_checks_ask_of_features_holds_for_tables():
+    """Fitting changes neither settings nor X, returns the estimator, twice gives the same, and a pickle predicts the same."""
+    table = table_of(people(2))
+    before, learner = table.copy(), bf.ChoiceModel("dual_rates", settings={"starts": 3})
+    settings = dict(learner.get_params())
+    assert learner.fit(table) is learner and learner.get_params() == settings
+    pd.testing.assert_frame_equal(table, before)
+    first = learner.predict_proba(table)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(learner)).predict_proba(table), first)
+    np.testing.assert_array_equal(clone(learner).fit(table).predict_proba(table), first)
+    assert not hasattr(clone(learner), "fits_")
+    with pytest.raises(NotFittedError, match="ChoiceModel instance is not fitted yet"):
+        clone(learner).predict(table)
+
+
+def test_searches_choose_among_models():
+    """GridSearchCV over models and cross_val_score, with people kept whole."""
+    table = table_of(people(6))
+    learner = bf.ChoiceModel("rescorla_wagner", shared=True)
+    search = GridSearchCV(learner, {"model": ["rescorla_wagner", "choice_kernel"]}, cv=GroupKFold(3))
+    search.fit(table, table["choice"], groups=table["episode"])
+    by_hand = cross_val_score(learner, table, table["choice"], groups=table["episode"], cv=GroupKFold(3))
+    assert search.cv_results_["mean_test_score"][0] == pytest.approx(by_hand.mean(), abs=1e-12)
+    assert search.best_estimator_.model == search.best_params_["model"]
 
 
 def test_fit_is_that_of_the_library_and_leaves_settings_alone():
@@ -98,8 +151,6 @@ def test_a_search_over_models_by_hand():
 
 def test_what_an_estimator_refuses():
     table = table_of(people(2))
-    with pytest.raises(bf.InputError, match="ChoiceModel\\(\\): found no fit, expected a call of fit before"):
-        bf.ChoiceModel().predict_proba(table)
     with pytest.raises(bf.InputError, match="y: found None, expected 3 choices, as X has rows"):
         bf.ChoiceModel().fit(np.zeros((3, 2)))
     with pytest.raises(bf.InputError, match="y: found 2 choices, expected 100"):

@@ -1,20 +1,22 @@
-"""A model as an estimator in the manner of scikit-learn, which it does not need.
+"""A model as an estimator of scikit-learn.
 
 >>> learner = bf.ChoiceModel("dual_rates", n_arms=2).fit(table)     # columns episode, choice, reward
 >>> learner.predict_proba(table)                                    # (rows, arms), each before its choice
 >>> learner.score(table)                                            # mean log-likelihood of a choice, nats
 
-Cloning and searches over settings, such as GridSearchCV(learner, {"model": [...]}), work as with any estimator, as long as rows
-are divided by `groups` of whole sessions or episodes: what a row predicts depends on the rows before it.
+Cloning and searches over settings, such as GridSearchCV(learner, {"model": [...]}, cv=GroupKFold(5)), work as with any
+estimator, as long as `groups` keep sessions or episodes whole: what a row predicts depends on those before it.
 """
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from .arguments import describe
 from .comparison.people import parameter_table
@@ -25,7 +27,7 @@ from .errors import InputError
 from .fitting import fit
 
 
-class ChoiceModel:
+class ChoiceModel(ClassifierMixin, BaseEstimator):
     """A model of choices, with what is needed to fit it; arguments are checked when it is fitted, as scikit-learn asks.
 
     model, method, settings, bounds, seed, n_jobs   as `bf.fit` takes them
@@ -60,35 +62,13 @@ class ChoiceModel:
         self.seed = seed
         self.n_jobs = n_jobs
 
-    _estimator_type = "classifier"
-
-    # Settings, as scikit-learn's clone and searches handle them
-
-    @classmethod
-    def _names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name."""
-        return {name: getattr(self, name) for name in self._names()}
-
-    def set_params(self, **settings: Any) -> "ChoiceModel":
-        """Changes settings. Raises InputError for one that is none."""
-        for name, value in settings.items():
-            if name not in self._names():
-                raise InputError(f"set_params: found '{name}', expected some of {', '.join(self._names())}")
-            setattr(self, name, value)
-        return self
-
-    def __sklearn_clone__(self) -> "ChoiceModel":
-        return type(self)(**self.get_params())
-
-    def __repr__(self) -> str:
-        defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
-        said = [f"{name}={value!r}" for name, value in self.get_params().items() if value != defaults[name]]
-        return f"ChoiceModel({', '.join(said)})"
-
-    # Fitting and predicting
+    def __sklearn_tags__(self) -> Tags:
+        """X is checked by the rules of data sets; choices may be a column of it, and rewards of missed trials are empty."""
+        tags = super().__sklearn_tags__()
+        tags.no_validation = True
+        tags.target_tags.required = False
+        tags.input_tags.allow_nan = True
+        return tags
 
     def fit(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> "ChoiceModel":
         """Fits the model to a table with one row per trial (see `bf.from_frame`), or a data set; `y` are the choices, where
@@ -102,7 +82,8 @@ class ChoiceModel:
         self.classes_ = np.arange(data.n_arms)
         if isinstance(X, pd.DataFrame):
             self.feature_names_in_ = np.array(X.columns, dtype=object)
-            self.n_features_in_ = X.shape[1]
+        if not isinstance(X, Dataset):
+            self.n_features_in_ = np.shape(X)[1]
         return self
 
     def predict_proba(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> np.ndarray:
@@ -120,9 +101,9 @@ class ChoiceModel:
         return float(self.trials(X, y)["log_likelihood"].mean())
 
     def trials(self, X: pd.DataFrame | Dataset, y: Sequence | None = None) -> pd.DataFrame:
-        """Values, policy and prediction errors of every row: see `bf.trial_table`."""
-        if not hasattr(self, "fits_"):
-            raise InputError(f"{self!r}: found no fit, expected a call of fit before")
+        """Values, policy and prediction errors of every row: see `bf.trial_table`. Raises scikit-learn's NotFittedError before
+        `fit`."""
+        check_is_fitted(self)
         data = self._data(X, y)
         fits = self.fits_
         if self.shared:
@@ -139,11 +120,12 @@ class ChoiceModel:
     def _data(self, X: pd.DataFrame | Dataset, y: Sequence | None) -> Dataset:
         if isinstance(X, Dataset):
             return X
-        if isinstance(X, np.ndarray):
-            return self._full_feedback(X, y)
+        if isinstance(X, (np.ndarray, list)):
+            return self._full_feedback(np.asarray(X), y)
         if not isinstance(X, pd.DataFrame):
             raise InputError(
-                f"{self!r}, X: found {describe(X)}, expected a table (pandas DataFrame), a Dataset, or an array (trials, arms)"
+                f"{self!r}, X: found {describe(X)}, expected a table (pandas DataFrame), a Dataset, or an array"
+                " (trials, arms), none of them sparse"
             )
         role = (self.columns or {}).get("choice") or "choice"
         if y is not None:
