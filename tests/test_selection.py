@@ -9,7 +9,8 @@ from scipy.special import gammaln
 from scipy.stats import beta
 
 import banditfit as bf
-from banditfit.comparison.selection import exceedances
+from banditfit.comparison.grid import telling_terms
+from banditfit.comparison.selection import exceedances, select_families
 
 SURE = 1e4  # nats of difference: a person's model beyond doubt
 
@@ -119,3 +120,23 @@ def test_a_model_is_compared_once():
     data = bf.simulate("few", "forgetting", p_reward=(0.8, 0.2), p_switch=0.0, n_episodes=2, n_steps=20, beta=((1, 2),), seed=0)
     with pytest.raises(bf.InputError, match="models: found forgetting, forgetting, expected each model once"):
         bf.hbi(data, ["forgetting", "forgetting"])
+
+
+def test_families_do_not_gain_by_the_number_of_their_models():
+    """People whose models are beyond doubt count for their family; where the data say nothing, a family of three is level with
+    one of one, and three copies of a model are as good as the model."""
+    found = select_families(certain([4, 3, 2, 1]), ["with", "with", "with", "without"])
+    assert found.models == ("with", "without")
+    np.testing.assert_allclose(found.alpha, [10, 2], atol=1e-6)
+    flat = select_families(np.zeros((5, 4)), ["a", "a", "a", "b"])
+    np.testing.assert_allclose(flat.frequency, 0.5, atol=1e-6)
+    L = np.random.default_rng(0).normal(size=(12, 2)) * 3
+    copies = select_families(L[:, [0, 0, 0, 1]], ["a", "a", "a", "b"])
+    np.testing.assert_allclose(copies.exceedance, bf.select_models(L).exceedance, atol=1e-9)
+
+
+def test_the_terms_by_which_models_differ():
+    """Of one rate and two the second is named, and what all models have is not."""
+    terms = telling_terms(["rescorla_wagner + bias", "rescorla_wagner + bias + lapse", "dual_rates + bias"])
+    assert terms == {"rescorla_wagner": [True, True, False], "lapse": [False, True, False]}
+    assert telling_terms(["forgetting", "forgetting + bias"]) == {"bias": [False, True]}

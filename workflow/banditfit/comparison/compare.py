@@ -26,8 +26,8 @@ from ..names import MethodName, called
 from ..parameters import Bounds
 from ..study.store import Fits
 from .folds import folds_of, predict
-from .grid import model_grid
-from .selection import Selection, select_models
+from .grid import model_grid, telling_terms
+from .selection import Selection, select_families, select_models
 
 # What is fitted where the method that was asked for does not serve a model.
 FALLBACK = "d_loc"
@@ -55,6 +55,8 @@ class Comparison:
     models            one row per model, best first: method, n_parameters (of one person), sums of nll and criteria over the
                       people who have fits of all models, lpt of all their trials, delta, best_for (people whose best it is);
                       alpha, frequency, exceedance and protected of `selection`; failed, not_identified, at_bound (people)
+    terms             one row per term by which the models differ: term, n_models (that have it), and frequency, exceedance,
+                      protected and bor of all models with it against all without, by the selection of families
     selection         the random-effects selection, from minus half of aic, aicc or bic as log evidence, or minus held_out_nll
     guessing          ids of people for whom no model beats guessing, by the criterion
     left_out          ids of people who lack a fit of some model, and are in no sum
@@ -67,6 +69,7 @@ class Comparison:
     scores: pd.DataFrame
     people: pd.DataFrame
     models: pd.DataFrame
+    terms: pd.DataFrame
     selection: Selection
     guessing: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -163,10 +166,10 @@ def compared(
     people = people_of(scores, scores["model"].map(free), scores["episode"].map(trials))
     if predicted is not None:
         people = people.merge(predicted, on=["episode", "model"], how="left", validate="one_to_one")
-    people, known, models, selection = weighed(people, criterion)
-    if known.empty:
+    found = weighed(people, criterion)
+    if found.selection is None:
         raise InputError(f"compare: found no person of '{data.name}' with fits of all models, expected one or more")
-    guessed = people[people["guessed"]]
+    people = found.people
     of = lambda rows: tuple(rows.drop_duplicates("episode")["id"])  # noqa: E731
     return Comparison(
         data=data.name,
@@ -174,29 +177,52 @@ def compared(
         fits=Fits(fits),
         scores=scores,
         people=people,
-        models=models,
-        selection=selection,
-        guessing=of(guessed),
-        left_out=of(people[~people["episode"].isin(known["episode"])]),
+        models=found.models,
+        terms=found.terms,
+        selection=found.selection,
+        guessing=of(people[people["guessed"]]),
+        left_out=of(people[~people["episode"].isin(found.known["episode"])]),
         notes=notes,
     )
 
 
-def weighed(people: pd.DataFrame, criterion: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Selection | None]:
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """What `weighed` found: all `people`, those `known` to have fits of all models, and of these a row per model, a row per
+    term, and the selection (two empty tables and None where there is nobody)."""
+
+    people: pd.DataFrame
+    known: pd.DataFrame
+    models: pd.DataFrame
+    terms: pd.DataFrame
+    selection: Selection | None
+
+
+def weighed(people: pd.DataFrame, criterion: str) -> Weighed:
     """The criteria of `people_of`, with how far each model is from the person's best (`delta`) and whether none beats guessing
-    (`guessed`); the rows of people who have fits of all models; and over these the row of each model and the selection, None
-    where there is nobody."""
+    (`guessed`), and what people who have fits of all models say of these."""
     people = people.copy()
     best = people.groupby("episode")[criterion].transform("min")
     people["delta"] = people[criterion] - best
     people["guessed"] = best >= SCALE[criterion] * people["guessing"]
     known = people[~people.groupby("episode")[criterion].transform(lambda column: column.isna().any())]
     if known.empty:
-        return people, known, pd.DataFrame(), None
+        return Weighed(people, known, pd.DataFrame(), pd.DataFrame(), None)
     names = list(dict.fromkeys(people["model"]))
-    wide = known.pivot(index="episode", columns="model", values=criterion)[names]
-    selection = select_models(-wide / SCALE[criterion])
-    return people, known, _models(people, known, criterion, selection), selection
+    evidence = -known.pivot(index="episode", columns="model", values=criterion)[names] / SCALE[criterion]
+    selection = select_models(evidence)
+    return Weighed(people, known, _models(people, known, criterion, selection), _by_term(evidence), selection)
+
+
+def _by_term(evidence: pd.DataFrame) -> pd.DataFrame:
+    """The row of each term by which the models (columns) differ."""
+    rows = []
+    for term, having in telling_terms(list(evidence)).items():
+        found = select_families(evidence.to_numpy(), ["with" if held else "without" for held in having])
+        with_it = found.models.index("with")
+        of = [measure[with_it] for measure in (found.frequency, found.exceedance, found.protected)]
+        rows.append((term, sum(having), *of, found.bor))
+    return pd.DataFrame(rows, columns=["term", "n_models", "frequency", "exceedance", "protected", "bor"])
 
 
 def _method_for(

@@ -42,6 +42,24 @@ def model_table(models: Sequence[ModelName] | None = None, n_arms: Count = 2) ->
     for name in models or model_grid():
         model = get_model(name)
         parameters = model.parameter_names(n_arms)
-        words = [TERMS[re.split(r"[\s(]", part.strip())[0]].words for part in model.terms.split("+")]
+        words = [TERMS[term].words for term in _terms(name)]
         rows.append((name, model.terms, len(parameters), ", ".join(parameters), "; ".join(words)))
     return pd.DataFrame(rows, columns=["model", "terms", "n_parameters", "parameters", "assumes"])
+
+
+def _terms(model: str) -> list[str]:
+    """The names of a model's terms."""
+    return [re.split(r"[\s(]", part.strip())[0] for part in get_model(model).terms.split("+")]
+
+
+def telling_terms(models: Sequence[str]) -> dict[str, list[bool]]:
+    """The terms by which these models differ, and which of the models have each. Of terms that stand for one another, such as
+    one learning rate and two, those after the first."""
+    names = {model: _terms(model) for model in models}
+    found: dict[str, list[bool]] = {}
+    for term in TERMS:
+        having = [term in names[model] for model in models]
+        others = [[not held for held in one] for one in found.values()]
+        if any(having) and not all(having) and having not in [*found.values(), *others]:
+            found[term] = having
+    return found

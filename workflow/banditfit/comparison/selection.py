@@ -2,7 +2,9 @@
 
 Every person's data come from one of K models, drawn with frequencies r that have a Dirichlet prior. The variational posterior
 of r is Dirichlet(alpha) (Stephan et al. 2009, NeuroImage 46, 1004); the Bayesian omnibus risk is the posterior probability that
-all models are equally frequent, and protects the exceedance probabilities (Rigoux et al. 2014, NeuroImage 84, 971).
+all models are equally frequent, and protects the exceedance probabilities (Rigoux et al. 2014, NeuroImage 84, 971). Families of
+models, such as those with and without a term, are compared in the same way (after Penny et al. 2010, PLoS Computational Biology
+6, e1000709).
 """
 
 from collections.abc import Sequence
@@ -87,6 +89,15 @@ def select_models(
     bor = float(expit(_log_equal(L) - _free_energy(L, alpha, assigned, prior)))
     protected = (1.0 - bor) * exceedance + bor / len(names)
     return Selection(names, alpha, alpha / alpha.sum(), exceedance, protected, bor, assigned)
+
+
+def select_families(evidence: np.ndarray, families: Sequence[str]) -> Selection:
+    """Selection among families of models, from the log evidence (people, models) and the family of each model: the evidence of
+    a family is the mean of its models', each being as probable as the others, so that none is ahead for having more."""
+    L = np.asarray(evidence, dtype=float)
+    names = list(dict.fromkeys(families))
+    members = [[k for k, family in enumerate(families) if family == name] for name in names]
+    return select_models(np.column_stack([logsumexp(L[:, own], axis=1) - np.log(len(own)) for own in members]), names)
 
 
 def _posterior(L: np.ndarray, prior: float) -> tuple[np.ndarray, np.ndarray]:

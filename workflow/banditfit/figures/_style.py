@@ -110,7 +110,7 @@ def broken(label: str, width: int = LABEL) -> str:
     return "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 1], lines[LINES - 1][: width - 1] + "…"])
 
 
-def short(label: str, width: int = 34) -> str:
+def short(label: str, width: int = 46) -> str:
     """A label in one line of at most `width` letters, cut in the middle: what tells two apart stands at either end."""
     return label if len(label) <= width else f"{label[: width // 2]}…{label[-width // 2 + 1 :]}"
 

@@ -160,7 +160,11 @@ class Term:
 TERMS = {
     "forgetting": Term(_forgetting, "the values of all arms decay at every step", True, ("signal", "arm")),
     "rescorla_wagner": Term(_rescorla_wagner, "the chosen arm's value moves to the reward", True, ("arm",)),
-    "dual_rates": Term(_dual_rates, "likewise, with a rate for rewards above the value and one for others", True),
+    "dual_rates": Term(
+        _dual_rates,
+        "the chosen arm's value moves to the reward, at one rate where that is above it and at another elsewhere",
+        True,
+    ),
     "unchosen_decay": Term(_unchosen_decay, "the values of arms not chosen decay"),
     "fictive": Term(
         _fictive,

@@ -10,6 +10,8 @@ from ..tables.guide import Need, chosen, needs, serving
 from .page import Page
 from .wording import listed, span
 
+MOST = 8  # models in the table of the front page
+
 
 class Front:
     """What the front page says, from the tables of one study and what its sections found."""
@@ -25,10 +27,13 @@ class Front:
         self.findings = [*more, *self.findings] if self.of_own_data else [*self.findings, *more]
         told = {name for name, context in sections.items() if context is not None} | {"outcomes", "corrections"}
         self.findings = [(sentence, topic if topic in told else "results") for sentence, topic in self.findings]
+        # The models of one's own data stand on the front page themselves, and methods on a page of their own.
+        self.most = MOST
+        self.compared = (sections.get("models") or {"parts": []})["parts"] if self.of_own_data else []
         self.glance = page.glance()
         self.glance_sentence = page.glance_sentence()
         self.glance_head = "most accurate" if any(map(page.has_truth, page.cases)) else "best likelihood"
-        self.answers = [] if self._choices is None else [self._answer(need) for need in needs(page.guide)]
+        self.answers = [] if self._choices is None or self.compared else [self._answer(need) for need in needs(page.guide)]
 
     def _answer(self, need: Need) -> dict:
         """What is chosen for a need: each choice with the data sets where it is made, the most frequent first."""

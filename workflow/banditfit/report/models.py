@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ..models.families import get_model
+from ..models.terms import TERMS
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
 from ..tables.guide import CLOSED
@@ -17,17 +18,20 @@ SURE = 0.95  # the protected exceedance probability from which on a model is cal
 
 def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Cases) -> dict | None:
     """Per data set of several models: what was found, and a row per model; None where no data set has several."""
-    models, people = tables.get("models"), tables.get("people")
+    models, terms, people = tables.get("models"), tables.get("terms"), tables.get("people")
     if models is None or not len(models):
         return None
     parts = []
     for dataset, rows in models.groupby("dataset", sort=False):
         whose = people[people["dataset"] == dataset]
+        # Studies stored before terms were compared have no such table.
+        apart = () if terms is None else terms[terms["dataset"] == dataset].itertuples()
         parts.append(
             {
                 "label": data_label(dataset, cases),
                 "sentences": _sentences(rows, whose),
                 "rows": [{"label": get_model(row.model).label, "own": row} for row in rows.itertuples()],
+                "terms": [{"words": TERMS[row.term].words, "own": row, "of": len(rows)} for row in apart],
             }
         )
     return {"parts": parts, "assumes": {model: get_model(model) for model in dict.fromkeys(models["model"])}}
@@ -36,7 +40,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
 def finding(found: dict) -> str:
     """What it found, for the front page."""
     named = len(found["parts"]) > 1
-    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'][:2])}" for part in found["parts"])
+    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in found["parts"])
 
 
 def _sentences(rows: pd.DataFrame, people: pd.DataFrame) -> list[str]:

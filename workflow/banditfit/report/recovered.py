@@ -7,10 +7,11 @@ import pandas as pd
 from ..models.families import get_model
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
-from .wording import listed, percent, sig
+from .wording import count, counted, listed, percent, sig
 
 TITLE, AFTER, PLACE = "What this design can tell", "known", -16
 ABOUT = "whether models and parameters could be told apart at this design"
+RECOGNISED = 0.8  # below this share of agents whose model is found again the best model is said to be in doubt
 POOR = 0.5  # below this correlation a parameter is said to be hardly recovered
 
 
@@ -23,21 +24,35 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
     for dataset, rows in confusion.groupby("dataset", sort=False):
         own = parameters[parameters["dataset"] == dataset]
         shown = [{"label": get_model(row.model).label, "own": row} for row in own.itertuples()]
-        parts.append({"label": data_label(dataset, cases), "sentences": _sentences(rows, own), "rows": shown})
+        compared = tables["models"]
+        best = compared.loc[compared["dataset"] == dataset, "model"].iloc[0]
+        parts.append({"label": data_label(dataset, cases), "sentences": _sentences(rows, own, best), "rows": shown})
     return {"parts": parts}
 
 
-def _sentences(confusion: pd.DataFrame, parameters: pd.DataFrame) -> list[str]:
+def finding(found: dict) -> str:
+    """What it found, for the front page."""
+    named = len(found["parts"]) > 1
+    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in found["parts"])
+
+
+def _sentences(confusion: pd.DataFrame, parameters: pd.DataFrame, favourite: str) -> list[str]:
+    """How well models and parameters are found again, the `favourite` model's by name."""
     right = confusion[confusion["model"] == confusion["best"]]
     wrong = confusion[confusion["model"] != confusion["best"]]
     worst = wrong.loc[wrong["share"].idxmax()]
     true, best = (get_model(worst[name]).label for name in ("model", "best"))
+    share = right["share"].mean()
+    doubt = ", so the best model need not be the one that made the choices" if share < RECOGNISED else ""
     said = [
-        f"By BIC {percent(right['share'].mean())} of agents are recognised (chance: {percent(1 / len(right))}).",
+        f"Of agents of each model that play this design, {percent(share)} are recognised by BIC (chance:"
+        f" {percent(1 / len(right))}){doubt}.",
         f"Most often “{true}” is taken for “{best}”: in {percent(worst['share'])} of its agents.",
     ]
     poor = parameters[parameters["correlation"] < POOR]
-    if len(poor):
-        names = [f"{row.parameter} of “{get_model(row.model).label}” ({sig(row.correlation)})" for row in poor.itertuples()]
-        said.append(f"Hardly recovered (correlation of truth and estimate below {POOR}): {listed(names)}.")
+    own = [f"{row.parameter} ({sig(row.correlation)})" for row in poor[poor["model"] == favourite].itertuples()]
+    said.append(
+        f"{count(len(poor))} of {counted(len(parameters), 'parameter')} are hardly recovered (correlation of truth and estimate"
+        f" below {POOR}), of “{get_model(favourite).label}” {listed(own) if own else 'none'}."
+    )
     return said

@@ -37,7 +37,7 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
     alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
     not arms. `parameters` is None where the columns alpha and beta are all of them. Of somebody's `own` data, of whom nobody
-    else has the fits, estimates and what is said of each keep all their digits and words, and rows come in order of episodes.
+    else has the fits, likelihoods, estimates and what is said of each keep all digits and words, and rows come in order of episodes.
 
     Bounds and the best likelihoods keep every bit. Compacting twice changes nothing.
     """
@@ -47,7 +47,8 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
     table["regret"] = np.round(table["regret"] / LEAST) * LEAST
     if not own:
         table["at_bound"] = table["at_bound"].map(lambda text: " ".join(edges_of(text))).astype("str")
-    for column in table.select_dtypes("float").columns.difference((*WHOLE, "gap")):
+    kept = (*WHOLE, "gap", *(("nll", "regret") if own else ()))
+    for column in table.select_dtypes("float").columns.difference(kept):
         bits = TIME if column.startswith("t_") else BITS.get(column, METRIC)
         table[column] = rounded(table[column].to_numpy(), bits)
     table = spelled_out(said_once(table))

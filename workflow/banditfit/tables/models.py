@@ -25,11 +25,11 @@ def several(cases: Cases) -> list[str]:
     return list(dict.fromkeys(name for name in names if names.count(name) > 1))
 
 
-def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataFrame]:
+def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Per data set of several models: a row per model, the best first, as `bf.compare` has it by BIC, with its BOR and how many
-    people are no better than guessing; and a row per person and model. A person's fit of a model is the best that any method
-    found, with its `gap` to the best bound that holds (nats; NaN without one)."""
-    models, people = [], []
+    people are no better than guessing; a row per term by which the models differ; and a row per person and model. A person's
+    fit of a model is the best that any method found, with its `gap` to the best bound that holds (nats; NaN without one)."""
+    models, terms, people = [], [], []
     for dataset in several(cases):
         rows = scores[scores["dataset"] == dataset].reset_index(drop=True)
         # Where no fit is admissible one of them stands for all, so that the person is known to lack the model.
@@ -44,17 +44,29 @@ def compared(scores: pd.DataFrame, cases: Cases) -> tuple[pd.DataFrame, pd.DataF
         k = pd.Series([free[box] for box in boxes])
         # Scores stored before choice sets were known do not say how many trials count.
         trials = rows["n_scored"] if "n_scored" in rows else (rows["guessing"] / np.log(n_arms)).round()
-        found, known, table, selection = weighed(people_of(rows, k, trials), CRITERION)
-        found.insert(found.columns.get_loc("nll") + 1, "gap", rows["best_nll"] - rows["best_bound"])
-        people.append(found)
-        if selection is not None:
-            guessed = known.loc[known["guessed"], "episode"].nunique()
-            models.append(table.drop(columns="method").assign(dataset=dataset, bor=selection.bor, guessed=guessed))
-    first = ["dataset", "model"]
-    whole = pd.concat(models, ignore_index=True) if models else pd.DataFrame(columns=first)
-    return whole[first + [name for name in whole if name not in first]], (
-        pd.concat(people, ignore_index=True) if people else pd.DataFrame(columns=[*first, "episode"])
+        found = weighed(people_of(rows, k, trials), CRITERION)
+        found.people.insert(found.people.columns.get_loc("nll") + 1, "gap", rows["best_nll"] - rows["best_bound"])
+        people.append(found.people)
+        if found.selection is not None:
+            guessed = found.known.loc[found.known["guessed"], "episode"].nunique()
+            table = found.models.drop(columns="method").assign(bor=found.selection.bor, guessed=guessed)
+            models.append(_of(dataset, table))
+            terms.append(_of(dataset, found.terms))
+    return (
+        _whole(models, ["dataset", "model"]),
+        _whole(terms, ["dataset", "term"]),
+        _whole(people, ["dataset", "model", "episode"]),
     )
+
+
+def _of(dataset: str, table: pd.DataFrame) -> pd.DataFrame:
+    table = table.copy()
+    table.insert(0, "dataset", dataset)
+    return table
+
+
+def _whole(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def parameters(scores: pd.DataFrame, runs: Iterable[Run], cases: Cases) -> pd.DataFrame:
@@ -67,7 +79,7 @@ def parameters(scores: pd.DataFrame, runs: Iterable[Run], cases: Cases) -> pd.Da
 
 TABLES = [
     Maker(
-        ("models", "people"),
+        ("models", "terms", "people"),
         lambda results: compared(everything(results.scores), results.cases),
         lambda runs, cases: bool(several(cases)),
     ),
