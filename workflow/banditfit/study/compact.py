@@ -37,7 +37,7 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
     """The scores (`judge.score`) in the precision that counts, with parameters and posteriors for the main run of each entry
     alone (None elsewhere), without LEFT_OUT and the medians and policies of posteriors; `at_bound` names kinds of parameters,
     not arms. `parameters` is None where the columns alpha and beta are all of them. Of somebody's `own` data, of whom nobody
-    else has the fits, likelihoods, estimates and what is said of each keep all digits and words, and rows come in order of episodes.
+    else has the fits, likelihoods, estimates and what is said of each keep all digits and words, and rows come by episodes.
 
     Bounds and the best likelihoods keep every bit. Compacting twice changes nothing.
     """
