@@ -71,7 +71,7 @@ def read_csv(
     n_arms     how many arms there are, chosen or not
     name       of the data set, by default that of the file
     columns    the file's own names by role, such as {"episode": "subjID", "session": "block"}; None for a role that no
-               column has. Other columns are not read, but one whose name is usual for a session or a step (`block`,
+               column has. Other columns are not read, but one whose name is usual for a session, a step or a state (`block`,
                `trial`) is refused until `columns` says what it is
     first_arm  the number of the first arm. By default 0, if the file shows it: 0 is chosen, or one arm alone
     arms       in its stead, the codes of all arms in their order, such as ["left", "right"] or [-1, 1]

@@ -26,7 +26,7 @@ SEVERAL = "available"
 _ONE_OF = "{role} {number}"
 
 # The names that people give to these columns, as patterns of small letters and digits. They are never read unasked, but
-# proposed where the column of a role is absent, and refused where a session or a step would pass unused.
+# proposed where the column of a role is absent, and refused where a session, a step or a state would pass unused.
 _COUNT = "s?(no|nr|num|number|id|idx|index|count|thisn)?"
 USUAL = {
     "episode": f"(subject|subj|sub|participant|ppt|pp|person|worker|prolific|user|player|animal|mouse|rat){_COUNT}|id|pid",
@@ -34,6 +34,7 @@ USUAL = {
     "reward": "(reward|outcome|feedback|point|payoff|gain|payout)(s|value|type)?|score|win|won",
     "session": f"(block|miniblock|run|session|sess|game|round|day|visit){_COUNT}",
     "step": f"(trial|step|timestep){_COUNT}|trial(in|within)(block|run|session)|t",
+    "state": f"(cue|context|stimulus|stim){_COUNT}",
 }
 
 
@@ -58,7 +59,7 @@ class Columns:
     """The columns of a sheet that have a role: `used` holds their names by role, `cells` their text row by row, without
     blanks at the ends. `asked` are the user's names by role, None for a role that no column has.
 
-    Raises InputError for a role without a column, and for an unused column with a usual name for a session or a step.
+    Raises InputError for a role without a column, and for an unused column with a usual name for a session, a step or a state.
     """
 
     def __init__(self, where: str, sheet: Sheet, asked: Mapping[str, str | None]):
