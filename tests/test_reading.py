@@ -339,7 +339,7 @@ def test_published_people_are_read():
          " expected comma-separated names, among them this one (`columns` maps others, such as columns={'reward': 'win'})"),
         ("episode,choice,choice,reward\na,0,0,1\n", "row 1: found column 'choice' 2 times, expected each column once"),
         ("episode,choice,Choice,reward\na,0,0,1\n", "row 1: found columns 'choice', 'Choice', expected each column once"),
-        ("episode,cue,choice,reward\na,x,0,1\na,y,1,0\n", "row 1: found the column 'cue', a usual name for the state (which has values of its own)"),
+        ("episode,cue,choice,reward\na,x,0,1\na,y,1,0\n", "row 1: found the column 'cue', a usual name for the state"),
         (COUNTED + "a,1,0,1\n", "row 1: found the column 'trial', a usual name for the step (the order of the trials), which"
          " nothing uses, expected to be told: columns={'step': 'trial'} to use it, columns={'step': None} to leave it"),
         (BLOCKS + "a,1,1,0,1\n", "columns={'session': 'block', 'step': 'trial'} to use it"),
