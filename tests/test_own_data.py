@@ -70,7 +70,7 @@ def trials(rng: np.random.Generator) -> list[list]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    """Where that study was run to its end, by a Python in the same folder."""
+    """Where that study was run to its end; its data were read by a Python in the same folder."""
     project = copy_project(tmp_path_factory.mktemp("own") / "my study")
     shutil.copy(ROOT / ".gitignore", project)
     (project / ".venv").symlink_to(sys.prefix)
@@ -87,7 +87,8 @@ def project(tmp_path_factory) -> Path:
     for words in (["init", "--quiet"], ["add", "."], [*me, "commit", "--quiet", "--message", "mine"]):
         subprocess.run(["git", *words], cwd=project, check=True)
     (project / "config/paper.yaml").write_text("# a change that is not committed\n")
-    snakemake(project, python=project / ".venv/bin/python")
+    snakemake(project, "results/data/mine.parquet", python=project / ".venv/bin/python")
+    snakemake(project)
     return project
 
 
