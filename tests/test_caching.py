@@ -1,5 +1,6 @@
 """Compiled code on disk is never that of an older text."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,32 @@ def test_a_caller_is_compiled_anew_when_what_it_calls_changes(tmp_path):
             subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
         )
     assert said == [["2.0", "0"], ["2.0", "1"], ["3.0", "0"], ["9.0", "0"]]
+
+
+TURNS = """from banditfit.compiling import _take_turns
+_take_turns({!r})
+from pack.outer import outer
+print(outer(1.0), sum(outer.stats.cache_hits.values()))
+"""
+
+
+def test_what_one_process_compiles_another_waits_for(tmp_path):
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    shutil.copy(PACKAGE / "caching.py", pack)
+    (pack / "__init__.py").touch()
+    (pack / "heart.py").write_text(HEART)
+    (pack / "outer.py").write_text(OUTER)
+    (pack / "inner.py").write_text(INNER.format(1, 1.0))
+    paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])}
+    turns = tmp_path / "turns"
+    turns.mkdir()
+    both = [
+        subprocess.Popen([sys.executable, "-c", TURNS.format(str(turns))], env=paths, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[0].split() for process in both]
+    assert sorted(said) == [["2.0", "0"], ["2.0", "1"]]
 
 
 def test_every_file_that_compiled_code_comes_from_is_looked_at():
