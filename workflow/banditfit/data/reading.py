@@ -15,18 +15,8 @@ import pandas as pd
 
 from ..arguments import describe
 from ..errors import InputError
-from .coding import (
-    Reading,
-    decimal_sign,
-    is_missing,
-    numbers,
-    read_choices,
-    read_foregone,
-    read_losses,
-    read_offers,
-    read_rewards,
-    read_truths,
-)
+from .arms import read_choices, read_offers
+from .coding import Reading, decimal_sign, is_missing, numbers, read_foregone, read_losses, read_rewards, read_truths
 from .dataset import CONTROL, Dataset, check_arms
 from .roles import OPTIONAL, ROLES, SEVERAL, Columns, each_column, find
 from .sheet import Sheet, checked_path, frame_sheet, parquet_sheet, quoted, read_sheet
