@@ -9,7 +9,7 @@ import yaml
 from banditfit.study.config import read_study
 from banditfit.study.cost import cost, describe
 from banditfit.study.store import write_table
-from project import ROOT
+from project import FITS_ALONE, ROOT
 
 # Of a job of fits: the seconds of each fit, and how many of them the processor worked.
 WALL, CPU = [1.0, 3.0], [0.5, 1.5]
@@ -18,17 +18,8 @@ WALL, CPU = [1.0, 3.0], [0.5, 1.5]
 @pytest.fixture
 def study():
     config = yaml.safe_load((ROOT / "config/test.yaml").read_text())
-    plain = {
-        "batch": 2,
-        "limits": {},
-        "draws": {},
-        "populations": {},
-        "optima": None,
-        "sets": None,
-        "local_solvers": ["L-BFGS-B"],
-    }
     chosen = {"datasets": ["tiny_2arm"], "methods": ["cvx", "cvx_loc", "gem"], "episodes": 4}
-    return read_study(config | plain | chosen, ROOT, "this test")
+    return read_study(config | FITS_ALONE | chosen, ROOT, "this test")
 
 
 def record(path, begin, seconds, peak):

@@ -8,24 +8,14 @@ from banditfit.errors import InputError
 from banditfit.study.config import read_study
 from banditfit.study.progress import JOB, describe, progress
 from banditfit.study.store import write_table
-from project import ROOT
+from project import FITS_ALONE, ROOT
 
 
 @pytest.fixture
 def study():
     """Two data sets; D-LOC in two batches on each, CVX-LOC from the fits of CVX."""
     config = yaml.safe_load((ROOT / "config/test.yaml").read_text())
-    config |= {
-        "methods": ["cvx", "cvx_loc", "d_loc"],
-        "local_solvers": ["L-BFGS-B"],
-        "batch": 2,
-        "limits": {},
-        "draws": {},
-        "populations": {},
-        "optima": None,
-        "sets": None,
-    }
-    return read_study(config, ROOT, "this test")
+    return read_study(config | FITS_ALONE | {"methods": ["cvx", "cvx_loc", "d_loc"]}, ROOT, "this test")
 
 
 MODELS = {"tiny_2arm": "forgetting", "tiny_3arm": "subrewards"}

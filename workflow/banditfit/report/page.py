@@ -1,4 +1,8 @@
-"""What the sections of the report say, every number and sentence computed from the study's tables."""
+"""What the sections of the report say, every number and sentence computed from the study's tables.
+
+One class, as these sections read the same cells, by data set, run and metric, and quote one another's findings; a section that
+has tables of its own is a module of its own beside this one.
+"""
 
 import json
 import math
