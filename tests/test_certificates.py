@@ -12,7 +12,8 @@ from banditfit.experiments.optima import learners
 from banditfit.fitting import derive_seed
 from banditfit.methods import get_method
 from banditfit.models import likelihood
-from banditfit.solvers import boxes, clocks, groups
+from banditfit.models.traces import OWN, _unit_traces
+from banditfit.solvers import boxes, clocks, enclosures, groups
 
 
 def certify(problem: likelihood.Problem, **settings):
@@ -39,6 +40,56 @@ def test_no_parameters_undercut_a_bound(model, kind):
 def test_a_chunk_of_the_hunt_finds_nothing(model):
     row = chunk(model, 0, cases=8)
     assert row["wrong"] == "" and row["cases"] == 8 and row["boxes"] >= -TINY and row["certified"] >= -TINY
+
+
+def ranges(problem: likelihood.Problem, low: np.ndarray, high: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """What `enclosures` says of phi in a box: at the centre, the least, the most, and what was summed, of each group."""
+    ep, gr = problem.episode, groups.groups(problem)
+    (n_traces, n_arms), n_steps = ep.places[:-1].shape[:2], ep.choices.size
+    rows, own, (n_groups, most) = n_traces * n_arms, ep.places.shape[2] - OWN, gr.own.shape
+    h, p, span = np.empty((rows, n_steps)), np.zeros((rows, own, n_steps)), np.empty((rows, own, 2, n_steps))
+    bent = np.empty((rows, own * (own + 1) // 2, 2, n_steps))
+    size, kind = np.empty((rows, 3, n_steps)), np.empty((rows, n_steps), np.int8)
+    for at in range(rows):
+        enclosures._enclose(ep, *divmod(at, n_arms), low, high, h[at], p[at], span[at], bent[at], size[at], kind[at])
+    first, lost, moved = (np.empty((n_groups, most)) for _ in range(3))
+    inner = np.empty((n_groups, 4))
+    enclosures._ranges(ep, gr, low, high, r, h, p, span, bent, size, kind, first, lost, inner, moved)
+    return inner
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_rates_leave_the_range_of_their_traces_with_any_residuals(model):
+    rng = seed(model, "ranges")
+    for _ in range(4):
+        problem = case(model, str(rng.choice(KINDS)), str(rng.choice(EDGES)), rng, n_steps=int(rng.integers(2, 100)))
+        of, ends = (
+            groups.groups(problem).of,
+            np.sort(rng.uniform(problem.lower, problem.upper, (2, problem.lower.size)), axis=0),
+        )
+        r = rng.normal(size=(problem.n_arms, problem.episode.choices.size))
+        for share in (1.0, 0.1, 1e-3):
+            width = share * (ends[1] - ends[0])
+            inner, phis = ranges(problem, ends[0], ends[0] + width, r), []
+            for corner in range(20):
+                place = rng.uniform(size=width.size)
+                h = _unit_traces(problem.episode, ends[0] + width * (np.round(place) if corner % 2 else place))
+                terms = (r * h).sum(axis=2)
+                phis.append([terms[of == g].sum() for g in range(len(inner))])
+            least, most, slack = np.min(phis, axis=0), np.max(phis, axis=0), 1e-12 * r.shape[1] * (1.0 + inner[:, 3])
+            assert (inner[:, 1] - slack <= least).all() and (most <= inner[:, 2] + slack).all()
+
+
+def test_the_range_of_slow_rates_in_a_long_session_is_hardly_wider_than_what_they_reach():
+    """Residuals of either sign cancel, in the bound as they do in phi."""
+    rng = np.random.default_rng(0)
+    problem = case("dual_rates", "binary", "free", rng, n_steps=400)
+    low, high = np.array([0.01, 0.01, 0.0]), np.array([0.02, 0.015, 5.0])
+    ends = [[a, b, 1.0] for a in (low[0], high[0]) for b in (low[1], high[1])]
+    r = rng.normal(size=(problem.n_arms, 400))
+    phi = [(r * _unit_traces(problem.episode, np.array(end))[0]).sum() for end in ends]
+    (inner,) = ranges(problem, low, high, r)
+    assert inner[2] - inner[1] <= 1.1 * (max(phi) - min(phi))
 
 
 def test_an_optimum_at_the_end_of_a_narrow_box_is_not_rounded_to_beyond_it():

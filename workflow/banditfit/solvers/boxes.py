@@ -17,12 +17,15 @@ from ..models.traces import OWN, _lapse, _sizes
 from ..numerics import _compiled, _dot
 from .chords import add_scores, chords, ends_of, weighted
 from .curvature import second_order
-from .enclosures import _enclose, _ranges
+from .enclosures import _along_lines, _enclose, _ranges
 from .relaxation import _aim, _first_and_second, _first_point, _newton_step, _relaxed
 
 _EPS = np.finfo(np.float64).eps
 # Newton's steps in a box at most; 3 to 6 are usual.
 _STEPS = 30
+# Of them before the slopes are shifted for the first time, and the share of what a relaxed optimum has to spare that slopes
+# may take from its bound.
+_FIRST_STEPS, _ENOUGH = 2, 0.3
 # How often the shift of the slopes that curvature asks for is found anew.
 _SHIFTS = 4
 
@@ -38,24 +41,30 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
     n_traces, n_arms, n_steps = _sizes(ep)
     rows = n_traces * n_arms
     own = ep.places.shape[2] - OWN
-    h, size = np.empty((rows, n_steps)), np.empty((rows, 6, n_steps))
-    p, c = np.zeros((rows, own, n_steps)), np.zeros((rows, own * (own + 1) // 2, n_steps))
+    h, p, span = np.empty((rows, n_steps)), np.zeros((rows, own, n_steps)), np.empty((rows, own, 2, n_steps))
+    bent = np.empty((rows, own * (own + 1) // 2, 2, n_steps))
+    size, kind = np.empty((rows, 6 if _lapse(ep) >= 0 else 3, n_steps)), np.empty((rows, n_steps), np.int8)
     for k in range(n_traces):
         for i in range(n_arms):
             at = k * n_arms + i
-            _enclose(ep, k, i, low, high, h[at], p[at], c[at], size[at])
+            _enclose(ep, k, i, low, high, h[at], p[at], span[at], bent[at], size[at], kind[at])
     share, between = np.empty(0), np.empty((0, 2))
     if _lapse(ep) < 0:
-        return _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, 0.0, share, between)
+        return _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, span, bent, size, kind, 0.0, share, between)
     # With a lapse the nll is at least a weighted one without, and a constant.
     share, between = np.empty(n_steps), np.empty((n_steps, 2))
     bound, rounding, at, score = np.inf, 0.0, start.copy(), np.zeros(low.size)
     for moved in ends_of(low[_lapse(ep)], high[_lapse(ep)]):
         base = chords(ep, gr, low, high, size, moved, share, between)
-        one, lost, there, gaps = _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, share, between)
+        one, lost, there, gaps = _bound(
+            ep, gr, low, high, start, cutoff, tolerance, h, p, span, bent, size, kind, base, share, between
+        )
         if one < bound:
             bound, rounding, at, score = one, lost, there, gaps
     if bound < cutoff:
+        for k in range(n_traces):
+            for i in range(n_arms):
+                _along_lines(ep, k, i, low, high, size[k * n_arms + i], kind[k * n_arms + i])
         curved, lost, curves = second_order(ep, gr, low, high, size, between, at)
         if curved > bound:
             return curved, lost, at, curves
@@ -63,7 +72,7 @@ def bound_box(ep, gr, low, high, start, cutoff, tolerance):
 
 
 @_compiled
-def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, share, between):
+def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, span, bent, size, kind, base, share, between):
     """The same of the nll, or of `base` and the nll weighted by `share` (see `chords`); `enclosures` has filled the rest."""
     n_arms, n_steps = ep.places.shape[1], h.shape[1]
     n_groups, most = gr.own.shape
@@ -77,14 +86,14 @@ def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, sha
     x_there, tangent_there = np.empty((n_arms, n_steps)), np.empty((n, n_arms, n_steps))
     policy, r, mean = np.empty((n_arms, n_steps)), np.zeros((n_arms, n_steps)), np.empty((n, n_steps))
     gradient, hessian, there = np.empty(n), np.empty((n, n)), np.empty(n)
-    first, second = np.empty((n_groups, most)), np.empty((n_groups, most * (most + 1) // 2))
-    remainder, inner, moved = np.empty(n_groups), np.empty((n_groups, 4)), np.empty((n_groups, most))
+    first, lost = np.empty((n_groups, most)), np.empty((n_groups, most))
+    inner, moved = np.empty((n_groups, 4)), np.empty((n_groups, most))
     bound, rounding = -base, 0.0  # the nll of choices is never negative
     _relaxed(gr, low, high, y, h, p, half, n_arms, x, tangent)
     policy[:] = x
     J = weighted(ep.choices, policy, share)
     for turn in range(_SHIFTS):
-        for _ in range(_STEPS):
+        for step in range(_STEPS):
             _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
             for a in range(n):
                 gradient[a] -= shift[a]
@@ -95,9 +104,12 @@ def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, sha
             loss = 0.0
             for a in range(n):
                 loss += max(gradient[a] * (y[a] - y_low[a]), gradient[a] * (y[a] - y_high[a]))
-            if loss <= 0.03 * tolerance or left <= 1e-24:
+            spare = value - cutoff
+            if loss <= max(0.03 * tolerance, _ENOUGH * spare) or left <= 1e-24:
                 break
-            if value < cutoff - 2.0 * tolerance and left < 0.5 * (cutoff - value):
+            if spare < -2.0 * tolerance and left < -0.5 * spare:
+                break
+            if turn == 0 and step == _FIRST_STEPS and spare > 0.0:  # the shift matters more
                 break
             tau, moves = 1.0, False
             for _ in range(20):
@@ -120,8 +132,9 @@ def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, sha
             y, J = trial, J_there
             x, x_there = x_there, x
             tangent, tangent_there = tangent_there, tangent
-        _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
-        _ranges(ep, gr, low, high, r, h, p, c, size, first, second, remainder, inner, moved)
+        else:
+            _first_and_second(ep, policy, share, tangent, r, mean, gradient, hessian)
+        _ranges(ep, gr, low, high, r, h, p, span, bent, size, kind, first, lost, inner, moved)
         lower, given_up = _proved(ep, gr, low, high, J, r, x, inner)
         _shift_slopes(gr, low, high, half, first, inner, 1e-7 * tolerance, shift)
         improved = lower - bound
@@ -130,7 +143,7 @@ def _bound(ep, gr, low, high, start, cutoff, tolerance, h, p, c, size, base, sha
         # A relaxation whose own value lies below the cutoff cannot show more.
         if bound >= cutoff or cutoff - 2.0 * tolerance > J or (turn > 0 and improved < 0.02 * (cutoff - bound)):
             break
-    at, score = _gap(gr, low, high, start, half, y, second, remainder, moved)
+    at, score = _gap(gr, low, high, start, half, y, lost, moved)
     if share.size > 0:
         at[_lapse(ep)] = min(max(start[_lapse(ep)], low[_lapse(ep)]), high[_lapse(ep)])
         add_scores(ep, gr, low, high, size, between, share, policy, score)
@@ -190,7 +203,7 @@ def _shift_slopes(gr, low, high, half, first, inner, least, shift):
 
 
 @_compiled
-def _gap(gr, low, high, start, half, y, second, remainder, moved):
+def _gap(gr, low, high, start, half, y, lost, moved):
     """The theta of a point of the relaxed problem, and per parameter what its width adds to the gap, roughly."""
     at, score = start.copy(), np.zeros(low.size)
     j = 0
@@ -198,20 +211,12 @@ def _gap(gr, low, high, start, half, y, second, remainder, moved):
         w = gr.weight[g]
         at[w] = y[j]
         heavy = abs(y[j]) + 0.01 * max(abs(low[w]), abs(high[w]))
-        whole = 1e-300
-        for a in range(gr.size[g]):
-            whole += moved[g, a]
         for a in range(gr.size[g]):
             place = gr.own[g, a]
-            if half[place] == 0.0:
-                continue
-            at[place] = 0.5 * (low[place] + high[place]) + y[j + 1 + a] * half[place]
-            lost = remainder[g] * moved[g, a] / whole
-            for b in range(gr.size[g]):
-                bend = abs(second[g, max(a, b) * (max(a, b) + 1) // 2 + min(a, b)])
-                lost += 0.5 * bend * half[place] * half[gr.own[g, b]]
-            # No more is lost than by intervals of the traces.
-            score[place] += heavy * min(lost, moved[g, a]) + 1e-12 * half[place]
+            if half[place] > 0.0:
+                at[place] = 0.5 * (low[place] + high[place]) + y[j + 1 + a] * half[place]
+                # No more is lost than by intervals of the traces.
+                score[place] += heavy * min(lost[g, a], moved[g, a]) + 1e-12 * half[place]
         j += 1 + gr.size[g]
     for b in range(gr.biases.size):
         at[gr.biases[b]] = y[j + b]

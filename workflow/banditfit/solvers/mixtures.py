@@ -166,10 +166,11 @@ def least_slope(ep, gr, g, low, high, r, sign, where, value, slack):
     n_traces, n_arms, n_steps = _sizes(ep)
     n_groups, most = gr.own.shape
     rows, own = n_traces * n_arms, ep.places.shape[2] - OWN
-    h, size = np.empty((rows, n_steps)), np.empty((rows, 6, n_steps))
-    p, c = np.zeros((rows, own, n_steps)), np.zeros((rows, own * (own + 1) // 2, n_steps))
-    first, second = np.empty((n_groups, most)), np.empty((n_groups, most * (most + 1) // 2))
-    remainder, inner, moved = np.empty(n_groups), np.empty((n_groups, 4)), np.empty((n_groups, most))
+    h, p, span = np.empty((rows, n_steps)), np.zeros((rows, own, n_steps)), np.empty((rows, own, 2, n_steps))
+    bent = np.empty((rows, own * (own + 1) // 2, 2, n_steps))
+    size, kind = np.empty((rows, 3, n_steps)), np.empty((rows, n_steps), np.int8)
+    first, lost = np.empty((n_groups, most)), np.empty((n_groups, most))
+    inner, moved = np.empty((n_groups, 4)), np.empty((n_groups, most))
     room = 2 * _BOXES + 2
     lows, highs, keys, splits = np.empty((room, low.size)), np.empty((room, low.size)), np.empty(room), np.empty(room, np.int64)
     heap = np.empty(room, np.int64)
@@ -191,14 +192,14 @@ def least_slope(ep, gr, g, low, high, r, sign, where, value, slack):
                 for i in range(n_arms):
                     if gr.of[k, i] == g:
                         at = k * n_arms + i
-                        _enclose(ep, k, i, a_low, a_high, h[at], p[at], c[at], size[at])
-            _ranges(ep, gr, a_low, a_high, r, h, p, c, size, first, second, remainder, inner, moved, g)
+                        _enclose(ep, k, i, a_low, a_high, h[at], p[at], span[at], bent[at], size[at], kind[at])
+            _ranges(ep, gr, a_low, a_high, r, h, p, span, bent, size, kind, first, lost, inner, moved, g)
             if sign * inner[g, 0] < value:
                 value = sign * inner[g, 0]
                 where = 0.5 * (a_low + a_high)
             magnitude = max(magnitude, inner[g, 3])
             least = inner[g, 1] if sign > 0.0 else -inner[g, 2]
-            along = _split(gr, g, a_low, a_high, second, remainder, moved)
+            along = _split(gr, g, a_low, a_high, lost, moved)
             if least >= value - slack or along < 0:
                 set_aside = min(set_aside, least)
                 continue
@@ -218,22 +219,14 @@ def least_slope(ep, gr, g, low, high, r, sign, where, value, slack):
 
 
 @_compiled
-def _split(gr, g, low, high, second, remainder, moved):
+def _split(gr, g, low, high, lost, moved):
     """The own parameter of group g whose width makes the range of phi widest, or -1 where none has any."""
     found, most = -1, -1.0
-    whole = 1e-300
     for a in range(gr.size[g]):
-        whole += moved[g, a]
-    for a in range(gr.size[g]):
-        place = gr.own[g, a]
-        half = 0.5 * (high[place] - low[place])
-        lost = remainder[g] * moved[g, a] / whole
-        for b in range(gr.size[g]):
-            bend = abs(second[g, max(a, b) * (max(a, b) + 1) // 2 + min(a, b)])
-            lost += 0.25 * bend * half * (high[gr.own[g, b]] - low[gr.own[g, b]])
-        lost = min(lost, moved[g, a]) + 1e-12 * half
-        if half > 1e-15 and lost > most:
-            found, most = place, lost
+        half = 0.5 * (high[gr.own[g, a]] - low[gr.own[g, a]])
+        score = min(lost[g, a], moved[g, a]) + 1e-12 * half
+        if half > 1e-15 and score > most:
+            found, most = gr.own[g, a], score
     return found
 
 
