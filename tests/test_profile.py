@@ -79,7 +79,7 @@ def test_no_valley_between_the_points_of_a_grid_is_missed(model, monkeypatch):
 
 def test_what_boxes_do_not_rule_out_is_said_and_without_them_there_is_no_bound():
     data = bf.published_data("forgetting", "2arm").select(range(2))
-    few, none = (bf.fit(data, "dual_rates", "profile", settings={"boxes": n}) for n in (3, 0))
+    few, none = (bf.fit(data, "rescorla_wagner + choice_kernel", "profile", settings={"boxes": n}) for n in (3, 0))
     assert (few["nll"] - few["lower_bound"] > 1e-5).all() and (few["lower_bound"] >= 0.0).all()
     assert none["lower_bound"].isna().all() and (none["message"] == "a valley of the profile").all()
 

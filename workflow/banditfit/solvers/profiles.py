@@ -7,7 +7,7 @@ more, those of many random ones are followed that have no lower one near by (mul
 Math. Program. 39, 57, 1987), and from the best end each is scanned in turn, as long as a lower valley is met.
 
 With a lapse the nll is not convex in the weights. Then the profile is that of no lapse, and its valleys and points between them
-are followed with all parameters, from several lapses.
+are followed with all parameters, from several lapses; so are random parameters.
 """
 
 import itertools
@@ -39,6 +39,8 @@ _SIGMA = 4.0
 _SPARE = 3.0
 # Shares of its box from which a lapse is followed, and every how many-th point of a grid is followed as well.
 _LAPSES, _BETWEEN = (0.01, 0.1, 0.3), 5
+# Random parameters that are followed as well, for each start.
+_ANYWHERE = 4
 # How far from their upper bound rates stay while a minimum is looked for, as a share of the box.
 _EDGE = 1e-9
 # Points of a grid in each of two dimensions; fewer where what lies between them is bounded.
@@ -239,21 +241,27 @@ class Profile:
         self.ends.append((end, words))
 
     def sink(self, theta: np.ndarray, words: str) -> None:
-        """The same by Newton's method, if that arrives, from several lapses where there is one."""
+        """The same by Newton's method, from several lapses where there is one."""
         problem = self.problem
         for share in _LAPSES if len(self.lapse) else (0.0,):
-            there = np.minimum(theta, self.inside)
+            there = theta.copy()
             there[self.lapse] = problem.lower[self.lapse] + share * (problem.upper - problem.lower)[self.lapse]
-            nll, used, left = descend(problem.episode, there, problem.lower, self.inside)
-            edge = np.where(there >= self.inside, problem.upper, there)
-            on_edge = problem.nll_theta(edge)
-            if on_edge <= nll:
-                there, nll = edge, on_edge
-            self.n_eval += used + 1
-            if left <= _LEFT:
-                self.ends.append((Found(there, nll, used, "converged", "", left), words))
-            else:
-                self.follow(there, words)
+            self.fall(there, words)
+
+    def fall(self, theta: np.ndarray, words: str) -> None:
+        """The same from the lapse of theta, by `follow` where Newton's method does not arrive."""
+        problem = self.problem
+        there = np.minimum(theta, self.inside)
+        nll, used, left = descend(problem.episode, there, problem.lower, self.inside)
+        edge = np.where(there >= self.inside, problem.upper, there)
+        on_edge = problem.nll_theta(edge)
+        if on_edge <= nll:
+            there, nll = edge, on_edge
+        self.n_eval += used + 1
+        if left <= _LEFT:
+            self.ends.append((Found(there, nll, used, "converged", "", left), words))
+        else:
+            self.follow(there, words)
 
     def axis(self, place: int, n: int) -> np.ndarray:
         return rates(self.problem.lower[place], self.problem.upper[place], n)
@@ -326,6 +334,12 @@ class Profile:
             if self.best()[0].value < end.value - _LOWER:
                 unchanged = 0
 
+    def anywhere(self, rng: np.random.Generator) -> None:
+        """Follows random parameters, rates and weights small as often as large."""
+        low, high = self.problem.lower, self.problem.upper
+        for _ in range(self.starts * _ANYWHERE):
+            self.fall(low + (high - low) * rng.uniform(size=len(low)) ** rng.choice([1.0, 3.0]), "random parameters")
+
     def run(self, rng: np.random.Generator) -> None:
         if len(self.outer) == 0:
             self.sink(self.least(np.empty((1, 0)), self.theta)[1][0], "the weights alone")
@@ -333,5 +347,7 @@ class Profile:
             self.exhaust()
         else:
             self.wander(rng)
+        if len(self.lapse):
+            self.anywhere(rng)
         if self.bounded:
             self.bound()
