@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .comparison.trials import trial_table
     from .estimator import ChoiceModel
     from .experiments.effects import group_effects
+    from .experiments.sessions import session_effects
     from .figures import plot
     from .sets import profile_sets
     from .tables.reading import load_study
@@ -72,6 +73,7 @@ __all__ = [
     "save_fits",
     "score",
     "select_models",
+    "session_effects",
     "simulate",
     "trial_table",
 ]
@@ -94,6 +96,7 @@ _LATER = {
     "profile_sets": "sets",
     "recover": "comparison.recovery",
     "select_models": "comparison.selection",
+    "session_effects": "experiments.sessions",
     "trial_table": "comparison.trials",
 }
 

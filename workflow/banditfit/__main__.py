@@ -82,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         ("populations", 100, "of 20 people each, or of 80 for effects; and as many episodes for mc"),
         ("folder", Path("results/calibration"), "where what is simulated is kept, and the figure goes"),
     )
+    command(
+        _sessions,
+        "how well effects, variances and reliability are found in simulated people of two sessions (docs/populations.md)",
+        ("populations", 50, "of 60 people with two sessions of 200 trials each"),
+    )
     command(_dictionary, "what the columns of scores and the tables hold, in Markdown (docs/dictionary.md)")
     command(
         _coverage,
@@ -220,6 +225,12 @@ def _calibration(populations: int, folder: Path) -> None:
     from .benchmark.calibration import report
 
     report(populations, folder)
+
+
+def _sessions(populations: int) -> None:
+    from .experiments.sessions import report
+
+    report(populations)
 
 
 def _coverage(episodes: int, method: str) -> None:

@@ -50,7 +50,7 @@ def group_effects(
     """
     method, options = _options(method, settings)
     shared = POPULATION_METHODS[method]
-    known, terms = _design(data, formula, people)
+    known, terms = design(data, formula, people)
     problems = _Participants(data, model, bounds)
     rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared, known)
@@ -144,11 +144,8 @@ def report(populations: int) -> None:
         print("|", " | ".join(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row), "|")
 
 
-def _design(data: Dataset, formula: str, people: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
-    """The columns of the formula, less their means, for the episodes of the data in their order, and their names."""
-    from formulaic import model_matrix
-    from formulaic.errors import FormulaicError
-
+def matched(data: Dataset, people: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `people` for the episodes of the data, in their order."""
     ids = people["episode"].astype(str)
     for words, wrong in (
         ("twice", ids[ids.duplicated()]),
@@ -157,7 +154,15 @@ def _design(data: Dataset, formula: str, people: pd.DataFrame) -> tuple[np.ndarr
     ):
         if len(wrong):
             raise InputError(f"people: found episode '{wrong.iloc[0]}' {words}, expected each of the data's once")
-    table = people.set_index(ids).loc[list(data.ids)]
+    return people.set_index(ids).loc[list(data.ids)]
+
+
+def design(data: Dataset, formula: str, people: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """The columns of the formula, less their means, for the episodes of the data in their order, and their names."""
+    from formulaic import model_matrix
+    from formulaic.errors import FormulaicError
+
+    table = matched(data, people)
     try:
         matrix = model_matrix(formula, table, na_action="raise")
     except (FormulaicError, ValueError, SyntaxError) as error:

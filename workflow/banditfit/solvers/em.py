@@ -41,7 +41,8 @@ from .acceleration import Leaps
 from .information import Z_95, _held_sd, _score
 from .inner import maximised, on_nodes, raised, reweighted, statistics
 from .population import GRID_DIMENSIONS, Expectation, Population, Settings, _held, begin, expect, fresh
-from .uncertainty import sampled, widened
+from .sampling import AGREE, Sampled, sampled
+from .uncertainty import widened
 from .variational import Variational, enough_points, rule, stepper
 
 INNER = 30  # EM steps on the same nodes, before they are placed anew
@@ -156,7 +157,7 @@ def learn(
     step: Step | None = None,
 ) -> tuple[Population, Expectation | None]:
     """Fits the population to its participants, and returns it with its E-step. `design` (J, C), centred, is what is known of
-    them; `step` takes the E-step in place of `members`.
+    them; `step` takes the E-step in place of `members`. Where moments are "sampled", draws take the place of EM.
 
     With quadrature the objective rises on given nodes, but every round places them anew: the iterate with the best objective
     is kept, and EM ends also when the objective goes up and down, by at most NOISE nats a person and from WINDOW rounds to
@@ -173,6 +174,9 @@ def learn(
         raise InputError(f"batch is {settings.batch}, expected 0 where people differ in what is known of them")
     if settings.batch:
         return _learn_online(problems, settings, rng, start), None
+    if start.moments == "sampled":
+        population, expectation = sampled(problems, start, start, rng, settings.pools)
+        return replace(population, objective=(_objective(expectation, population, start),), kept=1), expectation
     J, trace, n_eval, expectation, leaps = len(problems), [], 0.0, None, Leaps()
     placed = start.moments == "quadrature"
     converged, reason = False, f"the limit of {settings.iterations} rounds was met"
@@ -207,8 +211,6 @@ def learn(
             population = leaps.onwards(before, population, fell)
     population, expectation = best
     reason += _beside(trace, kept)
-    if start.moments == "sampled":
-        population, expectation = sampled(problems, population, expectation, start, rng)
     held_sd = _held_sd([(problems, expectation)], population, start)
     end = {"objective": tuple(trace), "kept": kept, "converged": converged, "reason": reason}
     return replace(population, **end, n_eval=n_eval, held_sd=held_sd), expectation
@@ -228,6 +230,8 @@ def members(
     if population.moments == "variational":
         d = len(population.free)
         return stepper(rule(d, FEW_NODES, enough_points(d)))(problems, population, earlier)
+    if population.moments == "sampled":  # of people of a population that is known
+        return sampled(problems, population, population, np.random.default_rng(0), learns=False)[1]
     return expect(problems, population, earlier, draft)
 
 
@@ -333,8 +337,8 @@ def _learn_online(problems, settings: Settings, rng: np.random.Generator, start:
 def estimate(population: Population, expectation: Expectation) -> dict[str, np.ndarray]:
     """Per participant on the natural scale, arrays (J, D): `median`, 95 % limits `lower` and `upper`, and `sd`.
 
-    A quantile is link(m + sd (z + (z^2 - 1) skewness / 6)), Cornish and Fisher's expansion (1938); without quadrature the
-    skewness is not known and counts as zero, so that the median is link(mode), and the sd is that of a normal h.
+    A quantile is link(m + sd (z + (z^2 - 1) skewness / 6)), Cornish and Fisher's expansion (1938); without quadrature or draws
+    the skewness is not known and counts as zero, so that the median is link(mode), and the sd is that of a normal h.
     """
     J, D = len(expectation.m), len(population.mu)
     sd = np.sqrt(np.diagonal(expectation.V, axis1=1, axis2=2))
@@ -343,8 +347,10 @@ def estimate(population: Population, expectation: Expectation) -> dict[str, np.n
     middle = population.full(expectation.m)
     x, w = np.polynomial.hermite_e.hermegauss(9)
     natural_sd = _sd(population.theta(middle + x[:, None, None] * spread), w / w.sum())
+    third = np.zeros_like(sd)
+    if isinstance(expectation, Sampled):
+        third, natural_sd[:, population.free] = expectation.third, expectation.natural_sd
     if expectation.r is not None:
-        third = np.empty_like(sd)
         size = max(1, AT_ONCE // (D * len(population.nodes)))
         for part in (slice(first, first + size) for first in range(0, J, size)):
             r = expectation.r[part]
@@ -354,8 +360,8 @@ def estimate(population: Population, expectation: Expectation) -> dict[str, np.n
             at = population.theta(population.full(expectation.m[part][:, None, :] + off))[..., population.free]
             off = at - np.einsum("jn,jnk->jk", r, at)[:, None, :]
             natural_sd[part, population.free] = np.sqrt(np.einsum("jn,jnk->jk", r, off**2))
-        # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
-        skewness[:, population.free] = np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0)
+    # A few nodes may make the skewness of a lopsided posterior too large for an expansion in it.
+    skewness[:, population.free] = np.clip(np.divide(third, sd**3, out=np.zeros_like(sd), where=sd > 0), -1.0, 1.0)
     quantile = lambda z: population.theta(middle + spread * (z + (z**2 - 1.0) * skewness / 6.0))  # noqa: E731
     return {
         "median": quantile(0.0),
@@ -427,26 +433,35 @@ def _at_bounds(problems: list[Problem], outcomes: list[Outcome]) -> str:
 def _outcome(one: Problem, population: Population, expectation: Expectation, theta: dict, j: int) -> Outcome:
     n_eval = int(population.n_eval + expectation.n_eval[j])
     if not expectation.found[j]:
-        without = ", or no draw from around it was accepted" if population.moments == "sampled" else ""
-        return Outcome("failed", message=f"no mode of finite likelihood was found{without}", n_eval=n_eval)
-    settled = not isinstance(expectation, Variational) or bool(expectation.settled[j])
+        return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
+    unsettled = _unsettled(expectation, j)
     posterior = {}
     if population.moments != "hard":
         posterior = {f"{name}_{what}": part for what, all_ in theta.items() for name, part in one.named(all_).items()}
     return Outcome(
-        status="converged" if population.converged and settled else "limit",
+        status="converged" if population.converged and not unsettled else "limit",
         **one.estimate(theta["median"]),
         nll=one.nll_theta(theta["median"]),
-        message=population.reason if settled else f"{UNSETTLED}; {population.reason}",
+        message=f"{unsettled}; {population.reason}" if unsettled else population.reason,
         n_eval=n_eval,
         diagnostics={
             "log_evidence": float(expectation.log_evidence[j]),
+            **({"r_hat": float(expectation.r_hat[j])} if isinstance(expectation, Sampled) else {}),
             **({} if expectation.r is None else {"ess": float(1.0 / (expectation.r[j] ** 2).sum())}),
             "rounds": float(len(population.objective)),
             "objective": population.objective[population.kept - 1],
         },
         posterior=posterior or None,
     )
+
+
+def _unsettled(expectation: Expectation, j: int) -> str:
+    """Why what is said of a person is not settled, whatever may be said of the population; empty if it is."""
+    if isinstance(expectation, Variational) and not expectation.settled[j]:
+        return UNSETTLED
+    if isinstance(expectation, Sampled) and not expectation.r_hat[j] <= AGREE:
+        return f"both halves of the draws of this person do not agree (R-hat {expectation.r_hat[j]:.3g})"
+    return ""
 
 
 def warm_up(shared: bool) -> None:

@@ -74,8 +74,11 @@ def standard_errors(
     right. Modes without their uncertainty (hard) have no such scores, and no errors (NaN).
 
     Where participants are fewer than EACH to a parameter, Sigma's correlations count as known; where they still are, the
-    information is not there, and neither are the errors (NaN). What is the same for everybody has no sd.
+    information is not there, and neither are the errors (NaN). What is the same for everybody has no sd. Of a population that
+    was drawn the errors are the draws' sds.
     """
+    if population.errors is not None:
+        return _by_draws(population)
     found, d = expectation.found, len(population.free)
     J = int(found.sum())
     # What moves a person's mean: 1 for mu, and what is known of the person.
@@ -108,3 +111,10 @@ def standard_errors(
     effect_se[:] = se[d:n].reshape(effect_se.shape)
     sd_se[population.free] = se[n:][a == b] / (2.0 * np.sqrt(np.diag(population.Sigma)))
     return mean_se, sd_se, effect_se
+
+
+def _by_draws(population: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    of_M, of_sd = population.errors
+    mean_se, sd_se = np.full((2, len(population.mu)), np.nan)
+    mean_se[population.free], sd_se[population.free] = of_M[0], of_sd
+    return mean_se, sd_se, of_M[1:]

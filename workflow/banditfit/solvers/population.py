@@ -38,9 +38,8 @@ class Settings:
                 uniform theta; "logit": rates and lapse 1 / (1 + exp(-h)), sensitivities exp(h), which knows no bounds (what may
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
-                mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, from
-                Laplace's approximations on), or "auto": quadrature in up to 20 dimensions, Laplace beyond, where importance
-                leaves too few points and a variational fit takes seconds
+                mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, see
+                `sampling`), or "auto": quadrature in up to 20 dimensions, draws beyond, or Laplace where they do not serve
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -75,10 +74,13 @@ class Settings:
             raise InputError(f"freedom is {self.freedom:g}, expected {expected}")
         if self.population == "student" and (self.batch or self.prior == "fixed"):
             raise InputError("population is 'student', expected 'normal' with a batch or a fixed prior")
-        if self.moments == "sampled" and (self.batch or self.prior == "fixed" or self.population == "student"):
-            raise InputError(
-                "moments are 'sampled', expected others with a batch, a fixed prior or a population of Student's t"
-            )
+        if self.moments == "sampled" and not self.drawn:
+            raise InputError("moments are 'sampled', expected others with a batch or a population of Student's t")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether people and population could be drawn together."""
+        return not self.batch and self.population == "normal"
 
     @property
     def pools(self) -> bool:
@@ -99,6 +101,7 @@ class Population:
     (online: without, and each participant's under the population that its mini-batch met),
     `kept` the round of it that these are, `converged` and `reason` say how the fit ended, `n_eval` is the likelihood
     evaluations per participant, and `held_sd` (D,) the standard error of what is the same for everybody (zero elsewhere).
+    `errors` are the standard errors of mu and effects (1 + C, d) and of the sds of h_j (d,), where draws say them.
     """
 
     mu: np.ndarray
@@ -123,6 +126,7 @@ class Population:
     freedom: float = 0.0
     weight: np.ndarray | None = None
     learns_freedom: bool = False
+    errors: tuple[np.ndarray, np.ndarray] | None = None
 
     def centres(self, J: int) -> np.ndarray:
         """The mean of h_j over the free coordinates, for each of J participants (J, d)."""
@@ -183,7 +187,10 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
+        many = "sampled" if settings.drawn and not shared else "laplace"
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else many
+    if moments == "sampled" and shared:
+        raise InputError("moments are 'sampled', expected others where the rates are the same for everybody")
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
     if moments == "quadrature" and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]

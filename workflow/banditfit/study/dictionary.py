@@ -91,6 +91,7 @@ TABLES = {
     "people_sets": "a parameter of a person: what values the choices do not speak against",
     "person_parameters": "a parameter of a person: estimate, flags, box, interval",
     "population": "a parameter of a population on the link scale, with standard errors",
+    "population_of_batches": "a parameter of a population whose people were fitted in batches",
     "population_study": "a run on a simulated population: means over its members",
     "recovered": "a parameter of a model at one's own design: correlation, bias and error of its recovery",
     "recovered_people": "an agent and a parameter: true and estimated",
