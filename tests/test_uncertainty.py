@@ -8,7 +8,7 @@ import pytest
 import banditfit as bf
 from banditfit.models import likelihood, simulate
 from banditfit.models.lines import _nll_line, on_a_line
-from banditfit.solvers import em, population, uncertainty
+from banditfit.solvers import em, information, population, sampling, uncertainty
 
 
 def problems_of(data, model):
@@ -75,18 +75,56 @@ def test_intervals_hold_what_is_not_known_of_the_population(people):
     )
 
 
-def test_sampled_moments_are_those_of_quadrature_with_its_population():
-    truth = [(1.0, (0.0, 0.0), (0.8, 0.8))]
-    data = simulate.simulate_population("s", truth, 15, 80, np.random.default_rng(5), "subrewards")
-    problems = problems_of(data, "subrewards")
-    start = population.begin(problems[0], population.Settings(), shared=False)
-    found, exact = em.learn(problems, population.Settings(), np.random.default_rng(0))
-    exact = uncertainty.widened(found, exact, start, np.random.default_rng(0))
-    _, drawn = em.learn(problems, population.Settings(moments="sampled"), np.random.default_rng(0))
+def test_draws_under_a_prior_that_is_given_have_the_moments_of_quadrature(people):
+    problems = problems_of(people, "forgetting")
+    start = population.begin(problems[0], population.Settings(nodes=25, prior="fixed"), shared=False)
+    exact = population.expect(problems, start)
+    drawn = em.members(problems, replace(start, moments="sampled"))
     assert drawn.found.all()
     sd, drawn_sd = (np.sqrt(np.diagonal(e.V, axis1=1, axis2=2)) for e in (exact, drawn))
-    assert np.abs((drawn.m - exact.m) / sd).mean() < 0.35
-    assert 0.8 < np.median(drawn_sd / sd) < 1.3
+    assert np.sqrt((((drawn.m - exact.m) / sd) ** 2).mean()) < 0.2
+    assert 0.9 < np.median(drawn_sd / sd) < 1.1
+    ends, drawn_ends = em.estimate(start, exact), em.estimate(start, drawn)
+    for name in ("median", "lower", "upper"):
+        assert np.abs((drawn_ends[name] - ends[name]) / ends["sd"]).mean() < 0.3
+    fits = bf.fit(people, "forgetting", "gem", settings={"moments": "sampled", "prior": "fixed"})
+    assert [each["r_hat"] for each in fits["diagnostics"]] and (fits["n_eval"] > 400).all()
+
+
+def test_a_covariance_that_nothing_is_known_of_is_the_starts_on_average():
+    rng, width, Sigma = np.random.default_rng(0), np.array([1.0, 4.0]), np.diag([1.0, 4.0])
+    drawn = []
+    for _ in range(20_000):
+        sampling.spread(rng, np.zeros((2, 2)), 0, width, Sigma)
+        drawn.append(Sigma.copy())
+    np.testing.assert_allclose(np.diag(np.mean(drawn, axis=0)), width, rtol=0.1)
+    assert abs(np.mean([each[0, 1] for each in drawn])) < 0.1
+    many = np.array([[2.0, 0.5], [0.5, 1.0]])
+    sampling.spread(rng, 1e6 * many, 1_000_000, width, Sigma)
+    np.testing.assert_allclose(Sigma, many, atol=0.01)
+
+
+def test_a_population_that_is_drawn_is_that_of_em(people):
+    problems = problems_of(people, "forgetting")
+    found, _ = em.learn(problems, population.Settings(), np.random.default_rng(0))
+    drawn, e = em.learn(problems, population.Settings(moments="sampled"), np.random.default_rng(0))
+    again, _ = em.learn(problems, population.Settings(moments="sampled"), np.random.default_rng(0))
+    np.testing.assert_array_equal(drawn.mu, again.mu)
+    start = population.begin(problems[0], population.Settings(), shared=False)
+    mean_se, sd_se, _ = information.standard_errors(drawn, e, start)
+    assert (np.abs(drawn.mu - found.mu) < 2.0 * mean_se).all()
+    sd, drawn_sd = (np.sqrt(np.diag(each.Sigma)) for each in (found, drawn))
+    assert (np.abs(drawn_sd - sd) < 3.0 * sd_se).all() and (mean_se < 0.5).all()
+    assert "R-hat" in drawn.reason and e.r_hat.max() < 1.5
+
+
+def test_many_parameters_are_drawn_where_draws_serve(people):
+    data = replace(people, n_arms=12, truth=None, bounds=None)
+    one = problems_of(data.select(range(1)), "per_arm")[0]
+    for settings, moments in (({}, "sampled"), ({"batch": 5}, "laplace"), ({"population": "student"}, "laplace")):
+        assert population.begin(one, population.Settings(**settings), shared=False).moments == moments
+    with pytest.raises(bf.InputError, match="moments are 'sampled', expected others where the rates are the same"):
+        bf.fit(people, "forgetting", "gem_shared", settings={"moments": "sampled"})
 
 
 def test_a_population_of_students_t_gives_way_to_nobody_far_away():
@@ -114,7 +152,7 @@ def test_a_population_of_students_t_gives_way_to_nobody_far_away():
         ({"freedom": 3.0}, "freedom is 3, expected 0 where the population is normal"),
         ({"population": "student", "freedom": 0.5}, "freedom is 0.5, expected at least 1, or 0 to learn it"),
         ({"population": "student", "batch": 5}, "population is 'student', expected 'normal' with a batch or a fixed prior"),
-        ({"moments": "sampled", "prior": "fixed"}, "moments are 'sampled', expected others with a batch"),
+        ({"moments": "sampled", "batch": 5}, "moments are 'sampled', expected others with a batch"),
     ],
 )
 def test_settings_that_do_not_go_together_are_one_sentence(people, settings, words):

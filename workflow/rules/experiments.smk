@@ -6,7 +6,9 @@ for name, experiment in EXPERIMENTS.items():
         name:
             f"experiment_{name}"
         input:
-            data="results/data/{part}.parquet" if experiment.of_data else [],
+            data=lambda wildcards, experiment=experiment: (
+                f"results/data/{experiment.data_of(wildcards.part)}.parquet" if experiment.of_data else []
+            ),
             library=sources("experiment", f"experiments.{name}", *(f"methods.{m}" for m in experiment.methods(STUDY))),
         output:
             [f"results/{{study}}/{experiment.folder}/{found}/{{part}}.csv" for found in experiment.found],

@@ -10,6 +10,10 @@ log_to(snakemake.log[0])
 one = experiment(snakemake.params.experiment)
 arguments = dict(snakemake.params.arguments)
 if one.of_data:
-    arguments["data"] = stored.beginning(snakemake.input.data, one.of_data(arguments))
+    rows = one.of_data(arguments)
+    if isinstance(rows, range):
+        (arguments["data"],) = stored.data_blocks(snakemake.input.data, [rows])
+    else:
+        arguments["data"] = stored.beginning(snakemake.input.data, rows)
 for table, path in zip(one.run(**arguments), snakemake.output, strict=True):
     write_csv(table, path)

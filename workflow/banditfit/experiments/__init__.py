@@ -26,7 +26,9 @@ class Experiment:
     arguments  those of a part's run
     methods  the methods that a study lets it run
     tables   the tables that people read, by name: which of the found ones each is gathered from, and by what; None: as they are
-    of_data  where each part is a data set of the study: how many of its first episodes a run with these arguments needs
+    of_data  where each part is of a data set of the study: how many of its first episodes a run with these arguments needs, or
+             which of them
+    data_of  the data set of a part, by default that of the part's name
     folder   where the parts lie below the study's results
     kept     whether the parts are kept with a study's scores, so that the tables are gathered anew from them
     """
@@ -37,7 +39,8 @@ class Experiment:
     arguments: Callable[["Study", str], dict[str, Any]]
     methods: Callable[["Study"], list[str]] = lambda study: []
     tables: Mapping[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame] | None]] = field(default_factory=dict)
-    of_data: Callable[[Mapping[str, Any]], int] | None = None
+    of_data: Callable[[Mapping[str, Any]], int | range] | None = None
+    data_of: Callable[[str], str] = str
     folder: str = "population"
     kept: bool = True
 

@@ -1,14 +1,17 @@
 """People and their population drawn together by the likelihood itself: moments where a person has many parameters.
 
 Beyond a few dimensions no rule of nodes serves, and a mode with its curvature (Laplace's approximation) is not where a mean is.
-Here everybody's h_j and mu, B and Sigma are drawn in turn, under the prior that EM has (`uncertainty`), so that moments hold
-what is not known of the population. h_j is drawn by Hamiltonian Monte Carlo (Neal 2011, Handbook of MCMC, ch. 5): a flight of a
-few leapfrog steps along the gradient, in units in which a normal with the likelihood's curvature at its mode, K_j, and the
-population's P = Sigma^-1 is a standard one, is accepted by what it has lost of the energy. Each person's step is learned in the
-draws that are left out.
+Here everybody's h_j and mu, B and Sigma are drawn in turn, so that moments hold what is not known of the population. h_j is
+drawn by Hamiltonian Monte Carlo (Neal 2011, Handbook of MCMC, ch. 5): a flight of a few leapfrog steps along the gradient, in
+units in which a normal with precision K_j + Sigma^-1 is a standard one, is accepted by what it has lost of the energy. Each
+person's step, and K_j, what choices say, are learned in the draws that are left out.
+
+The prior of mu is EM's, one participant at the start's. That of Sigma is inverse Wishart's with diagonal scales of gamma
+densities (as Huang & Wand 2013, Bayesian Anal. 8(2)): a variance is the start's on average and seldom more than three times as
+much, for on probit links that would be people at both ends of the box, and what choices say little of does not rule it out.
 
 Moments are means over draws, of which those of people are not kept. Both halves must agree (split R-hat; Gelman et al. 2013,
-Bayesian Data Analysis, 11.4), of people as of the population, or twice as many draws are added.
+Bayesian Data Analysis, 11.4), of people as of the population, or twice as many draws are added once.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +26,17 @@ from ..numerics import _cholesky, _compiled, _solve
 from .members import Box, _inverse
 from .newton import _link
 from .population import Expectation, Population, expect
-from .uncertainty import Draws, _given, _inverse_wishart, _spread, _told
+from .uncertainty import Draws, _given, _inverse_wishart, _narrowing, _spread, _told
 from .variational import log_likelihood_and_slope
 
-FIRST, SAMPLES = 200, 400  # draws that are left out, and that moments are means of, at first
-LONGER = 2  # how often twice as many are added
-AGREE = 1.1  # split R-hat up to which draws have converged
+FIRST, SAMPLES = 100, 400  # draws that are left out, twice and by half, and that moments are means of, at first
+LONGER = 1  # how often twice as many are added
+AGREE, ALL_AGREE = 1.1, 1.2  # split R-hat up to which draws of a person, and of the population, have converged
 FLIGHT = 1.5  # how long a flight is, in standard units: a quarter of a turn, at whose end all is forgotten
-FREEDOM = 4.0  # of a variance's prior: with 80 in 100 it is between a quarter of the start's and four times as much
+SHAPE, MORE = (
+    1.5,
+    3.0,
+)  # of the prior of Sigma: a variance is as a gamma of this shape; as if 2 d + MORE people did not correlate
 STEPS = 12  # of a flight, at most
 TOGETHER = 4  # likewise, of everybody
 ACCEPTED = 0.8  # share of the flights that a person's step is learned for
@@ -174,16 +180,23 @@ def visited(rng, places, P, pull, chain, sweep, first, draws, sums):
 
 
 @_compiled
+def _prior(width, d):
+    """Of the inverse Wishart that Sigma is of, the degrees of freedom, and the rates (d,) of the gamma density of shape SHAPE
+    that its scales have: a variance is `width` (d,) on average."""
+    freedom = 2.0 * d + MORE
+    return freedom, SHAPE / ((freedom - d - 1.0) * width)
+
+
+@_compiled
 def spread(rng, S, n, width, Sigma):
-    """Draws Sigma (d, d), which holds the one before, given the sum S (d, d) of n squares and products, all normal with it. Its
-    prior is the matrix F's of FREEDOM and FREEDOM degrees of freedom with independent scales: a variance is F times `width`
-    (d,)."""
+    """Draws Sigma (d, d), which holds the one before, given the sum S (d, d) of n squares and products, all normal with it."""
     d = len(S)
+    freedom, rate = _prior(width, d)
     P, total = np.empty((d, d)), S.copy()
     _inverse(Sigma, P)
     for a in range(d):
-        total[a, a] += rng.standard_gamma(FREEDOM + 0.5 * (d - 1)) / (0.5 / width[a] + 0.5 * P[a, a])
-    _inverse_wishart(rng, n + FREEDOM + d - 1, total, Sigma)
+        total[a, a] += rng.standard_gamma(SHAPE + 0.5 * freedom) / (rate[a] + 0.5 * P[a, a])
+    _inverse_wishart(rng, n + freedom, total, Sigma)
 
 
 @_compiled
@@ -208,7 +221,8 @@ def _population(rng, H, X, root, origin, width, M, Sigma):
 def _log_prior_of_scales(M, log_sd, Q, origin, width, of_mu, of_sd):
     """log p(mu, log sds) given the inverse Q (d, d) of the correlations, but for a constant, and its gradients (d,)."""
     d = log_sd.size
-    value, off, both = 0.0, np.empty(d), FREEDOM + 0.5 * (d - 1)
+    freedom, rate = _prior(width, d)
+    value, off, both = 0.0, np.empty(d), SHAPE + 0.5 * freedom
     for a in range(d):
         off[a] = (M[0, a] - origin[a]) * np.exp(-log_sd[a])
     for a in range(d):
@@ -216,9 +230,9 @@ def _log_prior_of_scales(M, log_sd, Q, origin, width, of_mu, of_sd):
         for c in range(d):
             pulled += Q[a, c] * off[c]
         P = Q[a, a] * np.exp(-2.0 * log_sd[a])
-        value -= 0.5 * off[a] * pulled + (FREEDOM + d) * log_sd[a] + both * np.log(1.0 / width[a] + P)
+        value -= 0.5 * off[a] * pulled + (freedom + 1.0) * log_sd[a] + both * np.log(rate[a] + 0.5 * P)
         of_mu[a] = -pulled * np.exp(-log_sd[a])
-        of_sd[a] = off[a] * pulled - FREEDOM - d + 2.0 * both * P / (1.0 / width[a] + P)
+        of_sd[a] = off[a] * pulled - freedom - 1.0 + both * P / (rate[a] + 0.5 * P)
     return value
 
 
@@ -311,7 +325,7 @@ def _learned(K, X, Z, Q, sd, inertia, share):
     for a in range(d):
         now = np.zeros(n + 1)
         now[0] = Q[a, a] / sd[a] ** 2
-        now[n] = FREEDOM
+        now[n] = 2.0 * SHAPE
         for j in range(len(Z)):
             for c in range(n):
                 now[c] += K[j, a, a] * X[j, c] ** 2
@@ -356,7 +370,7 @@ def sampled(
         kept[:] = [draws]
         return np.hstack([draws.M.reshape(n, -1), np.log(np.diagonal(draws.Sigma, axis1=1, axis2=2))])
 
-    expectation, of_population, n = agreed(run, e, places, learns)
+    expectation, of_population, n = agreed(run, e, places, chain, Sigma, learns)
     expectation.n_eval[e.found] = chain.n_eval
     if not learns:
         return population, expectation
@@ -387,22 +401,38 @@ def agreed(
     run: Callable[[int, int, Sums], np.ndarray],
     e: Expectation,
     places: Places,
+    chain: Chain,
+    Sigma: np.ndarray,
     learns: bool = True,
     samples: int = SAMPLES,
 ) -> tuple[Sampled, float, int]:
     """The E-step by draws that `run(first, n, sums)` makes, leaving out the first: it fills the sums and returns what is kept
-    of the population (n, values), whose highest R-hat comes next, and then how many draws there were at last."""
-    first, n = FIRST, samples
+    of the population (n, values), whose highest R-hat comes next, and then how many draws there were at last. Sigma (d, d), of
+    h_j around its centre, follows the draws; where these are by the time they begin to count takes the place of the modes'
+    curvature in K."""
     J, d = places.K.shape[:2]
+    found = np.flatnonzero(e.found)
+    sums = _no_sums(J, d)
+    run(FIRST, FIRST, sums)
+    V = _moments(e, found, sums, FIRST, np.zeros(J)).V[found]
+    P = np.linalg.inv(Sigma)
+    V += d / FIRST * (np.linalg.inv(places.K + P) - V)  # which draws of many coordinates alone say little of
+    places.K[:] = _narrowing(np.linalg.inv(V) - P, Sigma)
+    chain.size[:] = STEP
+    first, n = FIRST // 2, samples
     for extra in range(1 + LONGER):
-        sums = Sums(*np.zeros((2, 2, J, d)), np.zeros((J, d, d)), np.zeros((J, d)), np.zeros((2, J, d)))
+        sums = _no_sums(J, d)
         values = run(first, n, sums).reshape(2, n // 2, -1)
         r_hat = _split(sums.first, sums.second, n)
         of_population = float(_split(values.sum(axis=1), (values**2).sum(axis=1), n)) if learns else 1.0
-        if max(r_hat.max(), of_population) <= AGREE or extra == LONGER:
-            return _moments(e, np.flatnonzero(e.found), sums, n, r_hat), of_population, n
+        if (r_hat.max() <= AGREE and of_population <= ALL_AGREE) or extra == LONGER:
+            break
         first, n = 0, 2 * n
-    raise AssertionError
+    return _moments(e, found, sums, n, r_hat), of_population, n
+
+
+def _no_sums(J: int, d: int) -> Sums:
+    return Sums(*np.zeros((2, 2, J, d)), np.zeros((J, d, d)), np.zeros((J, d)), np.zeros((2, J, d)))
 
 
 def in_words(expectation: Sampled, of_population: float, n: int) -> str:
@@ -442,5 +472,5 @@ def _drawn(population: Population, draws: Draws, reason: str, of_population: flo
     mu[free] = draws.M[:, 0].mean(axis=0)
     effects = None if population.design is None else draws.M[:, 1:].mean(axis=0)
     sd = np.sqrt(np.diagonal(draws.Sigma, axis1=1, axis2=2))
-    end = {"converged": of_population <= AGREE, "reason": reason, "errors": (draws.M.std(axis=0), sd.std(axis=0))}
+    end = {"converged": of_population <= ALL_AGREE, "reason": reason, "errors": (draws.M.std(axis=0), sd.std(axis=0))}
     return replace(population, mu=mu, effects=effects, Sigma=draws.Sigma.mean(axis=0), **end)

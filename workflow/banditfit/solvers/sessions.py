@@ -2,8 +2,8 @@
 
 Session e of person p has h_e ~ N(M' x_e + u_p, Psi), u_p ~ N(0, Sigma), with x_e = 1 and what is known of the session or the
 person (a linear mixed model on the link scale; Laird & Ware 1982, Biometrics 38(4)). All h_e are drawn by the likelihood itself
-(`sampling`), then M with all u_p integrated out, u_p, Sigma and Psi. The prior of variances is that of `sampling.spread`, at half
-of the start's for each of the two; that of the mean of all is the start's, and effects have none.
+(`sampling`), then M with all u_p integrated out, u_p, Sigma and Psi. Both have the prior that Sigma has in `sampling`, at half
+of the start's variances each; that of the mean of all is the start's, and effects have none.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ..models.likelihood import Problem
 from ..numerics import _cholesky, _compiled, _solve
 from .members import _inverse
 from .population import Population
-from .sampling import AGREE, Sampled, Sums, agreed, begun, in_words, spread, visited
+from .sampling import AGREE, ALL_AGREE, Sampled, Sums, agreed, begun, in_words, spread, visited
 from .uncertainty import _spread
 
 SAMPLES = 1000  # draws at first
@@ -116,6 +116,6 @@ def nested(
         logs = (np.log(np.diagonal(each, axis1=1, axis2=2)) for each in drawn[1:])
         return np.hstack([drawn[0].reshape(n, -1), *logs])
 
-    expectation, of_population, n = agreed(run, e, places, samples=SAMPLES)
-    converged = max(of_population, expectation.r_hat[e.found].max()) <= AGREE
+    expectation, of_population, n = agreed(run, e, places, chain, within, samples=SAMPLES)
+    converged = of_population <= ALL_AGREE and expectation.r_hat[e.found].max() <= AGREE
     return Nested(*kept, bool(converged), in_words(expectation, of_population, n)), expectation

@@ -243,7 +243,7 @@ def _check_models(config: dict[str, Any], chosen: dict[str, Data], runs: dict[st
 
 
 # The parts that describe the populations which methods find, and so serve those that find one.
-POPULATIONS_OWN = ("parameters", "recovery")
+POPULATIONS_OWN = ("parameters", "recovery", "batches")
 
 
 def _check_populations(config: dict[str, Any], runs: dict[str, Run], n_episodes: dict, where: str) -> None:
