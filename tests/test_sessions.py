@@ -53,13 +53,13 @@ def test_the_unit_of_rewards_and_the_absence_of_terms_change_no_reliability(made
         bf.session_effects(each, "rescorla_wagner", rows)
         for each in (
             bf.Dataset("s", some.choices, some.rewards, 2),
-            bf.Dataset("s", some.choices, 100.0 * some.rewards, 2),
+            bf.Dataset("s", some.choices, 64.0 * some.rewards, 2),
         )
     )
     assert one.effects.empty
     np.testing.assert_allclose(other.variances["icc"], one.variances["icc"], rtol=1e-6)
     beta = one.sessions["parameter"].str.startswith("beta")
-    np.testing.assert_allclose(100.0 * other.sessions["value"][beta], one.sessions["value"][beta], rtol=1e-6)
+    np.testing.assert_allclose(64.0 * other.sessions["value"][beta], one.sessions["value"][beta], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

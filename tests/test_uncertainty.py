@@ -124,7 +124,9 @@ def test_many_parameters_are_drawn_where_draws_serve(people):
     for settings, moments in (({}, "sampled"), ({"batch": 5}, "laplace"), ({"population": "student"}, "laplace")):
         assert population.begin(one, population.Settings(**settings), shared=False).moments == moments
     with pytest.raises(bf.InputError, match="moments are 'sampled', expected others where the rates are the same"):
-        bf.fit(people, "forgetting", "gem_shared", settings={"moments": "sampled"})
+        em.learn(
+            problems_of(people, "forgetting"), population.Settings(moments="sampled"), np.random.default_rng(0), shared=True
+        )
 
 
 def test_a_population_of_students_t_gives_way_to_nobody_far_away():
