@@ -11,6 +11,7 @@ from banditfit.experiments.parameters import parameters
 from banditfit.models.simulate import POPULATIONS, simulate_population
 from banditfit.study.config import read_config, read_study
 from banditfit.study.provenance import PROJECT
+from project import copy_project, snakemake
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,16 @@ def test_a_part_reads_its_own_people(people, tmp_path):
     (found,) = one.run(data=part, **arguments)
     expected = batches.statistics(people.select(range(80, 160)), "forgetting", seed=study.config["seed"])
     pd.testing.assert_frame_equal(found[expected.columns], expected)
+
+
+def test_the_workflow_gives_each_job_its_people_and_adds_up_what_they_say(tmp_path):
+    project = copy_project(tmp_path / "project")
+    config, asked = project / "config/test.yaml", "batches: {datasets: [tiny_2arm], runs: [gem], episodes: 6, people: 4}"
+    config.write_text(config.read_text().replace("populations:\n", f"populations:\n  {asked}\n"))
+    snakemake(project, "results/test/tables/population_of_batches.csv")
+    table = pd.read_csv(project / "results/test/tables/population_of_batches.csv")
+    assert table["people"].tolist() == [6, 6] and table["batches"].tolist() == [2, 2]
+    data = stored.load(project / "results/data/tiny_2arm.parquet")
+    rows = [batches.statistics(data.select(each), "forgetting", seed=1) for each in (range(4), range(4, 6))]
+    second = [each.loc[each["other"] == "", "sum"].to_numpy() for each in rows]
+    np.testing.assert_allclose(table["mean"], sum(second) / 6.0, rtol=1e-6)
