@@ -103,7 +103,7 @@ WRONG = pd.DataFrame(
     {
         "population": "skewed",
         "box": [1, 1, 1, 4, 4, 4],
-        "run": ["profile", "quadrature", "gem"] * 2,
+        "run": ["profile", "gem_alone", "gem"] * 2,
         "replicates": 10,
         "people": 40,
         "kl": [0.005, 0.004, 0.003, 0.005, 0.006, 0.003],
@@ -132,7 +132,7 @@ def test_the_guide_chooses_what_stays_accurate_where_it_is_told_wrongly():
 
 
 def test_the_tables_of_the_docs_are_printed_from_a_study(table, tmp_path, monkeypatch):
-    runs = entries.expand(entries.read_entries(ROOT / "config/methods.tsv"), ["profile", "quadrature", "gem"], ["L-BFGS-B"])
+    runs = entries.expand(entries.read_entries(ROOT / "config/methods.tsv"), ["profile", "gem_alone", "gem"], ["L-BFGS-B"])
     study = SimpleNamespace(config={"study": "small"}, runs={run.id: run for run in runs})
     monkeypatch.chdir(tmp_path)
     with pytest.raises(bf.InputError, match="expected a table of a study that has run to its end"):
@@ -143,5 +143,5 @@ def test_the_tables_of_the_docs_are_printed_from_a_study(table, tmp_path, monkey
     assert sum(line.startswith("| NUTS, hierarchical | 4 | left out: more than 1 people | - |") for line in lines) == 1
     assert sum(line.count("|") == 5 for line in lines) == 2 * 2 + 12
     lines = section.markdown_of_misspecified(study)
-    assert lines[2] == "| skewed | ×1 | 5.00 ± 0.20 | 4.00 ± 0.20, .95 | 3.00 ± 0.20, .94 |"
+    assert lines[2] == "| skewed | ×1 | 5.00 ± 0.20 | 3.00 ± 0.20, .94 | 4.00 ± 0.20, .95 |"
     assert "GEM by a factor of 1.00 [1.00, 1.00] (skewed, box ×1), Profile by a factor of 1.60" in lines[-1]

@@ -15,7 +15,7 @@ from ..experiments.simulation_based import LEVELS, of_chains, of_effects, of_pop
 from ..figures.calibration import plot_calibration
 from ..study.store import read_csv, write_csv
 
-CHUNK = 25
+CHUNK = 10
 # By the name of a file: what ranks the truths of populations of these numbers.
 PARTS: dict[str, Callable[[range], pd.DataFrame]] = {
     "gem_forgetting": lambda numbers: of_population("gem", "forgetting", numbers),

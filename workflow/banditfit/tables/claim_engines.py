@@ -10,7 +10,7 @@ from .guide import NEAR
 EXACT = 0.1  # posterior sds: an error of means that nobody would notice
 # By what everybody is taken: full-rank variational inference, Laplace's approximation and quadrature.
 ALONE, TOGETHER = ("vi", "laplace", "quadrature"), ("vi_em", "em_laplace", "em")
-FLAT = "quadrature"  # the run whose prior is flat on the box that it is told
+FLAT = "gem_alone"  # the run whose prior is flat on the box that it is told
 
 
 def _engines(evidence: Evidence) -> list[tuple[str, pd.DataFrame]]:
