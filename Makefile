@@ -81,9 +81,9 @@ engines: env $(BIN)/.compiled ## engines of posteriors beside the exact one, and
 	@$(BIN)/python -m banditfit misspecified
 	@echo "The report: results/vi/report.html"
 
-POPULATIONS ?= 100
+POPULATIONS ?= 20
 
-calibration: env $(BIN)/.compiled ## whether posteriors are as wide as they say, by simulation; resumes where it stopped (POPULATIONS=100)
+calibration: env $(BIN)/.compiled ## whether posteriors are as wide as they say, by simulation; resumes where it stopped (POPULATIONS=20)
 	$(BIN)/python -m banditfit calibration $(POPULATIONS)
 
 progress: env ## how far a study is and how long the rest takes, while it runs or after (STUDY=paper)

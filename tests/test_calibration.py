@@ -58,13 +58,15 @@ def test_the_limits_of_an_interval_lie_where_they_say():
 
 def test_what_was_simulated_is_kept_and_printed(tmp_path, capsys, monkeypatch):
     parts = {
-        "gem": lambda numbers: of_population("gem", "forgetting", numbers, size=5, steps=40),
-        "effects": lambda numbers: of_effects(numbers, size=20, steps=20),
+        "gem": (1, lambda numbers: of_population("gem", "forgetting", numbers, size=5, steps=40)),
+        "effects": (2, lambda numbers: of_effects(numbers, size=20, steps=20)),
     }
     first = calibration.places(2, tmp_path, parts)
-    assert first.groupby("method").size().to_dict() == {"effects": 8, "gem": 20}
+    assert first.groupby("method").size().to_dict() == {"effects": 16, "gem": 20}
     assert first["u"].between(0.0, 1.0).all()
-    pd.testing.assert_frame_equal(calibration.places(2, tmp_path, dict.fromkeys(parts)), first)  # nothing is made again
+    pd.testing.assert_frame_equal(
+        calibration.places(2, tmp_path, {name: (times, None) for name, (times, _) in parts.items()}), first
+    )  # nothing is made again
     monkeypatch.setattr(calibration, "PARTS", parts)
     monkeypatch.setattr(calibration.places, "__defaults__", (parts,))
     calibration.report(2, tmp_path)

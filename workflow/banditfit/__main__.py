@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         _calibration,
         "whether posteriors are as wide as they say, by simulation, in Markdown (docs/populations.md)",
-        ("populations", 100, "of 20 people each, or of 80 for effects; and as many episodes for mc"),
+        ("populations", 20, "of 20 people; five times as many of 80 for effects, and episodes for mc"),
         ("folder", Path("results/calibration"), "where what is simulated is kept, and the figure goes"),
     )
     command(

@@ -16,23 +16,25 @@ from ..figures.calibration import plot_calibration
 from ..study.store import read_csv, write_csv
 
 CHUNK = 10
-# By the name of a file: what ranks the truths of populations of these numbers.
-PARTS: dict[str, Callable[[range], pd.DataFrame]] = {
-    "gem_forgetting": lambda numbers: of_population("gem", "forgetting", numbers),
-    "gem_dual_rates": lambda numbers: of_population("gem", "dual_rates", numbers),
-    "vi_forgetting": lambda numbers: of_population("vi", "forgetting", numbers),
-    "vi_dual_rates": lambda numbers: of_population("vi", "dual_rates", numbers),
-    "effects": of_effects,
-    "mc": of_chains,
+# By the name of a file: how many times as many populations, as some have one place of a parameter and others one of every
+# person; and what looks up the truths of populations of these numbers.
+Part = tuple[int, Callable[[range], pd.DataFrame]]
+PARTS: dict[str, Part] = {
+    "gem_forgetting": (1, lambda numbers: of_population("gem", "forgetting", numbers)),
+    "gem_dual_rates": (1, lambda numbers: of_population("gem", "dual_rates", numbers)),
+    "vi_forgetting": (1, lambda numbers: of_population("vi", "forgetting", numbers)),
+    "vi_dual_rates": (1, lambda numbers: of_population("vi", "dual_rates", numbers)),
+    "effects": (5, of_effects),
+    "mc": (5, of_chains),
 }
 
 
-def places(populations: int, folder: Path, parts: dict[str, Callable[[range], pd.DataFrame]] = PARTS) -> pd.DataFrame:
+def places(populations: int, folder: Path, parts: dict[str, Part] = PARTS) -> pd.DataFrame:
     """Where truths lie in the posteriors of so many populations, from FOLDER where that is known, and else kept there."""
     tables = []
-    for name, make in parts.items():
-        for first in range(0, populations, CHUNK):
-            numbers = range(first, min(first + CHUNK, populations))
+    for name, (times, make) in parts.items():
+        for first in range(0, times * populations, times * CHUNK):
+            numbers = range(first, min(first + times * CHUNK, times * populations))
             path = folder / name / f"{numbers[0]}-{numbers[-1]}.csv"
             if not path.is_file():
                 write_csv(make(numbers), path)
