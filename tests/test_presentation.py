@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +23,11 @@ from banditfit.experiments import calibration
 from banditfit.figures import _files, _style
 from banditfit.methods import STATUSES
 from banditfit.models.families import MODELS
-from banditfit.report import wording
+from banditfit.report import charts, wording
 from banditfit.study import catalogue, entries, store
 from banditfit.study.cases import cases_of
 from banditfit.study.results import Results
-from banditfit.tables import guide, published, summaries
+from banditfit.tables import curves, guide, published, summaries
 from banditfit.tables.coverage import coverage as coverage_of
 from project import site
 
@@ -267,6 +268,26 @@ def test_the_parts_of_a_gap_add_up(known):
         assert part.total == pytest.approx(total) == pytest.approx(part.poor_fit + part.undecided + part.loose)
     assert (parts[["poor_fit", "undecided", "loose"]] > -1e-9).all(axis=None)
     assert summaries.attribute(results.scores, results.runs[1:]).empty
+
+
+def test_curves_count_and_rank_what_the_scores_hold_and_are_drawn(known, monkeypatch):
+    results, _ = known
+    table = curves.regrets(results.scores, results.runs)
+    ones = results.scores.query("run == 'd_loc_published.L-BFGS-B' and dataset == 'tiny_3arm'")["regret"]
+    held = table.query("run == 'd_loc_published.L-BFGS-B' and dataset == 'tiny_3arm'")
+    assert held["share"].tolist() == [(ones <= nats).mean() for nats in held["nats"]] and (held["n"] == len(ones)).all()
+    monkeypatch.setattr(curves, "BINS", 1)
+    rows = curves.recovered_values(results.scores, results.runs, results.data, "alpha")
+    case, fits = ("forgetting_2arm", "forgetting"), results.scores.query("run == 'd_loc.L-BFGS-B'")
+    (row,) = [row for row in rows if row[:3] == (*case, "d_loc.L-BFGS-B")]
+    alpha = np.concatenate([value.ravel() for value in fits[fits["dataset"] == case[0]]["alpha"]])
+    assert row[3:5] == ("alpha", len(alpha)) and row[7] == pytest.approx(np.median(alpha), rel=1e-3)
+    columns = ["dataset", "model", "run", "parameter", "n", "true", "q25", "median", "q75"]
+    tables = {**results.tables, "regrets": table, "recovered_values": pd.DataFrame(rows, columns=columns)}
+    for name in ("regret", "recovery_alpha", "solvers"):
+        drawn = json.loads(charts.chart(name, tables, results.runs, results.cases))
+        buttons = drawn["layout"]["updatemenus"][0]["buttons"]
+        assert len(buttons) >= 2 and all(len(b["args"][0]["x"]) == len(drawn["data"]) for b in buttons)
 
 
 def test_starts_are_measured_against_their_fits_best(known):

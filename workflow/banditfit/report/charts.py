@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..figures import marker_of
 from ..models.families import get_model
-from ..study.cases import Cases, key, present
+from ..solvers.local import SOLVERS
+from ..study.cases import Case, Cases, key, of, present
 from ..study.entries import Run, by_family, main_runs
 from ..tables.summaries import METRICS
 from .wording import count, sig
@@ -58,6 +59,11 @@ def _trace(run: Run, **more: Any) -> dict[str, Any]:
         "hovertemplate": "%{text}<extra></extra>",
         **more,
     }
+
+
+def _hovered(run: Run, words: str) -> dict[str, Any]:
+    """A line in the look of a method, whose points say `words` under the pointer."""
+    return _trace(run, mode="lines+markers", hovertemplate=f"<b>{run.entry.label}</b><br>{words}<extra></extra>")
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
@@ -302,6 +308,118 @@ def _who_wins(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
     return {"data": traces, "layout": layout}
 
 
+def _menu(height: float, axes: tuple[dict, dict], traces: list[dict], held: Mapping[str, list[dict]]) -> dict[str, Any]:
+    """A chart of these traces, on these two axes, with a menu of what they show: by label, what each trace has then."""
+
+    def shown(of_traces: list[dict]) -> dict[str, list]:
+        return {name: [one[name] for one in of_traces] for name in of_traces[0]}
+
+    first = next(iter(held.values()))
+    buttons = [{"label": label, "method": "restyle", "args": [shown(of_traces)]} for label, of_traces in held.items()]
+    menu = [{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "top"}] if len(held) > 1 else []
+    layout = _layout(height, "", log=False, yaxis={"automargin": True} | axes[1], updatemenus=menu)
+    layout["xaxis"] |= axes[0]
+    layout["margin"]["t"] = 60
+    return {"data": [trace | one for trace, one in zip(traces, first, strict=True)], "layout": layout}
+
+
+def _spread(rows: pd.DataFrame) -> dict[str, Any]:
+    """The way from medians to quartiles, as error bars have it."""
+    ends = {"array": _numbers(rows["q75"] - rows["median"]), "arrayminus": _numbers(rows["median"] - rows["q25"])}
+    return {"type": "data", "symmetric": False, "thickness": 1, "width": 0, **ends}
+
+
+def _regrets(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
+    """The share of fits within so many nats of the best; a menu chooses the data set."""
+    table = tables.get("regrets")
+    if table is None or table.empty:
+        return None
+    shown = [run for run in by_family(runs, variants=True) if run.id in set(table["run"])]
+
+    def values(case: Case, run: Run) -> dict[str, list]:
+        part = of(table, case)
+        part = part[part["run"] == run.id]
+        return {"x": _numbers(part["nats"]), "y": _numbers(part["share"])}
+
+    held = {cases[case].label: [values(case, run) for run in shown] for case in present(cases, table)}
+    hover = "%{y:.1%} of its fits within %{x:.3g} nats"
+    traces = [_hovered(run, hover) for run in shown]
+    nats = {
+        "type": "log",
+        "title": {"text": "nll above the best fit of the episode (nats)"},
+        "dtick": 1,
+        "exponentformat": "power",
+    }
+    share = {"title": {"text": "share of fits"}, "tickformat": ".0%", "range": [-0.02, 1.02]}
+    return _menu(520, (nats, share), traces, held)
+
+
+def _recovered(parameter: str) -> Callable:
+    """What is fitted where the truth is what, as medians with quartiles; a menu chooses the data set."""
+
+    def draw(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
+        table = tables.get("recovered_values")
+        table = None if table is None else table[table["parameter"] == parameter]
+        if table is None or table.empty:
+            return None
+        shown = [run for run in by_family(runs, variants=True) if run.id in set(table["run"])]
+
+        def values(case: Case, run: Run) -> dict[str, Any]:
+            part = of(table, case)
+            part = part[part["run"] == run.id]
+            return {"x": _numbers(part["true"]), "y": _numbers(part["median"]), "error_y": _spread(part)}
+
+        def exact(case: Case) -> dict[str, Any]:
+            true = _numbers(of(table, case)["true"].agg(["min", "max"]))
+            return {"x": true, "y": true, "error_y": {}}
+
+        held = {cases[case].label: [*(values(case, run) for run in shown), exact(case)] for case in present(cases, table)}
+        line = {"type": "scatter", "mode": "lines", "name": "exact", "marker": {"color": "#999999"}, "hoverinfo": "skip"}
+        traces = [*(_hovered(run, "true %{x:.3g}: fitted %{y:.3g}") for run in shown), line]
+        symbol = {"alpha": "α", "beta": "β"}[parameter]
+        axes = (
+            {"title": {"text": f"true {symbol}: medians of tenths of its values"}},
+            {"title": {"text": f"fitted {symbol}: median and quartiles"}},
+        )
+        return _menu(560, axes, traces, held)
+
+    return draw
+
+
+def _solvers(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
+    """Accuracy and processor time of every local solver; a menu chooses the data set, and which of the two."""
+    crossed = [run for run in runs if run.local_solver]
+    solvers = [solver for solver in SOLVERS if any(run.local_solver == solver for run in crossed)]
+    table = tables["summary"]
+    table = table[table["run"].isin([run.id for run in crossed]) & (table["n"] > 0) & (table["median"] > 0)]
+    if len(solvers) < 2:
+        return None
+    entries = list({run.entry.id: run for run in crossed}.values())
+    places = {run.entry.id: 0.16 * (k - (len(entries) - 1) / 2) for k, run in enumerate(entries)}
+
+    def values(case: Case, metric: str, one: Run) -> dict[str, Any]:
+        part = of(table, case)
+        by_run = part[part["metric"] == metric].set_index("run")
+        own = [run for run in crossed if run.entry.id == one.entry.id and run.id in by_run.index]
+        rows = by_run.loc[[run.id for run in own]]
+        text = [
+            f"<b>{run.label}</b><br>{METRICS[metric].label} {sig(row.median)} {row.unit}, quartiles {sig(row.q25)} to"
+            f" {sig(row.q75)}<br>n = {count(row.n)}"
+            for run, row in zip(own, rows.itertuples(), strict=True)
+        ]
+        y = [solvers.index(run.local_solver) + places[one.entry.id] for run in own]
+        return {"x": _numbers(rows["median"]), "y": y, "text": text, "error_x": _spread(rows)}
+
+    known = (table["metric"] == "kl").any()
+    held = {
+        f"{cases[case].label}: {METRICS[metric].label} ({METRICS[metric].unit})": [values(case, metric, run) for run in entries]
+        for metric in ("kl" if known else "nll", "t_cpu")
+        for case in present(cases, table)
+    }
+    traces = [_trace(run, visible=True) for run in entries]
+    return _menu(260 + 48 * len(solvers), ({"type": "log"}, _rows(solvers)), traces, held)
+
+
 CHARTS: dict[str, Callable[[Tables, list[Run], Cases], dict | None]] = {
     "kl": _by_method("kl"),
     "alpha_error": _by_method("alpha_error"),
@@ -316,4 +434,8 @@ CHARTS: dict[str, Callable[[Tables, list[Run], Cases], dict | None]] = {
     "coverage": _with_interval("coverage", "coverage", ("low", "high"), "share of 95 % intervals that hold the truth"),
     "held_out": _with_interval("held_out", "gain", ("gain_low", "gain_high"), "gain over chance (nats a trial)"),
     "who_wins": _who_wins,
+    "regret": _regrets,
+    "solvers": _solvers,
+    "recovery_alpha": _recovered("alpha"),
+    "recovery_beta": _recovered("beta"),
 }
