@@ -120,9 +120,13 @@ def drawn(draw: Any, results: Results, asked: Mapping[str, Any]) -> tuple[Figure
 
 
 def _letter(figure: Figure) -> None:
-    """Puts a, b, c, ... before the titles of the panels."""
-    panels = [ax for ax in figure.axes if ax.axison]
-    for letter, ax in zip("abcdefghijklmnopqrstuvwxyz", panels, strict=False):
+    """Puts a, b, c, ... before the titles of the panels; in a table of panels, whose columns have titles, beside its rows."""
+    panels, letters = [ax for ax in figure.axes if ax.axison], "abcdefghijklmnopqrstuvwxyz"
+    if any(ax.get_title() for ax in panels):
+        for letter, ax in zip(letters, (ax for ax in figure.axes if ax.get_subplotspec().is_first_col()), strict=False):
+            ax.annotate(letter, (0, 1), (-14, 1), "axes fraction", "offset points", ha="right", fontweight="bold")
+        return
+    for letter, ax in zip(letters, panels, strict=False):
         ax.set_title(f"{letter}  {ax.get_title(loc='left')}".rstrip(), loc="left")
 
 

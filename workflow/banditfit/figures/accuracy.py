@@ -116,9 +116,9 @@ def _recovery(parameter: str) -> Callable[[Results], Figure]:
                     r = np.mean([np.corrcoef(*pair)[0, 1] for pair in told])
                     ax.set_xlabel(f"r = {r:.2f}", fontsize=6.5, labelpad=1.0)
             # The label stands left of the whole row, whichever methods ran.
-            first = axes[row, 0]
-            label = first.text(-0.45, 0.5, broken(results.cases[case].label, 16), transform=first.transAxes)
-            label.set(ha="right", va="center", fontsize=7.0)
+            words = broken(results.cases[case].label, 16)
+            where = {"xycoords": "axes fraction", "xytext": (-16, 0), "textcoords": "offset points"}
+            axes[row, 0].annotate(words, (0, 0.5), **where, ha="right", va="center", fontsize=7.0)
         return figure
 
     return draw

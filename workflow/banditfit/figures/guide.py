@@ -34,6 +34,8 @@ def _pareto(metric: str) -> Callable[[Results], Figure]:
         table = results.tables["guide"]
         if metric == "beta_error_identified" and (metric not in table or table[metric].equals(table["beta_error"])):
             return Nothing("this study does not say that there are parameters which the choices do not tell")
+        if "t_cpu" not in table:
+            return Nothing("its table of what to use is of an earlier version; `make figures` makes it anew from the scores")
         table = table[table[["t_cpu", metric]].notna().all(axis=1) & table["run"].isin([run.id for run in results.runs])]
         if table.empty:
             return Nothing("no fit of this study has a known truth to be measured against")
