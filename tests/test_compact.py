@@ -59,6 +59,8 @@ def test_what_is_stored_comes_back_and_compacting_again_changes_nothing(scores, 
     back = store.read_table(tmp_path / "scores.parquet")[list(kept)]
     pd.testing.assert_frame_equal(back, kept, check_dtype=False)
     pd.testing.assert_frame_equal(compact.compact(back, runs), back)
+    stored = pd.read_parquet(tmp_path / "scores.parquet")  # which says each fact once
+    assert stored.loc[stored["admissible"], "nll"].isna().all() and stored["alpha_error_identified"].isna().any()
 
 
 def test_rounding_keeps_the_bits_it_says():

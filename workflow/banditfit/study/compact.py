@@ -31,6 +31,7 @@ LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
 ESTIMATES = ("alpha", "beta", "parameters", "fillers")
 POSTERIOR = ("_lower", "_upper")
 COMPARED = ("mc", "quadrature")  # methods whose posteriors are compared with one another, in standard errors
+PUT_IN = ("cvx_loc", "cvx_loc_t")  # those whose fillers are compared with the published study's (benchmark/fillings.py)
 
 
 def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.DataFrame:
@@ -61,6 +62,8 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
         held = table[column].notna() & (main | (column in ("start_excess", "diagnostics")))
         short = [shorten(value) if keep else None for keep, value in zip(held, table[column], strict=True)]
         table[column] = pd.Series(short, index=table.index, dtype=object)
+    if not own and "fillers" in table:
+        table["fillers"] = table["fillers"].where(table["method"].isin(PUT_IN), None)
     if "posterior" in table:
         spread = table["posterior"].notna() & ~table["method"].isin(COMPARED)
         table.loc[spread, "posterior"] = table.loc[spread, "posterior"].map(_without_sd)

@@ -77,27 +77,37 @@ def read_table(path: str | Path) -> Fits:
 
 
 # What columns that a file of scores leaves open follow from.
-SOURCES = ("regret", "best_nll", "best_bound", "t_wall")
-LEFT_OPEN = ("nll", "gap", "t_published")
+SOURCES = ("regret", "best_nll", "best_bound", "t_wall", "alpha_error", "beta_error", "not_identified")
+LEFT_OPEN = ("nll", "gap", "t_published", "alpha_error_identified", "beta_error_identified")
 
 
 def said_once(scores: pd.DataFrame) -> pd.DataFrame:
-    """Judged scores as they are stored: where a fit has a regret, its nll is that above the best nll, which is small and so
-    more exact, and its gap to the best bound follows; most methods' time as published is their wall time."""
-    open_nll = scores["nll"].where(scores["regret"].isna())
-    other = scores["t_published"].where(scores["t_published"] != scores["t_wall"])
-    return scores.assign(nll=open_nll, t_published=other).drop(columns="gap")
+    """Judged scores as they are stored. Where a fit has a regret, its nll is that above the best nll, which is small and so
+    more exact, and its gap to the best bound follows; most methods' time as published is their wall time; and where all is
+    identified, the error over what is identified is the whole one."""
+    follows = {name: where & ((name == "nll") | (scores[name] == value)) for name, value, where in _following(scores)}
+    return scores.assign(**{name: scores[name].mask(where) for name, where in follows.items()}).drop(columns="gap")
 
 
 def spelled_out(stored: pd.DataFrame) -> pd.DataFrame:
     """Stored scores with what `said_once` left open."""
-    told = {"nll": stored["best_nll"] + stored["regret"], "t_published": stored["t_wall"]}
-    whole = {name: stored[name].fillna(values) for name, values in told.items() if name in stored}
+    following = [(name, value, where) for name, value, where in _following(stored) if name in stored]
+    whole = {name: stored[name].mask(stored[name].isna() & where, value) for name, value, where in following}
     if "gap" not in stored:
         # Rounded as regrets are, so that no gap is a gap of 0.
         gap = stored["regret"] + (stored["best_nll"] - stored["best_bound"])
         whole["gap"] = np.round(gap / LEAST) * LEAST
     return stored.assign(**whole)
+
+
+def _following(scores: pd.DataFrame) -> Iterator[tuple[str, pd.Series, pd.Series]]:
+    """By column that may be left open: what it follows from, and where it may."""
+    yield "nll", scores["best_nll"] + scores["regret"], scores["regret"].notna()
+    yield "t_published", scores["t_wall"], scores["t_wall"].notna()
+    if "not_identified" in scores:  # which an earlier version did not say
+        told = scores["not_identified"].isna() | (scores["not_identified"] == "")
+        yield "alpha_error_identified", scores["alpha_error"], told
+        yield "beta_error_identified", scores["beta_error"], told
 
 
 LEAST = 1e-9  # nats, to which regrets are kept
