@@ -19,7 +19,7 @@ from ..models.families import get_model
 from ..parameters import Bounds
 from ..solvers.chains import group
 
-SHOWN_DRAWS = 250  # per chain, evenly spaced, in a table of draws
+SHOWN_DRAWS = 125  # per chain, evenly spaced, in a table of draws
 DRAWS = ("chain", "draw", "divergent", "signal", "arm", "alpha", "beta")
 Fit = Annotated[
     pd.Series, Table("a row of a table of fits, such as fits.iloc[0]", ("method", "model", "episode", "settings", "seed"))
