@@ -356,6 +356,7 @@ def test_a_file_named_on_the_command_line_is_a_data_set_wherever_it_lies(tmp_pat
         ({"data": "nowhere.csv"}, "nowhere.csv"),
         ({"reading": {}}, "episode"),
         ({"reading": {"columns": {"episode": "who"}, "first_arm": "left"}}, "reading: first_arm: found 'left'"),
+        ({"reading": {"column": {"episode": "who"}}}, "reading: found 'column', expected some of columns, first_arm, arms"),
         ({"datasets": ["tiny_2arm"]}, "but datasets does not list 'own'"),
         ({"models": ["nobody"]}, "nobody"),
     ],

@@ -68,6 +68,9 @@ def own_data(entry: Entry) -> bool:
 
 def own_entry(path: str, n_arms: int, reading: dict[str, Any], where: str) -> Entry:
     """The entry of the file that a configuration names itself, wherever it lies; `where` the configuration is, in messages."""
+    known = Reading.__dataclass_fields__
+    if unknown := [key for key in reading if key not in known]:
+        raise InputError(f"{where}: reading: found '{unknown[0]}', expected some of {', '.join(known)}")
     try:
         Reading(**reading).check_arms(n_arms)
     except InputError as error:
