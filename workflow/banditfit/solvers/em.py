@@ -435,11 +435,13 @@ def _outcome(one: Problem, population: Population, expectation: Expectation, the
     if not expectation.found[j]:
         return Outcome("failed", message="no mode of finite likelihood was found", n_eval=n_eval)
     unsettled = _unsettled(expectation, j)
+    # Draws of a person settle by themselves, whatever may still be said of the population.
+    converged = not unsettled and (population.converged or isinstance(expectation, Sampled))
     posterior = {}
     if population.moments != "hard":
         posterior = {f"{name}_{what}": part for what, all_ in theta.items() for name, part in one.named(all_).items()}
     return Outcome(
-        status="converged" if population.converged and not unsettled else "limit",
+        status="converged" if converged else "limit",
         **one.estimate(theta["median"]),
         nll=one.nll_theta(theta["median"]),
         message=f"{unsettled}; {population.reason}" if unsettled else population.reason,
