@@ -64,7 +64,7 @@ def compact(scores: pd.DataFrame, runs: Iterable[Run], own: bool = False) -> pd.
         table[column] = pd.Series(short, index=table.index, dtype=object)
     if not own and "fillers" in table:
         table["fillers"] = table["fillers"].where(table["method"].isin(PUT_IN), None)
-    if "posterior" in table:
+    if not own and "posterior" in table:
         spread = table["posterior"].notna() & ~table["method"].isin(COMPARED)
         table.loc[spread, "posterior"] = table.loc[spread, "posterior"].map(_without_sd)
     return table
