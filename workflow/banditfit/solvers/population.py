@@ -39,7 +39,7 @@ class Settings:
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
                 mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, see
-                `sampling`), or "auto": quadrature in up to 20 dimensions, draws beyond, or Laplace where they do not serve
+                `sampling`), or "auto": quadrature in up to 20 dimensions, Laplace beyond
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -74,13 +74,8 @@ class Settings:
             raise InputError(f"freedom is {self.freedom:g}, expected {expected}")
         if self.population == "student" and (self.batch or self.prior == "fixed"):
             raise InputError("population is 'student', expected 'normal' with a batch or a fixed prior")
-        if self.moments == "sampled" and not self.drawn:
+        if self.moments == "sampled" and (self.batch or self.population == "student"):
             raise InputError("moments are 'sampled', expected others with a batch or a population of Student's t")
-
-    @property
-    def drawn(self) -> bool:
-        """Whether people and population could be drawn together."""
-        return not self.batch and self.population == "normal"
 
     @property
     def pools(self) -> bool:
@@ -187,8 +182,7 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     d = len(free)
     moments = settings.moments
     if moments == "auto":
-        many = "sampled" if settings.drawn and not shared else "laplace"
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else many
+        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
     if moments == "sampled" and shared:
         raise InputError("moments are 'sampled', expected others where the rates are the same for everybody")
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
