@@ -119,7 +119,8 @@ def test_a_flipped_bit_is_seen_or_changes_nothing(tmp_path):
     stored.save(whole, tmp_path / "data.parquet")
     table = pd.DataFrame({"episode": [0, 1], "run": "d_loc", "alpha": [np.ones((1, 2)), None], "kl": [0.1, np.nan]})
     write_table(table, tmp_path / "fits.parquet")
-    write_scores([table], tmp_path / "scores.parquet")
+    judged = {"nll": [9.0, np.nan], "regret": [0.5, np.nan], "best_nll": 8.5, "best_bound": 8.0, "gap": [1.0, np.nan]}
+    write_scores([table.assign(**judged, t_wall=0.1, t_published=0.1)], tmp_path / "scores.parquet")
     readers = {
         "fits.parquet": lambda path: repr(intact(read_table, path).to_dict()),
         "scores.parquet": lambda path: repr(intact(read_parquet, path).to_pydict()),

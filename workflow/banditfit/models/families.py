@@ -327,7 +327,11 @@ class _Named(Mark):
     """An id of config/models.tsv, or a sum of terms."""
 
     def words(self, kind: str) -> str:
-        return f"one of {', '.join(MODELS)}, or a sum of terms such as 'dual_rates + choice_kernel + bias'"
+        alone = ", ".join(name for name, model in MODELS.items() if "+" not in model.terms)
+        return (
+            f"one of {alone}, another of config/models.tsv (`python -m banditfit models` lists them), or a sum of terms such as"
+            " 'dual_rates + choice_kernel + bias'"
+        )
 
     def check(self, value: str) -> str:
         if value in MODELS:
