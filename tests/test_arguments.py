@@ -206,7 +206,7 @@ WRONG = [
     (LOAD, "path", None, "None", PATH),
     (LOAD, "path", "/", "the folder '/'", PATH),
     (LEARN, "data", {}, "an empty dict", DATA),
-    (LEARN, "method", "d_loc", "'d_loc'", "one of gem, gem_alone, gem_hard, gem_laplace, gem_logit, gem_map, gem_sampled, gem_shared"),
+    (LEARN, "method", "d_loc", "'d_loc'", "one of gem, gem_alone, gem_hard, gem_laplace, gem_logit, gem_map, gem_sampled, "),
     (LEARN, "seed", 0.0, "0.0", WHOLE),
     (PARAMETERS, "bootstrap", 1.5, "1.5", "an integer of at least 0"),
     (PARAMETERS, "bootstrap", "100", "'100' (text)", "an integer of at least 0"),
