@@ -75,8 +75,8 @@ def stored(folder: Path, families: tuple[str, ...] = ("per_arm", "subrewards")) 
 
 
 def programs(episodes: int) -> pd.DataFrame:
-    """Of the first episodes of per_arm on ten arms, by run and program: mean nll of the kernels, and medians of the error of
-    all rates, of the identified ones, and of what is put in for the silent."""
+    """Of the first episodes of per_arm on ten arms, by run and program: how many were solved, mean nll of the kernels, and
+    medians of the error of all rates, of the identified ones, and of what is put in for the silent."""
     rows = []
     for row, (problem, truth, untold) in enumerate(_problems("per_arm", episodes)):
         for run, terms in RUNS.items():
@@ -85,6 +85,9 @@ def programs(episodes: int) -> pd.DataFrame:
                 ("log_sum_exp", _plain(problem, terms)),
                 ("to 1e-4", _plain(problem, terms, dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-4))),
             ):
+                if solved.kernels is None:
+                    rows.append({"run": run, "program": program, "nll": np.nan})
+                    continue
                 fit = project(problem, solved, terms or problem.n_steps, Settings(), np.random.default_rng(row))
                 off = fit.alpha - truth
                 rows.append(
@@ -98,12 +101,13 @@ def programs(episodes: int) -> pd.DataFrame:
                     }
                 )
     table = pd.DataFrame(rows)
-    medians = table.groupby(["run", "program"], sort=False)[["all", "identified", "filled in"]].median()
-    return table.groupby(["run", "program"], sort=False)[["nll"]].mean().join(medians).reset_index()
+    each = table.groupby(["run", "program"], sort=False)
+    medians = each[["all", "identified", "filled in"]].median()
+    return each["nll"].agg(solved="count", nll="mean").join(medians).reset_index()
 
 
 def _plain(problem: likelihood.Problem, terms: int | None, tolerances: Mapping[str, float] | None = None) -> Outcome:
-    """The optimum over kernels as CVXPY writes it, with a cone for every arm and step."""
+    """The optimum over kernels as CVXPY writes it, with a cone for every arm and step; no kernels where the solver fails."""
     terms = terms or problem.n_steps
     U, choices = lag_matrix(problem, terms)
     g = cp.Variable((U.shape[1] // terms, terms))
@@ -111,7 +115,11 @@ def _plain(problem: likelihood.Problem, terms: int | None, tolerances: Mapping[s
     x = cp.reshape(U @ flat, (len(choices), problem.n_arms), order="C")
     chosen = U[np.arange(len(choices)) * problem.n_arms + choices].sum(axis=0)
     nll = cp.sum(cp.log_sum_exp(x, axis=1)) - chosen @ flat
-    cp.Problem(cp.Minimize(nll), [g[:, :-1] >= g[:, 1:], g[:, -1] >= 0]).solve(solver=cp.CLARABEL, **(tolerances or {}))
+    program = cp.Problem(cp.Minimize(nll), [g[:, :-1] >= g[:, 1:], g[:, -1] >= 0])
+    try:
+        program.solve(solver=cp.CLARABEL, **(tolerances or {}))
+    except cp.SolverError as error:
+        return Outcome("failed", message=str(error))
     kernels = np.zeros((*problem.shape, problem.n_steps))
     kernels[..., :terms] = g.value.clip(min=0.0).reshape(*problem.shape, terms)
     return Outcome("converged", kernels=kernels)
