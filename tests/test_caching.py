@@ -39,13 +39,19 @@ _compiled = njit(cache=True)
 RUN = "from pack.outer import outer; print(outer(1.0), sum(outer.stats.cache_hits.values()))"
 
 
-def test_a_caller_is_compiled_anew_when_what_it_calls_changes(tmp_path):
-    pack = tmp_path / "pack"
+def a_package(folder):
+    """A package of one compiled function that calls another, which is yet to be written."""
+    pack = folder / "pack"
     pack.mkdir()
     shutil.copy(PACKAGE / "caching.py", pack)
     (pack / "__init__.py").touch()
     (pack / "heart.py").write_text(HEART)
     (pack / "outer.py").write_text(OUTER)
+    return pack
+
+
+def test_a_caller_is_compiled_anew_when_what_it_calls_changes(tmp_path):
+    pack = a_package(tmp_path)
     said = []
     for times, more in ((1, 1.0), (1, 1.0), (1, 2.0), (3, 2.0)):
         (pack / "inner.py").write_text(INNER.format(times, more))
@@ -63,12 +69,7 @@ print(outer(1.0), sum(outer.stats.cache_hits.values()))
 
 
 def test_what_one_process_compiles_another_waits_for(tmp_path):
-    pack = tmp_path / "pack"
-    pack.mkdir()
-    shutil.copy(PACKAGE / "caching.py", pack)
-    (pack / "__init__.py").touch()
-    (pack / "heart.py").write_text(HEART)
-    (pack / "outer.py").write_text(OUTER)
+    pack = a_package(tmp_path)
     (pack / "inner.py").write_text(INNER.format(1, 1.0))
     paths = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(PACKAGE.parent)])}
     turns = tmp_path / "turns"

@@ -9,7 +9,7 @@ from ..models.terms import TERMS
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
 from ..tables.guide import CLOSED
-from .wording import count, counted, sig
+from .wording import count, counted, of_parts, sig
 
 TITLE, AFTER, PLACE = "Models compared", "known", -18
 ABOUT = "which model fits, for everybody and for each person"
@@ -39,8 +39,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
 
 def finding(found: dict) -> str:
     """What it found, for the front page."""
-    named = len(found["parts"]) > 1
-    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in found["parts"])
+    return of_parts(found["parts"])
 
 
 def _sentences(rows: pd.DataFrame, people: pd.DataFrame) -> list[str]:

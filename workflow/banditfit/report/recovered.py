@@ -7,7 +7,7 @@ import pandas as pd
 from ..models.families import get_model
 from ..study.cases import Cases, data_label
 from ..study.entries import Run
-from .wording import count, counted, listed, percent, sig
+from .wording import count, counted, listed, of_parts, percent, sig
 
 TITLE, AFTER, PLACE = "What this design can tell", "known", -16
 ABOUT = "whether models and parameters could be told apart at this design"
@@ -25,19 +25,18 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
         own = parameters[parameters["dataset"] == dataset]
         shown = [{"label": get_model(row.model).label, "own": row} for row in own.itertuples()]
         compared = tables["models"]
-        best = compared.loc[compared["dataset"] == dataset, "model"].iloc[0]
+        best = next(iter(compared.loc[compared["dataset"] == dataset, "model"]), None)
         parts.append({"label": data_label(dataset, cases), "sentences": _sentences(rows, own, best), "rows": shown})
     return {"parts": parts}
 
 
 def finding(found: dict) -> str:
     """What it found, for the front page."""
-    named = len(found["parts"]) > 1
-    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in found["parts"])
+    return of_parts(found["parts"])
 
 
-def _sentences(confusion: pd.DataFrame, parameters: pd.DataFrame, favourite: str) -> list[str]:
-    """How well models and parameters are found again, the `favourite` model's by name."""
+def _sentences(confusion: pd.DataFrame, parameters: pd.DataFrame, favourite: str | None) -> list[str]:
+    """How well models and parameters are found again, the `favourite` model's by name, if there is one."""
     right = confusion[confusion["model"] == confusion["best"]]
     wrong = confusion[confusion["model"] != confusion["best"]]
     worst = wrong.loc[wrong["share"].idxmax()]
@@ -51,8 +50,9 @@ def _sentences(confusion: pd.DataFrame, parameters: pd.DataFrame, favourite: str
     ]
     poor = parameters[parameters["correlation"] < POOR]
     own = [f"{row.parameter} ({sig(row.correlation)})" for row in poor[poor["model"] == favourite].itertuples()]
+    named = f", of “{get_model(favourite).label}” {listed(own) if own else 'none'}" if favourite else ""
     said.append(
         f"{count(len(poor))} of {counted(len(parameters), 'parameter')} are hardly recovered (correlation of truth and estimate"
-        f" below {POOR}), of “{get_model(favourite).label}” {listed(own) if own else 'none'}."
+        f" below {POOR}){named}."
     )
     return said

@@ -1,7 +1,8 @@
 """Numbers and lists as people write them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -59,3 +60,9 @@ def deviation(rows: pd.DataFrame) -> str:
     off = (rows["ratio"] - 1.0).abs()
     near = listed(f"{percent((off <= limit).mean())} within {100 * limit:g} %" for limit in (0.01, 0.05))
     return f"Ours differs from the published figure by {percent(off.median())} in the median; {near}."
+
+
+def of_parts(parts: Sequence[Mapping[str, Any]]) -> str:
+    """The sentences of each data set, which is named where there are several."""
+    named = len(parts) > 1
+    return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in parts)
