@@ -118,14 +118,40 @@ def test_a_population_that_is_drawn_is_that_of_em(people):
     assert "R-hat" in drawn.reason and e.r_hat.max() < 1.5
 
 
-def test_many_parameters_are_those_of_laplace_and_shared_rates_are_not_drawn(people):
-    data = replace(people, n_arms=12, truth=None, bounds=None)
+MOMENTS = [
+    (2, {}, False, "quadrature"),
+    (3, {}, False, "sampled"),
+    (12, {}, False, "sampled"),
+    (12, {"batch": 5}, False, "laplace"),
+    (3, {"population": "student"}, False, "quadrature"),
+    (12, {}, True, "quadrature"),
+]
+
+
+@pytest.mark.parametrize("arms, settings, shared, moments", MOMENTS)
+def test_many_parameters_are_drawn_where_draws_are_served(people, arms, settings, shared, moments):
+    data = replace(people, n_arms=arms, truth=None, bounds=None)
     one = problems_of(data.select(range(1)), "per_arm")[0]
-    assert population.begin(one, population.Settings(), shared=False).moments == "laplace"
+    assert population.begin(one, population.Settings(**settings), shared).moments == moments
+
+
+def test_rates_that_all_share_are_not_drawn(people):
     with pytest.raises(bf.InputError, match="moments are 'sampled', expected others where the rates are the same"):
         em.learn(
             problems_of(people, "forgetting"), population.Settings(moments="sampled"), np.random.default_rng(0), shared=True
         )
+
+
+def test_what_draws_say_of_a_population_has_its_evidence_by_quadrature(people):
+    problems = problems_of(people, "forgetting")
+    drawn, e = em.learn(problems, population.Settings(moments="sampled"), np.random.default_rng(0))
+    fine = population.Settings(moments="quadrature", nodes=25)
+    exact = population.expect(
+        problems, replace(population.begin(problems[0], fine, shared=False), mu=drawn.mu, Sigma=drawn.Sigma)
+    )
+    np.testing.assert_allclose(e.log_evidence, exact.log_evidence, atol=0.02)
+    known = em.members(problems, drawn)
+    np.testing.assert_allclose(known.log_evidence, exact.log_evidence, atol=0.02)
 
 
 def test_a_population_of_students_t_gives_way_to_nobody_far_away():

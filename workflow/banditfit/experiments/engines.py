@@ -31,6 +31,7 @@ from ..solvers.information import Z_95
 from ..solvers.nodes import normal_points
 from ..solvers.pathfinder import find
 from ..solvers.population import Expectation, Population, Settings, begin, expect
+from ..solvers.sampling import AGREE
 from . import Experiment, hierarchical
 from .simulated import People, people
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ..study.config import Study
 
 ALONE = 100  # people, at most, who are taken each alone: more of them tell nothing new
-EXACT = Settings(nodes=31, points=8192)  # of what counts as the exact posterior
+EXACT = Settings(moments="quadrature", nodes=31, points=8192)  # of what counts as the exact posterior
 KNOWN = 100  # people, at most, whose exact posteriors are found where a person has more than two parameters
 VARIATIONAL = 100  # people, at most, of more than two parameters whose population is learned by variational inference
 LABELS = {
@@ -50,6 +51,7 @@ LABELS = {
     "nuts": "NUTS",
     "em": "EM, quadrature",
     "em_laplace": "EM, Laplace",
+    "sampled": "draws with population",
     "vi_em": "VI with population, full rank",
     "vi_em_mean_field": "VI with population, mean field",
     "hbi": "HBI",
@@ -171,7 +173,8 @@ def _together(made: People, seed: int, nuts: int) -> dict[str, Engine | str]:
     def by(moments: str) -> Engine:
         def engine(problems):
             found, e = em.learn(problems, Settings(moments=moments), np.random.default_rng(0))
-            return _Said.of(e, found.converged, found if moments == "quadrature" else None)
+            converged = e.r_hat <= AGREE if moments == "sampled" else found.converged
+            return _Said.of(e, converged, found if moments == "quadrature" else None)
 
         return engine
 
@@ -180,14 +183,15 @@ def _together(made: People, seed: int, nuts: int) -> dict[str, Engine | str]:
             return f"more than {VARIATIONAL} people of more than two parameters"
         return lambda problems: _variational(problems, family, "learned")
 
-    sampled = lambda problems: _hierarchical(made, len(problems), seed)  # noqa: E731
+    nuts_sampled = lambda problems: _hierarchical(made, len(problems), seed)  # noqa: E731
     return {
         "em": by("quadrature"),
         "em_laplace": by("laplace"),
+        "sampled": by("sampled"),
         "vi_em": variational("full_rank"),
         "vi_em_mean_field": variational("mean_field"),
         "hbi": lambda problems: _hbi(made, len(problems)),
-        "nuts_hierarchical": sampled if size <= nuts else f"more than {nuts} people",
+        "nuts_hierarchical": nuts_sampled if size <= nuts else f"more than {nuts} people",
     }
 
 

@@ -23,7 +23,8 @@ Moments = Literal["auto", "quadrature", "variational", "sampled", "laplace", "ha
 # on the box. Logit: nearly uniform alpha (the uniform's logit has sd 1.8), and beta between .4 and 19 in 95 of 100.
 START = {"probit": ((0.0, 1.0), (0.0, 1.0)), "logit": ((0.0, 1.8), (1.0, 1.0))}
 GRID_DIMENSIONS = 2  # up to which nodes are a grid
-AUTO_DIMENSIONS = 20  # up to which "auto" means quadrature
+FEW_DIMENSIONS = 4  # up to which "auto" means quadrature
+MANY_DIMENSIONS = 20  # up to which quasi-random points serve
 FREEDOM = 10.0  # degrees of freedom of Student's t, before they are learned
 TURNS = 64  # rotations of quasi-random points
 PLACEMENTS = {"grid": 2, "points": 3}  # how often nodes follow the moments that they gave
@@ -39,7 +40,8 @@ class Settings:
                 have either sign is as with "probit")
     moments     of h_j: "quadrature", "variational" (of the normal that is nearest, see `variational`), "laplace", "hard" (the
                 mode without its uncertainty: an ablation), "sampled" (of draws of people and population together, see
-                `sampling`), or "auto": quadrature in up to 20 dimensions, Laplace beyond
+                `sampling`), or "auto": quadrature in up to 4 dimensions, draws beyond. Where draws are not served (batch,
+                Student's t, rates that all share) it is quadrature in up to 20 dimensions, Laplace beyond
     prior       "learned" from the participants, or "fixed" at the start's (an ablation: nothing is pooled)
     nodes       of the quadrature per dimension, in up to two dimensions
     points      of the quadrature in all, in more dimensions (a power of two)
@@ -74,13 +76,18 @@ class Settings:
             raise InputError(f"freedom is {self.freedom:g}, expected {expected}")
         if self.population == "student" and (self.batch or self.prior == "fixed"):
             raise InputError("population is 'student', expected 'normal' with a batch or a fixed prior")
-        if self.moments == "sampled" and (self.batch or self.population == "student"):
+        if self.moments == "sampled" and not self.can_draw:
             raise InputError("moments are 'sampled', expected others with a batch or a population of Student's t")
 
     @property
     def pools(self) -> bool:
         """Whether the participants inform one another; under a fixed prior each is fitted alone."""
         return self.prior == "learned"
+
+    @property
+    def can_draw(self) -> bool:
+        """Whether draws of people and population are served."""
+        return not self.batch and self.population == "normal"
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,11 @@ class Population:
     weight: np.ndarray | None = None
     learns_freedom: bool = False
     errors: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether evidence is by quadrature; that of draws in many dimensions is Laplace's."""
+        return self.moments in ("quadrature", "sampled") and len(self.nodes) > 0
 
     def centres(self, J: int) -> np.ndarray:
         """The mean of h_j over the free coordinates, for each of J participants (J, d)."""
@@ -180,15 +192,13 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     kinds = kinds.astype(np.int64)
     free = np.flatnonzero(roles != "rate") if shared else np.arange(len(roles))
     d = len(free)
-    moments = settings.moments
-    if moments == "auto":
-        moments = "quadrature" if d <= AUTO_DIMENSIONS else "laplace"
-    if moments == "sampled" and shared:
+    if settings.moments == "sampled" and shared:
         raise InputError("moments are 'sampled', expected others where the rates are the same for everybody")
+    moments = _automatic(d, settings.can_draw and not shared) if settings.moments == "auto" else settings.moments
     rule = np.empty((0, d)), np.empty(0), 0.0, np.eye(d)[None]
-    if moments == "quadrature" and d <= GRID_DIMENSIONS:
+    if moments in ("quadrature", "sampled") and d <= GRID_DIMENSIONS:
         rule = *_grid(settings.nodes, d), 0.0, np.eye(d)[None]
-    elif moments == "quadrature":
+    elif moments == "quadrature" or (moments == "sampled" and d <= MANY_DIMENSIONS):
         # Were the points the same for everybody, their error would be too, and would not average out over participants.
         normal = np.random.default_rng(0).standard_normal((TURNS, d, d))
         rule = *_points(settings.points, d), CAUTION, np.linalg.qr(normal)[0]
@@ -199,12 +209,19 @@ def begin(one: Problem, settings: Settings, shared: bool, design: np.ndarray | N
     return replace(start, design=design, effects=effects, freedom=freedom, learns_freedom=learns)
 
 
+def _automatic(d: int, can_draw: bool) -> Moments:
+    """The moments that "auto" means in d dimensions."""
+    if d <= FEW_DIMENSIONS or (d <= MANY_DIMENSIONS and not can_draw):
+        return "quadrature"
+    return "sampled" if can_draw else "laplace"
+
+
 def expect(
     problems: Sequence[Problem], population: Population, earlier: Expectation | None = None, draft: bool = False
 ) -> Expectation:
     """The E-step, every participant on its own. Modes of an `earlier` one are tried as starts; where it has a grid, the new one
     is placed by its moments, without a mode, or stays if they have not moved. (Moments by a few points of many are too noisy to
-    place the next by.) With `draft` a first grid follows its own moments no further."""
+    place the next by; those of draws are not.) With `draft` a first grid follows its own moments no further."""
     free, J = population.free, len(problems)
     d, N = len(free), len(population.nodes)
     prior = _prior(population, J)
@@ -215,11 +232,14 @@ def expect(
     if d <= GRID_DIMENSIONS and earlier is not None and earlier.r is not None:
         m, V, placed = earlier.m.copy(), earlier.V.copy(), earlier.found
         nodes = earlier.centre.copy(), earlier.scale.copy(), earlier.logs.copy()
+    elif population.moments == "sampled" and population.has_nodes and earlier is not None:
+        m, V, placed = earlier.m.copy(), earlier.V.copy(), earlier.found
+        nodes[0][placed] = np.nan  # nowhere yet
     out = Found(mode, m, V, np.zeros(J), np.zeros(J, dtype=np.int64), np.zeros(J, dtype=bool), *nodes, placed)
     words = [one.words for one in problems]
     begins = np.cumsum([0, *map(len, words[:-1])])
     links = Box(population.kinds, population.lower, population.upper)
-    moments = {"hard": HARD, "quadrature": QUADRATURE}.get(population.moments, LAPLACE)
+    moments = HARD if population.moments == "hard" else QUADRATURE if population.has_nodes else LAPLACE
     take(np.concatenate(words), begins, links, prior, _nodes(population, problems[0], draft), moments, out)
     found = Expectation(mode, m, V, out.evidence, out.n_eval, out.found)
     return (
@@ -237,7 +257,7 @@ def _prior(population: Population, J: int) -> Normal:
 def _nodes(population: Population, one: Problem, draft: bool) -> Nodes:
     """The nodes of a population, as compiled code takes them."""
     grid, line = len(population.free) <= GRID_DIMENSIONS, 1
-    if grid and population.moments == "quadrature" and on_a_line(one.episode, int(population.free[-1])):
+    if grid and population.has_nodes and on_a_line(one.episode, int(population.free[-1])):
         line = round(len(population.nodes) ** (1.0 / len(population.free)))
     placements = PLACEMENTS["grid" if grid else "points"] if not (grid and draft) else 1
     return Nodes(population.nodes, population.log_weights, population.turns, population.caution, placements, line)

@@ -11,7 +11,7 @@ densities (as Huang & Wand 2013, Bayesian Anal. 8(2)): a variance is the start's
 much, for on probit links that would be people at both ends of the box, and what choices say little of does not rule it out.
 
 Moments are means over draws, of which those of people are not kept. Both halves must agree (split R-hat; Gelman et al. 2013,
-Bayesian Data Analysis, 11.4), of people as of the population, or twice as many draws are added once.
+Bayesian Data Analysis, 11.4), of people as of the population, or twice as many draws take their place, three times at most.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,13 +30,10 @@ from .uncertainty import Draws, _given, _inverse_wishart, _narrowing, _spread, _
 from .variational import log_likelihood_and_slope
 
 FIRST, SAMPLES = 100, 400  # draws that are left out, twice and by half, and that moments are means of, at first
-LONGER = 1  # how often twice as many are added
+LONGER = 3  # how often twice as many take their place
 AGREE, ALL_AGREE = 1.1, 1.2  # split R-hat up to which draws of a person, and of the population, have converged
 FLIGHT = 1.5  # how long a flight is, in standard units: a quarter of a turn, at whose end all is forgotten
-SHAPE, MORE = (
-    1.5,
-    3.0,
-)  # of the prior of Sigma: a variance is as a gamma of this shape; as if 2 d + MORE people did not correlate
+SHAPE, MORE = 1.5, 3.0  # of the prior of Sigma: a variance is as a gamma of this shape, and 2 d + MORE people do not correlate
 STEPS = 12  # of a flight, at most
 TOGETHER = 4  # likewise, of everybody
 ACCEPTED = 0.8  # share of the flights that a person's step is learned for
@@ -355,9 +352,9 @@ def sampled(
     problems: Sequence[Problem], population: Population, start: Population, rng: np.random.Generator, learns: bool = True
 ) -> tuple[Population, Sampled]:
     """The population and its people by draws, from Laplace's approximations of them under `population`: mu, B, Sigma, m and V
-    are the draws' means and covariances, so that V holds what is not known of the population; log_evidence is Laplace's at the
-    population that was drawn. Unless it `learns`, the population stays as given. Raises ArithmeticError if no participant has a
-    mode."""
+    are the draws' means and covariances, so that V holds what is not known of the population; log_evidence is at the population
+    that was drawn, by nodes around m as V has them (in many dimensions Laplace's). Unless it `learns`, the population stays as
+    given. Raises ArithmeticError if no participant has a mode."""
     e, places, chain = begun(problems, population)
     X, root, origin, _, _, M = _given(population, e.found, start)
     given = root, origin, np.diag(start.Sigma).copy()
@@ -372,10 +369,8 @@ def sampled(
 
     expectation, of_population, n = agreed(run, e, places, chain, Sigma, learns)
     expectation.n_eval[e.found] = chain.n_eval
-    if not learns:
-        return population, expectation
-    after = _drawn(population, kept[0], in_words(expectation, of_population, n), of_population)
-    told = expect(problems, replace(after, moments="laplace"))
+    after = _drawn(population, kept[0], in_words(expectation, of_population, n), of_population) if learns else population
+    told = expect(problems, after, expectation)
     return after, replace(expectation, log_evidence=told.log_evidence, n_eval=expectation.n_eval + told.n_eval)
 
 
