@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "how often intervals hold the truth in the six published experiments, in Markdown (docs/populations.md)",
         ("episodes", 300, "of each, as one population"),
         ("method", "gem", "an id of config/methods.tsv"),
+        ("start", 1.0, "of the agents' traces: 1 as published, 0 as every fit assumes"),
     )
     command(
         _fillings,
@@ -233,10 +234,10 @@ def _sessions(populations: int) -> None:
     report(populations)
 
 
-def _coverage(episodes: int, method: str) -> None:
+def _coverage(episodes: int, method: str, start: float) -> None:
     from .benchmark.coverage import report
 
-    report(episodes, method)
+    report(episodes, method, start)
 
 
 def _dictionary() -> None:
