@@ -21,8 +21,8 @@ COLUMNS = ("model", "bandit", "parameter", "n", "coverage", "low", "high", "kl",
 
 
 def measured(model: str, bandit: str, episodes: int, method: str, start: float) -> pd.DataFrame:
-    """The rows of COLUMNS of one experiment, for its first episodes as one population, or for as many new ones whose traces start
-    from another value: the share of intervals that hold the truth, over parameters that the choices identify, with its 95 %
+    """The rows of COLUMNS of one experiment, for its first episodes as one population, or for as many whose traces start from
+    another value: the share of intervals that hold the truth, over parameters that the choices identify, with its 95 %
     interval; the median KL beside that published for MC, nats; processor time an episode; and the share of fits that converged.
     """
     get_method(called(method)[0]).warm_up()
