@@ -231,8 +231,8 @@ FIGURES = {
     "coverage": FigureSpec(
         _coverage,
         "Do 95 % intervals hold the truth?",
-        "Share of intervals that hold the true parameter, over all parameters, with Wilson's 95 % interval. Grey:"
-        f" {HOLD[0]:.2f} to {HOLD[1]:.2f}, as wide as they say.",
+        "Share of intervals that hold the true parameter, over parameters that the choices identify, with Wilson's 95 %"
+        f" interval. Grey: {HOLD[0]:.2f} to {HOLD[1]:.2f}, as wide as they say.",
         "population",
         variants=True,
     ),
@@ -248,7 +248,8 @@ FIGURES = {
         _objective,
         "How did the populations converge?",
         "The marginal log-likelihood with the population's prior, by round; ringed: the iterate that was kept. On given"
-        " quadrature nodes EM cannot fall, but each round places them anew, and Laplace's approximation may fall.",
+        " quadrature nodes EM cannot fall, but each round places them anew, and Laplace's approximation may fall. A"
+        " population that is drawn has one value, at its end.",
         "population",
         variants=True,
     ),
