@@ -1,6 +1,7 @@
 """What a study took and what more episodes would take, from the records that its jobs left."""
 
 import os
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -63,6 +64,17 @@ def test_time_memory_and_what_a_million_takes(study, tmp_path):
     # 15 + 15 + 21 seconds of fits and 20 of judging.
     assert "10 episodes of each data set: 1 min of one core, 28% of it other than fits; 1 min where fits share 5 cores" in words
     assert "; 11 jobs of fits." in words
+
+
+def test_batches_of_people_grow_and_other_experiments_do_not(study, tmp_path):
+    logs = tmp_path / "logs/test/experiments"
+    record(logs / "batches/a.tsv", 1000, 2.0, 500)
+    record(logs / "batches/b.tsv", 1002, 4.0, 510)
+    record(logs / "effects/a.tsv", 1006, 3.0, 300)
+    populations = study.config["populations"] | {"batches": {"episodes": 10}}
+    batches, effects = cost(replace(study, config=study.config | {"populations": populations}), tmp_path).others
+    assert (batches.name, batches.ahead(100), batches.peak) == ("experiments/batches, 2", 60.0, 510)
+    assert (effects.name, effects.ahead(100)) == ("experiments/effects, 1 in all", 3.0)
 
 
 def test_what_cannot_be_told_is_said(study, tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from ..files import intact
 from ..parquet import read_parquet
@@ -27,8 +28,9 @@ from .progress import words
 # Jobs beside the fits, by the place of their benchmark files: those of each data set, and those of the whole study.
 OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dataset}.tsv"}
 OF_STUDY = ("follow", "manifest", "report")
-# And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes.
-ASIDE = ("experiments", "gather", "draws")
+# And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes, but
+# for batches of people, whose experiment is asked for so many.
+ASIDE = ("experiments/*", "gather", "draws")
 
 
 @dataclass(frozen=True)
@@ -110,22 +112,42 @@ def cost(study: Study, folder: Path) -> Cost:
     others = []
     held = {dataset: max(n for (d, _, _), n in study.n_episodes.items() if d == dataset) for dataset in study.catalogue}
     of_data = [
-        (f"{rule} {d}", place.format(study=name, dataset=d), n) for rule, place in OF_DATA.items() for d, n in held.items()
+        (f"{rule} {d}", place.format(study=name, dataset=d), _stored(results / f"data/{d}.parquet") if rule == "data" else n)
+        for rule, place in OF_DATA.items()
+        for d, n in held.items()
     ]
     of_study = [(rule, f"logs/{name}/{rule}.tsv", sum(held.values())) for rule in OF_STUDY]
     for job, place, episodes in of_data + of_study:
         if (found := record(folder / place)) is not None:
             others.append(Other(job, *found, episodes))
-    for part in ASIDE:
-        logs = folder / f"logs/{name}"
-        found = [record(path) for path in (*logs.glob(f"{part}*.tsv"), *logs.glob(f"{part}/**/*.tsv"))]
-        if found := [row for row in found if row is not None]:
+    people = (study.config["populations"].get("batches") or {}).get("episodes", 0)
+    for part, paths in _aside(folder / f"logs/{name}").items():
+        if found := [row for row in map(record, paths) if row is not None]:
             seconds, peaks = zip(*found, strict=True)
-            others.append(Other(f"{part}, {len(found)} in all", sum(seconds), max(peaks), 0))
+            n = people if part == "experiments/batches" else 0
+            others.append(Other(f"{part}, {len(found)}" + (" in all" if n == 0 else ""), sum(seconds), max(peaks), n))
     stored = [results / f"data/{dataset}.parquet" for dataset in study.catalogue]
     stored += [path for path in (results / name).rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in stored if path.exists())
     return Cost(fits, others, *_elapsed(spans), size, absent)
+
+
+def _stored(path: Path) -> int:
+    """How many episodes a data set has on disk, which may be more than are fitted; 0 if it is not there."""
+    return pq.read_metadata(path).num_rows if path.exists() else 0
+
+
+def _aside(logs: Path) -> dict[str, list[Path]]:
+    """The records of the jobs of ASIDE, by part."""
+    parts = {
+        str(place.relative_to(logs)): sorted(place.rglob("*.tsv"))
+        for pattern in ASIDE
+        for place in sorted(logs.glob(pattern))
+        if place.is_dir()
+    }
+    for path in sorted(p for pattern in ASIDE for p in logs.glob(f"{pattern}.tsv")):
+        parts.setdefault(str(path.relative_to(logs).with_suffix("")), []).append(path)
+    return {part: paths for part, paths in parts.items() if paths}
 
 
 # Of a job of fits: the times of its runs' fits (`_times`), its seconds, its MB, and the bytes that it stored.
