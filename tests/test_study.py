@@ -144,6 +144,10 @@ def test_the_configs_of_the_project_are_valid(name):
         ),
         ({"optima": CONFIG["optima"] | {"runs": ["gem"]}}, "optima has run 'gem', expected one of cvx, "),
         (
+            {"optima": CONFIG["optima"] | {"limits": {"TNC": 2}}},
+            "optima.limits has 'TNC', expected one of its runs or solvers: ",
+        ),
+        (
             {"optima": CONFIG["optima"] | {"runs": ["hull"], "models": ["rw_lapse"]}},
             "runs has none that serves model 'rw_lapse'",
         ),

@@ -3,7 +3,7 @@ learners: how often they find the best fit known and by how much they miss it, h
 whether the parameters that made the choices are found again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +74,11 @@ def optima(
     steps: int = 150,
     starts: int = max(STARTS),
     seed: int = 0,
+    limits: Mapping[str, int] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """What fits of `learners` by `runs` and by `starts` random starts of each of `solvers` come to. The best fit known of an
-    episode is the lowest nll of any of them. Four tables, each with the columns model and arms:
+    """What fits of `learners` by `runs` and by `starts` random starts of each of `solvers` come to; those that `limits` names,
+    of the first so many learners. The best fit known of an episode is the lowest nll of any of them. Four tables, each with the
+    columns model and arms:
 
     methods   per run, n episodes: failed; median, q90, q99 and worst of its `regret` (nll above the best known, nats),
               `optimal` (the share with at most CLOSED) and `missed` (more than MISSED, or without parameters); of those with a
@@ -90,24 +92,35 @@ def optima(
               box)
     """
     data, truth = learners(model, n_arms, episodes, steps, seed)
+    asked = {name: min((limits or {}).get(name, episodes), episodes) for name in (*runs, *solvers)}
     tables = [
-        fit(data, model, method, settings=dict(settings), seed=seed).assign(run=run) for run, (method, settings) in runs.items()
+        fit(data, model, method, settings=dict(settings), seed=seed, episodes=range(asked[run])).assign(run=run)
+        for run, (method, settings) in runs.items()
     ]
     fits = pd.concat(tables, ignore_index=True)
     judged = score(data, fits)
     family, box = get_model(model), data.bounds_of(get_model(model))
     problems = [likelihood.problem(data, row, family, box) for row in range(len(data))]
     tried = {
-        solver: [_starts(each, solver, starts, data, row, seed) for row, each in enumerate(problems)] for solver in solvers
+        solver: [_starts(each, solver, starts, data, row, seed) for row, each in enumerate(problems[: asked[solver]])]
+        for solver in solvers
     }
-    best = judged.groupby("episode")["best_nll"].first().to_numpy(dtype=float)
+    best = judged.groupby("episode")["best_nll"].first().reindex(range(episodes)).to_numpy(dtype=float)
     for ends in tried.values():
-        best = np.fmin(best, [nll.min() for nll, _ in ends])
+        best = np.fmin(best, np.pad([nll.min() for nll, _ in ends], (0, episodes - len(ends)), constant_values=np.inf))
     head = {"model": model, "arms": n_arms}
     known = judged[judged["admissible"].astype(bool)]
     chosen = fits.loc[known.groupby("episode")["nll"].idxmin()]
     found = (_methods(judged, best), _against(tried, best), _recovery(judged, truth, data, model), _sets(data, chosen, truth))
     return tuple(pd.DataFrame([head | row for row in rows]) for rows in found)
+
+
+def least_missed(methods: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the table `methods`, one for each model and number of arms, of the run that misses the best fit known
+    least, of those that fit all learners with parameters."""
+    cells = methods.groupby(["model", "arms"], sort=False)
+    known = methods[methods["missed"].notna() & (methods["n"] == cells["n"].transform("max"))]
+    return known.loc[known.groupby(["model", "arms"], sort=False)["missed"].idxmin()]
 
 
 def _starts(problem: Problem, solver: Solver, n: int, data: Dataset, row: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +173,7 @@ def _against(tried: dict[str, list[tuple[np.ndarray, np.ndarray]]], best: np.nda
             if not sets:
                 continue
             shape = (len(nll), sets, n)
-            miss = nll[:, : sets * n].reshape(shape).min(axis=2) - best[:, None]
+            miss = nll[:, : sets * n].reshape(shape).min(axis=2) - best[: len(nll), None]
             ms = 1e3 * seconds[:, : sets * n].reshape(shape).sum(axis=2)
             yield {
                 "solver": solver,
@@ -216,7 +229,7 @@ def _parts(study: "Study") -> list[str]:
 def _arguments(study: "Study", part: str) -> dict[str, Any]:
     asked = study.config["optima"]
     model, arms = part.removesuffix("arm").rsplit("_", 1)
-    size = {name: asked[name] for name in ("episodes", "steps", "starts")}
+    size = {name: asked[name] for name in ("episodes", "steps", "starts")} | {"limits": asked.get("limits", {})}
     solvers = study.config["local_solvers"]
     runs = study.methods(asked["runs"], model)
     return {"model": model, "n_arms": int(arms), "runs": runs, "solvers": solvers, **size, "seed": study.config["seed"]}

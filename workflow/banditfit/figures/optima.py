@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..experiments.optima import MISSED
+from ..experiments.optima import MISSED, least_missed
 from ..models.families import get_model
 from ..study.results import Results
 from ._style import FAINT, FLOOR, ROW, WIDTH, FigureSpec, Nothing, log_axis, short
@@ -60,8 +60,7 @@ def recovery(results: Results) -> Figure:
     table, methods = results.tables.get("optima_recovery"), results.tables.get("optima_methods")
     if table is None or not len(table):
         return Nothing(NOTHING)
-    known = methods[methods["missed"].notna()]
-    best = known.loc[known.groupby(["model", "arms"], sort=False)["missed"].idxmin(), ["model", "arms", "run"]]
+    best = least_missed(methods)[["model", "arms", "run"]]
     table = best.merge(table, on=["model", "arms", "run"])
     n = len(best)
     figure = Figure(figsize=(0.75 * WIDTH, ROW * n + 1.1), layout="constrained")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from ..experiments.optima import CLOSED, MISSED
+from ..experiments.optima import CLOSED, MISSED, least_missed
 from ..models.families import get_model
 from ..study.cases import Cases
 from ..study.entries import Run
@@ -58,18 +58,18 @@ def _of(table: pd.DataFrame, model: str, arms: int) -> pd.DataFrame:
 def _parameters(tables: Mapping[str, pd.DataFrame], model: str, arms: int) -> list[dict]:
     """A row per parameter: how well the fits of the method that misses least give it back, and its profile set."""
     recovery, sets, methods = (_of(tables[f"optima_{name}"], model, arms) for name in ("recovery", "sets", "methods"))
-    run = methods.loc[methods["missed"].idxmin(), "run"]
+    run = least_missed(methods)["run"].item()
     found = recovery[recovery["run"] == run].set_index("parameter")
     return [{"found": found.loc[row.parameter], "name": row.parameter, "set": row} for row in sets.itertuples()]
 
 
 def _proved(methods: pd.DataFrame) -> list[str]:
     """What the method that closes most bounds of each model proves."""
-    bounded = methods[methods["bounded"] > 0]
+    bounded = methods[methods["bounded"] > 0].assign(proved=lambda rows: (rows["closed"] * rows["n"]).round())
     if not len(bounded):
         return []
-    best = bounded.loc[bounded.groupby(["model", "arms"], sort=False)["closed"].idxmax()]
-    proved, fitted = (best["closed"] * best["n"]).round().sum(), best["n"].sum()
+    best = bounded.loc[bounded.groupby(["model", "arms"], sort=False)["proved"].idxmax()]
+    proved, fitted = best["proved"].sum(), best["n"].sum()
     broken = int(methods["broken"].sum())
     words = [
         f"{count(proved)} of {counted(int(fitted), 'fit')} are proved optimal to {CLOSED:g} nats, over"

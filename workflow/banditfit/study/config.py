@@ -292,6 +292,10 @@ def _check_optima(config: dict[str, Any], runs: dict[str, Run], where: str) -> N
             raise InputError(f"{where}: optima has model {model!r}, expected one of config/models.tsv: {', '.join(MODELS)}")
         if not any(_fits(runs[run], model) for run in asked["runs"]):
             raise InputError(f"{where}: optima: runs has none that serves model {model!r}")
+    known = [*asked["runs"], *config["local_solvers"]]
+    for name in asked.get("limits", {}):
+        if name not in known:
+            raise InputError(f"{where}: optima.limits has {name!r}, expected one of its runs or solvers: {', '.join(known)}")
 
 
 def _check_sets(config: dict[str, Any], runs: dict[str, Run], cases: dict[Case, Data], where: str) -> None:
