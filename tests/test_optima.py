@@ -16,6 +16,7 @@ from banditfit.report import optima as section
 from banditfit.report import wording
 from banditfit.study.config import load_study
 from banditfit.study.results import Results
+from banditfit.study.store import write_csv
 from project import ROOT
 
 RUNS = {"d_loc": ("d_loc", {"starts": 1}), "profile": ("profile", {}), "certified": ("certified", {})}
@@ -74,11 +75,25 @@ def test_the_section_and_its_figures_say_what_the_tables_do(found):
     assert [row["name"] for row in group["parameters"]] == ["alpha", "beta", "bias[1]"]
     assert told["sentences"][0].startswith("4 of 4 fits are proved optimal to 1e-06 nats, over 1 model")
     assert section.section({}, runs, {}) is None
+    solvers, methods = (table.rows for table in told["tables"][1:])
+    assert [row[:2] for row in solvers] == [["L-BFGS-B", "20"], ["TNC", "10"]]
+    assert {row[0]: row[5] for row in methods} == {"D-LOC": "–", "Profile": "100.0 %", "Certified": "100.0 %"}
     scores = pd.DataFrame({"nll": []})
     for name in ("optima_starts", "optima_recovery"):
         spec = figures.FIGURES[name]
         assert not isinstance(spec.draw(Results(scores, tables, scores, runs, {}, {}, {})), figures.Nothing)
         assert isinstance(spec.draw(Results(scores, {}, scores, runs, {}, {}, {})), figures.Nothing)
+
+
+def test_a_finished_study_prints_its_tables(found, tmp_path):
+    study = load_study(ROOT / "config/models.yaml", ROOT)
+    with pytest.raises(bf.InputError, match="optima_methods.csv: no such file, expected a table of a study that has run"):
+        section.markdown(study, tmp_path)
+    for name, table in found.items():
+        write_csv(table.replace({"run": {"d_loc": "d_loc.L-BFGS-B"}}), tmp_path / f"tables/{name}.csv")
+    lines = section.markdown(study, tmp_path)
+    assert any(line.startswith("| Rescorla-Wagner, bias, 2 arms | 4 | 100.0 % |") for line in lines)
+    assert any(line.startswith("**Gaps, nats.**") for line in lines)
 
 
 def test_a_study_asks_for_models_and_each_gets_the_runs_that_serve_it():

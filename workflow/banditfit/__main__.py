@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     command(_engines, "how far posteriors of a finished study are from the exact ones, in Markdown (docs/populations.md)", vi)
     command(_misspecified, "who stays accurate where box and prior are wrong, of a finished study, likewise", vi)
     command(
+        _optima,
+        "who finds the optimum of which model, how far bounds are from it, and in what time, of a finished study, in Markdown"
+        " (docs/certificates.md)",
+        ("config", Path("config/models.yaml"), "the configuration of a study"),
+    )
+    command(
         _effects,
         "how well effects of group and age are found in simulated populations, in Markdown (docs/populations.md)",
         ("populations", 100, "of 80 people with 200 trials each"),
@@ -214,6 +220,14 @@ def _misspecified(config: Path) -> None:
     from .study.config import load_study
 
     print("\n".join(markdown_of_misspecified(load_study(config, Path.cwd()))))
+
+
+def _optima(config: Path) -> None:
+    from .report.optima import markdown
+    from .study.config import load_study
+
+    study = load_study(config, Path.cwd())
+    print("\n".join(markdown(study, Path("results") / study.config["study"])))
 
 
 def _effects(populations: int) -> None:
