@@ -144,6 +144,13 @@ def test_published_likelihoods_of_mice_are_those_of_our_models():
     assert table["miss"].tolist() == pytest.approx([0.0, 4.463], abs=1e-3)
 
 
+@needs("hou")
+def test_differential_evolution_of_mice_stops_early():
+    """By SciPy's own rule, where the whole population does little better than guessing; a stricter one finds the optimum."""
+    loose, strict = (published_fits.early_stops(DATA / FOLDERS["hou"], tolerance, 4) for tolerance in (0.01, 1e-6))
+    assert loose.max() > 200 and strict.max() < 1e-2 and strict.min() > -1e-6
+
+
 @needs("palminteri")
 def test_people_of_palminteri_are_read_whole():
     data = [readers.palminteri(DATA / FOLDERS["palminteri"], name) for name in readers.CONFIRMATION]

@@ -104,6 +104,8 @@ def zorowitz_means(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 HATTORI = "dual_rates + unchosen_decay + bias"
 # Published: sigma, the inverse of beta, in [.01, 15].
 MOUSE_BOX = {"alpha_pos": (0, 1), "alpha_neg": (0, 1), "alpha_forget": (0, 1), "beta": (1 / 15, 100), "bias": (-5, 5)}
+# Published: tau, the trials in which a reward fades to 1/e, in [.001, 100]; the rate of `forgetting` is 1 - exp(-1 / tau).
+MOUSE_FADING = (1.0 - float(np.exp(-1 / 100)), 1.0)
 
 
 def mouse(folder: Path, name: str) -> Dataset:
