@@ -23,6 +23,8 @@ include: "workflow/rules/report.smk"
 # A limit of jobs per second makes Snakemake look, every second, at all jobs that may start, and once more for each job that has
 # ended: after a hundred jobs that takes a good part of a core. On one machine the cores are the limit.
 onstart:
+    if workflow.is_main_process:
+        PRESENCE.begins(local=workflow.local_exec)
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
 

@@ -42,8 +42,7 @@ def main(folder: Path) -> None:
     try:
         project = copy_project(folder / "project")
         write(folder / "interrupted", json.dumps({str(path): when for path, when in killed(project).items()}))
-        snakemake(project, "--unlock")
-        snakemake(project)
+        snakemake(project)  # by the same command, with nothing before it
         write(folder / "finished", "")
     except BaseException as error:  # whoever waits must hear of it, whatever it was
         write(folder / "failed", f"{type(error).__name__}: {error}")

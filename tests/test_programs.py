@@ -8,6 +8,7 @@ import pytest
 from banditfit.__main__ import main
 from banditfit.errors import InputError
 from banditfit.report import headline
+from banditfit.study.locks import Presence
 from banditfit.study.programs import whole_number
 from project import ROOT
 
@@ -59,3 +60,19 @@ def test_a_script_says_a_users_mistake_in_one_sentence_and_its_own_in_full(tmp_p
     assert done.returncode == 1 and not done.stdout + done.stderr
     assert lines[0] == "begun" and lines[-1] == end
     assert (len(lines) == 2) == ("InputError" in body)
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_lock_that_a_killed_run_left_is_taken_away_where_no_run_is_alive_and_no_job(tmp_path, local):
+    alive = Presence(tmp_path)
+    alive.begins(local)
+    lock = tmp_path / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    beside = Presence(tmp_path)
+    assert lock.exists()
+    for run in (alive, beside):
+        run.file.close()  # as the end of its process does
+    after = Presence(tmp_path)
+    assert lock.exists() == (not local)  # jobs on a cluster outlive the run that submitted them
+    after.file.close()

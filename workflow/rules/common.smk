@@ -15,12 +15,16 @@ from banditfit.study.provenance import PROJECT, export_package, room, sources
 from banditfit.study.catalogue import own_data
 from banditfit.study.config import read_config, read_study
 from banditfit.study.jobs import job_of, jobs
+from banditfit.study.locks import Presence
 from banditfit.tables import table_names
 
 # The scripts import this copy of the package, installed or not, on this machine or on a node of a cluster.
 export_package()
 # Snakemake gives this path to a shell, in which the blanks of a folder's name would part it.
 sys.executable = shlex.quote(sys.executable)
+
+# A run that was killed goes on by the same command.
+PRESENCE = Presence(Path.cwd()) if workflow.is_main_process else None
 
 try:
     for path in workflow.configfiles:
