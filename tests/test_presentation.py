@@ -626,7 +626,7 @@ def test_a_relaxation_is_not_called_best_where_no_truth_is_known(runs, tmp_path)
     results = replace(results, scores=scores, tables=results.tables | {"summary": summaries.summarise(scores, results.runs)})
     page = rendered(results, tmp_path / "report.html", scores)
     opening = (tmp_path / "report.html").read_text().split("At a glance")[1]
-    assert '100.0 %</span> <span class="unit">of episodes at the best likelihood known</span><br>D-LOC<' in opening
+    assert '100.0 %</b> <span class="unit">of episodes at the best likelihood known</span><br>D-LOC<' in opening
     table = page.split('id="data-tiny_3arm"')[1].split("</table>")[0]
     cvx = next(row for row in table.split("<tr>") if "CVX" in row)
     assert " ‡" in cvx and "best" not in cvx and "‡ Free kernels" in page

@@ -31,7 +31,7 @@ from ..study.cases import Cases
 from ..study.entries import Run
 from ..tables.published import CORRECTED, VERDICTS
 from ..tables.summaries import CERTIFIED
-from .charts import chart
+from .charts import READING, chart
 from .front import Front
 from .page import Page
 from .terms import terms
@@ -163,7 +163,7 @@ def render(
                 "section": FIGURES[name].section,
                 "source": os.path.relpath(file, path.parent),
                 "chart": Markup(chart(name, tables, runs, cases)),
-                "reading": "",
+                "reading": READING.get(name, ""),
             }
             for name, file in shown.items()
         ],

@@ -420,6 +420,22 @@ def _solvers(tables: Tables, runs: list[Run], cases: Cases) -> dict | None:
     return _menu(260 + 48 * len(solvers), ({"type": "log"}, _rows(solvers)), traces, held)
 
 
+# What the marks of a chart say, where the figure that it stands for has others.
+_QUARTILES = "A mark is the median over episodes, its line spans the quartiles; open diamonds are published medians."
+_ONE_AT_A_TIME = "The menu chooses the data set."
+READING = {
+    **dict.fromkeys(("kl", "alpha_error", "alpha_error_identified", "beta_error", "beta_error_identified"), _QUARTILES),
+    "times": f"Processor time of the whole fit, everything counted. {_QUARTILES}",
+    "agreement": "Ours divided by the published figure: at 1 it is met, to the left ours is lower.",
+    **dict.fromkeys(("pareto_kl", "pareto_beta", "pareto_beta_identified"), f"{_ONE_AT_A_TIME} Not shown: fronts, published medians."),
+    "who_wins": "The menu chooses the kind of population and its size. Lines are geometric means over replicates.",
+    "regret": _ONE_AT_A_TIME,
+    "solvers": "The menu chooses the data set, and accuracy or processor time. A line spans the quartiles.",
+    **dict.fromkeys(
+        ("recovery_alpha", "recovery_beta"),
+        f"{_ONE_AT_A_TIME} Not single fits: over tenths of the true values, the median of what is fitted, and its quartiles.",
+    ),
+}
 CHARTS: dict[str, Callable[[Tables, list[Run], Cases], dict | None]] = {
     "kl": _by_method("kl"),
     "alpha_error": _by_method("alpha_error"),

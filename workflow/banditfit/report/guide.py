@@ -40,7 +40,7 @@ def section(tables: Mapping[str, pd.DataFrame], runs: Iterable[Run], cases: Case
             "at_bound": percent((rows["n"] * rows["at_bound"]).sum() / rows["n"].sum())
             if rows["at_bound"].notna().all()
             else "–",
-            "gives": [_words(what, rows) for what in GIVES if (rows[what].astype(float) >= USUAL).all()],
+            "gives": _gives(rows) or ["a policy alone"],
             "wrong": span(rows["wrong"].dropna()) if rows["wrong"].notna().any() else "",
             "front": int((rows["front_kl"].astype(bool)).sum()),
             "data_sets": int(rows["kl"].notna().sum()),
@@ -72,6 +72,15 @@ def _cell(guide: pd.DataFrame, choices: pd.DataFrame, case: Case, need: Need, tr
     by_run = of(guide, case).set_index("run")
     made = [{"share": percent(row.share), "row": by_run.loc[row.run]} for row in rows.itertuples()]
     return {"chosen": made, "sure": clear, "untold": need.truth and case not in truth}
+
+
+def _gives(rows: pd.DataFrame) -> list[str]:
+    """What a method gives on every data set as often as that is usual; and in what share of its fits it gives estimates, where
+    that is less."""
+    usual = [what for what in GIVES if (rows[what].astype(float) >= USUAL).all()]
+    share = (rows["n"] * rows["estimates"]).sum() / rows["n"].sum()
+    less = [f"estimates in {percent(share)}"] if share and "estimates" not in usual else []
+    return less + [_words(what, rows) for what in usual]
 
 
 def _words(what: str, rows: pd.DataFrame) -> str:

@@ -106,7 +106,7 @@ def _held_out(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases)
         fitted = part[part.index.isin(list(runs))]
         best = fitted["gain"].idxmax()
         ceiling = (
-            f", {fitted['gain'].max() / part.loc['truth', 'gain']:.0%} of the true parameters'" if "truth" in part.index else ""
+            f", {100 * fitted['gain'].max() / part.loc['truth', 'gain']:.0f} % of the true parameters'" if "truth" in part.index else ""
         )
         said.append(f"{runs[best].entry.label} on {entry.label} ({sig(fitted['gain'].max())}{ceiling})")
     return {"rows": rows, "sentence": f"The greatest gain over chance, in nats per held-out trial: {listed(said)}."}
@@ -175,9 +175,9 @@ def _recovery(table: pd.DataFrame | None, runs: Mapping[str, Run]) -> dict | Non
     for run, part in table.groupby("run", sort=False):
         off = (part["variance_ratio"] - 1.0).abs()
         verdict = (
-            f"all within {TARGET:.0%}"
+            f"all within {100 * TARGET:.0f} %"
             if (off <= TARGET).all()
-            else f"{count((off <= TARGET).sum())} of {len(off)} within {TARGET:.0%}"
+            else f"{count((off <= TARGET).sum())} of {len(off)} within {100 * TARGET:.0f} %"
         )
         said.append(f"{label(run)} {span(part['variance_ratio'])} of the truth, {verdict}")
     rows = [
