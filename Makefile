@@ -6,6 +6,8 @@
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+# Each job and each test would compile the whole package anew, where Python is told to write no bytecode.
+unexport PYTHONDONTWRITEBYTECODE
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 help: ## this list

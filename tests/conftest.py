@@ -1,14 +1,18 @@
 """What many tests share: small data sets, and the smallest study, which runs beside the tests that do not need it."""
 
 import os
+import sys
 
 # Before NumPy is imported: the threads of linear algebra wait for one another by spinning, which on cores that other workers
 # and the study in the background keep busy takes many times what small matrices take on one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Many short processes read the package: where Python is told to write no bytecode, each would compile all of it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 

@@ -18,12 +18,18 @@ import cvxpy  # noqa: F401
 import jinja2  # noqa: F401
 import jsonschema  # noqa: F401
 import matplotlib.figure  # noqa: F401
+import nbformat  # noqa: F401
 import numba  # noqa: F401
 import pandas  # noqa: F401
 import pyarrow.parquet  # noqa: F401
+import requests  # noqa: F401
 import scipy.optimize  # noqa: F401
 import scipy.stats  # noqa: F401
+import smart_open  # noqa: F401
 import snakemake.cli  # noqa: F401
+import snakemake.profiles  # noqa: F401
+import snakemake.report.html_reporter  # noqa: F401
+import snakemake.storage  # noqa: F401
 from snakemake.benchmark import benchmarked
 from snakemake.script import PythonScript
 

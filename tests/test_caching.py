@@ -52,12 +52,10 @@ def a_package(folder):
 
 def test_a_caller_is_compiled_anew_when_what_it_calls_changes(tmp_path):
     pack = a_package(tmp_path)
-    said = []
+    command, said = [sys.executable, "-B", "-c", RUN], []  # bytecode cannot tell two texts of one length and second
     for times, more in ((1, 1.0), (1, 1.0), (1, 2.0), (3, 2.0)):
         (pack / "inner.py").write_text(INNER.format(times, more))
-        said.append(
-            subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
-        )
+        said.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split())
     assert said == [["2.0", "0"], ["2.0", "1"], ["3.0", "0"], ["9.0", "0"]]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from banditfit.study import provenance
 from project import ROOT
 
 PACKAGE = ROOT / "workflow/banditfit"
@@ -70,6 +71,11 @@ def test_a_room_knows_only_those_above_it(name):
         if room(module) == name and RANK[room(other)] > RANK[name]
     }
     assert not upward
+
+
+def test_what_a_rule_is_told_of_a_file_are_all_its_imports():
+    for module, others in imports().items():
+        assert {PACKAGE / f"{other}.py" for other in others} <= set(provenance._imports(PACKAGE / f"{module}.py")), module
 
 
 # A job that fits imports this at its start, and what its method needs: each of these takes longer than a cheap method's fits.

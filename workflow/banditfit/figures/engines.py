@@ -1,6 +1,5 @@
 """Engines of posteriors: how far each is from the exact one, and at what price."""
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from ..experiments.engines import LABELS
@@ -20,14 +19,8 @@ def _engines(results: Results) -> Figure:
     models, sizes = list(dict.fromkeys(table["model"])), sorted(set(table["people"]))
     names = [name for name in LABELS if name in set(table["engine"])]
     shape = len(models), len(COLUMNS)
-    figure, axes = plt.subplots(
-        *shape,
-        figsize=(WIDTH, (len(names) + 2) * ROW * shape[0] + 0.8),
-        sharex="col",
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure((WIDTH, (len(names) + 2) * ROW * shape[0] + 0.8), layout="constrained")
+    axes = figure.subplots(*shape, sharex="col", sharey=True, squeeze=False)
     shade = {size: SHADES[min(k, len(SHADES) - 1)] for k, size in enumerate(sizes)}
     for model, row in zip(models, axes, strict=True):
         held = table[table["model"] == model]

@@ -1,12 +1,12 @@
 """Where results come from: the code, the machine, the versions, the data."""
 
-import ast
 import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -78,36 +78,30 @@ def _file(module: Path) -> Path:
     return module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
 
 
+# An import of a part of the package, in a function too; and a block that only a type checker reads.
+_IMPORT = re.compile(r"^[ \t]*from (\.*)([\w.]*) import ([^\n(]+|\([^)]*\))", re.MULTILINE)
+_TYPES = re.compile(r"^if TYPE_CHECKING:\n(?:(?: .*)?\n)+", re.MULTILINE)
+
+
 @cache
 def _imports(path: Path) -> list[Path]:
-    """The files of the package that a file imports."""
+    """The files of the package that a file imports. It is searched as text: every run of the workflow asks this of every file,
+    and to parse them all takes a second."""
     imported = []
-    for node in _statements(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom):
-            continue
-        if node.level:
-            origin = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-        elif node.module.split(".")[0] == PACKAGE.name:
-            origin = PACKAGE.parent.joinpath(*node.module.split("."))
+    for dots, module, clause in _IMPORT.findall(_TYPES.sub("", path.read_text(encoding="utf-8"))):
+        if dots:
+            origin = path.parents[len(dots) - 1].joinpath(*filter(None, module.split(".")))
+        elif module.split(".")[0] == PACKAGE.name:
+            origin = PACKAGE.parent.joinpath(*module.split("."))
         else:
             continue
-        inside = [_file(origin / alias.name) for alias in node.names]
+        names = re.findall(r"\w+", re.sub(r" as \w+|#.*", "", clause))
+        inside = [_file(origin / name) for name in names]
         imported += [module for module in inside if module.is_file()]
         # What is no module of its own stands in the module or package that is named.
         if not all(module.is_file() for module in inside):
             imported += [module for module in (_file(origin),) if module.is_file()]
     return imported
-
-
-def _statements(block: ast.AST) -> Iterator[ast.AST]:
-    """Every statement in a block, nested ones too; the expressions, most of a module, are left aside, and so is what only a
-    type checker reads."""
-    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
-        for node in getattr(block, field, []):
-            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-                continue
-            yield node
-            yield from _statements(node)
 
 
 def machine() -> dict[str, str]:
