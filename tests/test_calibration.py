@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from banditfit.benchmark import calibration
-from banditfit.experiments import simulation_based
-from banditfit.experiments.simulation_based import _share_below, of_chains, of_effects, of_population, summary
+from banditfit.experiments import posterior_calibration
+from banditfit.experiments.posterior_calibration import _share_below, of_chains, of_effects, of_population, summary
 from banditfit.figures.calibration import plot_calibration
 from banditfit.models.families import get_model
 
@@ -79,7 +79,7 @@ def test_what_was_simulated_is_kept_and_printed(tmp_path, capsys, monkeypatch):
 def test_ranks_among_draws_are_places_within_them(monkeypatch):
     """A truth below all of 99 draws lies in the lowest hundredth."""
     ranks = pd.DataFrame({"parameter": ["alpha reward all", "beta reward all"], "episode": 3, "rank": [0, 99]})
-    monkeypatch.setattr(simulation_based, "calibrate", lambda model, *, episodes, n_episodes, **how: ranks)
+    monkeypatch.setattr(posterior_calibration, "calibrate", lambda model, *, episodes, n_episodes, **how: ranks)
     found = of_chains([3])
     assert found["parameter"].tolist() == ["alpha", "beta"] and found["population"].tolist() == [3, 3]
     assert 0.0 <= found["u"][0] < 0.01 and 0.99 <= found["u"][1] < 1.0
@@ -88,6 +88,6 @@ def test_ranks_among_draws_are_places_within_them(monkeypatch):
 def test_a_population_is_the_same_whatever_is_made_with_it():
     some, one = (of_population("gem", "forgetting", numbers, size=3, steps=20) for numbers in ([4, 5], [5]))
     pd.testing.assert_frame_equal(some[some["population"] == 5].reset_index(drop=True), one)
-    assert simulation_based.of_effects([1], size=20, steps=20)["parameter"].tolist() == [
+    assert posterior_calibration.of_effects([1], size=20, steps=20)["parameter"].tolist() == [
         "alpha by group", "alpha by age", "beta by group", "beta by age"
     ]  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..experiments import simulation_based
-from ..experiments.simulation_based import LEVELS, of_chains, of_effects, of_population
+from ..experiments import posterior_calibration
+from ..experiments.posterior_calibration import LEVELS, of_chains, of_effects, of_population
 from ..figures.calibration import plot_calibration
 from ..study.store import read_csv, write_csv
 
@@ -43,7 +43,7 @@ def places(populations: int, folder: Path, parts: dict[str, Part] = PARTS) -> pd
 
 
 def markdown(table: pd.DataFrame) -> list[str]:
-    """The lines of a table in Markdown, from `simulation_based.summary`."""
+    """The lines of a table in Markdown, from `posterior_calibration.summary`."""
     heads = ["method", "model", "parameter", "n", "failed", *(f"{100 * level:.0f} %" for level in LEVELS), "mean u", "p"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in table.to_dict("records"):
@@ -56,5 +56,5 @@ def markdown(table: pd.DataFrame) -> list[str]:
 def report(populations: int, folder: Path) -> None:
     """Prints the table of docs/populations.md, and draws the figure."""
     table = places(populations, folder)
-    print("\n".join(markdown(simulation_based.summary(table))), flush=True)
+    print("\n".join(markdown(posterior_calibration.summary(table))), flush=True)
     plot_calibration(table).savefig(folder / "calibration.svg")

@@ -1,4 +1,5 @@
-"""Simulation-based calibration: whether the sampler finds the posterior of data whose parameters are drawn from the prior."""
+"""Simulation-based calibration of the sampler: whether `mc` finds the posterior of data whose parameters are drawn from its
+prior. Whether the posteriors of any method are as wide as they say, in populations: `posterior_calibration`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any

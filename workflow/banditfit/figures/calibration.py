@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..arguments import checked
-from ..experiments.simulation_based import GRID, Places, band
+from ..experiments.posterior_calibration import GRID, Places, band
 from ._style import FAINT, width
 
 BAND = 95  # percent

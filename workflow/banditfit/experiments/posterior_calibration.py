@@ -1,12 +1,12 @@
-"""Calibration by simulation: are truths where posteriors say, as often as they say?
+"""Calibration of posteriors, by simulation: are truths where they say, as often as they say?
 
 People are simulated, fitted, and the truth is looked up in the distribution that the fit gives: u, the share of it that lies
 below. If the fit is right about what it does not know, u is uniform (Talts et al. 2018, arXiv 1804.06788). Populations are
 drawn anew each time; people of one are not independent of one another, so errors are those of means over populations.
 
-from banditfit.experiments import simulation_based
+from banditfit.experiments import posterior_calibration
 
-simulation_based.summary(simulation_based.of_population("gem", "forgetting", range(20)))
+posterior_calibration.summary(posterior_calibration.of_population("gem", "forgetting", range(20)))
 """
 
 from collections.abc import Sequence
