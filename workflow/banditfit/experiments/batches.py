@@ -15,12 +15,11 @@ import pandas as pd
 from ..arguments import checked
 from ..data.dataset import Dataset
 from ..errors import InputError
-from ..fitting import derive_seed
 from ..kinds import ByName, Seed
 from ..models.families import ModelName, get_model
 from ..solvers.em import learn
 from . import Experiment, methods_of
-from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
+from .populations import PopulationMethod, _posed
 
 if TYPE_CHECKING:
     from ..study.config import Study
@@ -40,11 +39,9 @@ def statistics(
     people (who have a posterior), lost (who have none), log_evidence (nats, of all), converged, parameter, other (empty: of the
     parameter alone), `sum` over people of m_j, or of m_j m_j' + V_j, on the link scale, and `centre`, the parameter of the
     batch's mean person. Raises InputError for methods whose people share a rate, and as `fit` does."""
-    method, options = _options(method, settings)
-    if POPULATION_METHODS[method]:
+    problems, options, rng, shared = _posed(data, model, method, settings, None, seed)
+    if shared:
         raise InputError(f"statistics: found method '{method}', whose people share their rates, expected 'gem'")
-    problems = _Participants(data, model, None)
-    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, e = learn(list(problems), options, rng)
     if e is None:
         raise InputError(f"statistics: found batch {options.batch} among the settings, expected 0, for each job has a batch")

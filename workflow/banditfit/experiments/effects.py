@@ -19,7 +19,7 @@ from ..parameters import Bounds
 from ..solvers.em import learn as _learn
 from ..solvers.information import Z_95, standard_errors
 from ..solvers.population import begin
-from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
+from .populations import PopulationMethod, _posed
 
 People = Annotated[pd.DataFrame, Table("a table with a row per episode and the column 'episode'", columns=("episode",))]
 
@@ -48,11 +48,8 @@ def group_effects(
     people for each number to be learned. Raises InputError for people who are missing, twice or unknown, for terms without a
     value or that repeat each other, and as `fit` does.
     """
-    method, options = _options(method, settings)
-    shared = POPULATION_METHODS[method]
+    problems, options, rng, shared = _posed(data, model, method, settings, bounds, seed)
     known, terms = design(data, formula, people)
-    problems = _Participants(data, model, bounds)
-    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
     found, expectation = _learn(problems, options, rng, shared, known)
     _, _, se = standard_errors(found, expectation, begin(problems[0], options, shared, known))
     found = found.rescaled(1.0 / problems.scale)

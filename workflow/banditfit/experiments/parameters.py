@@ -8,7 +8,6 @@ import pandas as pd
 
 from ..arguments import checked
 from ..data.dataset import Dataset
-from ..fitting import derive_seed
 from ..kinds import ByName, Number, Seed
 from ..models.families import ModelName, get_model
 from ..models.likelihood import Problem
@@ -17,7 +16,7 @@ from ..solvers.em import members
 from ..solvers.information import Z_95, standard_errors
 from ..solvers.population import Population, begin
 from . import Experiment, methods_of, part_of_study
-from .populations import POPULATION_METHODS, PopulationMethod, _options, _Participants
+from .populations import PopulationMethod, _posed
 
 if TYPE_CHECKING:
     from ..study.config import Study
@@ -40,10 +39,7 @@ def parameters(
     and the parameter of the mean participant, `centre`, with its 95 % limits `low` and `high`. The second has one row per
     round: `objective` in nats, whether it was `kept`, and how the fit ended: `converged` and `reason`.
     """
-    method, options = _options(method, settings)
-    shared = POPULATION_METHODS[method]
-    problems = _Participants(data, model, None)
-    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
+    problems, options, rng, shared = _posed(data, model, method, settings, None, seed)
     found, expectation = _learn(problems, options, rng, shared)
     mean_se, sd_se, _ = standard_errors(found, expectation or members(problems, found), begin(problems[0], options, shared))
     draws = np.array([_moments(_learn(_drawn(problems, rng), options, rng, shared)[0]) for _ in range(bootstrap)])

@@ -38,16 +38,19 @@ def learn(
     """The population that `method` (gem, gem_shared, or a row of config/methods.tsv that is one of them) finds in all episodes
     of `data`: its mean, covariance, trace of the objective and reason for stopping. Bounds and seed as in `fit`; raises
     InputError as `fit` does."""
-    method, options = _options(method, settings)
-    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
-    problems = _Participants(data, model, bounds)
-    return _learn(problems, options, rng, POPULATION_METHODS[method])[0].rescaled(1.0 / problems.scale)
+    problems, options, rng, shared = _posed(data, model, method, settings, bounds, seed)
+    return _learn(problems, options, rng, shared)[0].rescaled(1.0 / problems.scale)
 
 
-def _options(name: str, settings: Mapping[str, Any] | None) -> tuple[str, Any]:
-    """The population method of that name, and its settings."""
+def _posed(
+    data: Dataset, model: str, name: str, settings: Mapping[str, Any] | None, bounds: Bounds | None, seed: int
+) -> tuple["_Participants", Any, np.random.Generator, bool]:
+    """What `em.learn` is asked by arguments such as those of `learn`: the problems of all participants, the settings of the
+    population method of that name, the draws of this fit, and whether participants share their rates."""
     method, given = called(name, settings)
-    return method, get_method(method).read_settings(method, given)
+    options = get_method(method).read_settings(method, given)
+    rng = np.random.default_rng(derive_seed(data.name, None, method, seed))
+    return _Participants(data, model, bounds), options, rng, POPULATION_METHODS[method]
 
 
 class _Participants(Sequence):

@@ -9,25 +9,20 @@ from time import perf_counter
 
 import numpy as np
 
-from ..errors import InputError
 from ..models.likelihood import Problem
 from ..solvers import clocks
 from ..solvers.atoms import warm_up
 from ..solvers.columns import Box, episode
 from ..solvers.steps import solve_steps
-from . import Method, Outcome
+from . import Method, Outcome, hull
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(hull.Settings):
     """`tolerance`: the optimality gap at which to stop, as a share of the nll; `max_rounds`: Newton steps at most."""
 
     tolerance: float = 1e-8
     max_rounds: int = 300
-
-    def __post_init__(self):
-        if not self.tolerance > 0 or self.max_rounds < 1:
-            raise InputError(f"tolerance is {self.tolerance:g} and max_rounds {self.max_rounds}, expected both above 0")
 
 
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:

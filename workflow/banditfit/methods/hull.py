@@ -7,6 +7,7 @@ other models are mixed likewise, over all the rates and initial values that they
 
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..models.likelihood import Problem
 from ..solvers import mixtures
 from ..solvers.atoms import first_atoms, single_atoms, solve_atoms
 from ..solvers.atoms import warm_up as atoms_warm_up
-from ..solvers.columns import Box, episode
+from ..solvers.columns import Box, Episode, episode
 from ..solvers.mixtures import relaxed_by_sign
 from . import Method, Outcome
 
@@ -32,17 +33,39 @@ class Settings:
             raise InputError(f"tolerance is {self.tolerance:g} and max_rounds {self.max_rounds}, expected both above 0")
 
 
+class Relaxed(NamedTuple):
+    """The relaxed optimum of an episode of a published family: atoms of rate `a` and mass `w` (atoms,), each in the measure of
+    its `block`; its nll and bound, how far apart they are at most (nats), and evaluations. `t_setup` is in seconds."""
+
+    ep: Episode
+    box: Box
+    block: np.ndarray
+    a: np.ndarray
+    w: np.ndarray
+    nll: float
+    bound: float
+    n_eval: int
+    gap: float
+    t_setup: float
+
+
+def relaxed(problem: Problem, settings: Settings) -> Relaxed:
+    """The relaxation of a problem of a published family, solved."""
+    begin = perf_counter()
+    ep = episode(problem)
+    box = Box.of(problem, ep)
+    ready = perf_counter()
+    atoms = first_atoms(*box)
+    block, a, w, nll, bound, n_eval, gap, *_ = solve_atoms(ep, *box, *atoms, settings.tolerance, np.inf, settings.max_rounds)
+    return Relaxed(ep, box, block, a, w, nll, bound, n_eval, gap, ready - begin)
+
+
 def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: None) -> Outcome:
     """The best measures; alpha and beta where single atoms do as well, which are then the global optimum."""
     if not problem.model.kernels:
         return _composed(problem, settings)
     begin = perf_counter()
-    ep = episode(problem)
-    box = Box.of(problem, ep)
-    ready = perf_counter()
-    block, a, w, nll, bound, n_eval, gap, rounding, _, _ = solve_atoms(
-        ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
-    )
+    ep, box, block, a, w, nll, bound, n_eval, gap, t_setup = relaxed(problem, settings)
     kernels = np.zeros((ep.blocks, problem.n_steps))
     for k, rate, weight in zip(block, a, w, strict=True):
         kernels[k] += weight / ep.scale[k] * rate * (1.0 - rate) ** np.arange(problem.n_steps)
@@ -64,8 +87,8 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         lower_bound=max(bound, 0.0),
         message=words,
         n_eval=n_eval,
-        t_setup=ready - begin,
-        t_solve=perf_counter() - ready,
+        t_setup=t_setup,
+        t_solve=perf_counter() - begin - t_setup,
     )
 
 

@@ -8,12 +8,11 @@ from time import perf_counter
 import numpy as np
 
 from ..models.likelihood import Problem
-from ..solvers.atoms import first_atoms, local_fits, solve_atoms
-from ..solvers.columns import Box, episode
+from ..solvers.atoms import local_fits
 from ..solvers.descent import descend
 from ..solvers.mixtures import relaxed_by_sign
 from . import Method, Outcome, Starts
-from .hull import Settings, warm_up
+from .hull import Settings, relaxed, warm_up
 
 # Nats that the last step of Newton's method may still promise where it has arrived.
 _LEFT = 1e-7
@@ -24,15 +23,10 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
     if not problem.model.kernels:
         return _composed(problem, settings)
     begin = perf_counter()
-    ep = episode(problem)
-    box = Box.of(problem, ep)
-    ready = perf_counter()
-    block, a, w, _, bound, n_eval, _, _, _, _ = solve_atoms(
-        ep, *box, *first_atoms(*box), settings.tolerance, np.inf, settings.max_rounds
-    )
-    alphas, betas, values, counts, left = local_fits(ep, *box, block, a, w, settings.max_rounds)
-    alphas, betas = (each.reshape(-1, *problem.shape) for each in (alphas, betas / ep.scale))
-    bound = max(bound, 0.0)
+    found = relaxed(problem, settings)
+    alphas, betas, values, counts, left = local_fits(found.ep, *found.box, found.block, found.a, found.w, settings.max_rounds)
+    alphas, betas = (each.reshape(-1, *problem.shape) for each in (alphas, betas / found.ep.scale))
+    bound = max(found.bound, 0.0)
     best = int(np.argmin(values))
     gap = max(values[best] - bound, 0.0)
     return Outcome(
@@ -42,9 +36,9 @@ def fit(problem: Problem, settings: Settings, rng: np.random.Generator, given: N
         nll=values[best],
         lower_bound=bound,
         message=f"{'certified: ' if gap <= settings.tolerance else ''}within {gap:.1e} nats of the global optimum",
-        n_eval=n_eval + int(counts.sum()),
-        t_setup=ready - begin,
-        t_solve=perf_counter() - ready,
+        n_eval=found.n_eval + int(counts.sum()),
+        t_setup=found.t_setup,
+        t_solve=perf_counter() - begin - found.t_setup,
         starts=Starts(
             nll=values.tolist(),
             alpha=list(alphas),
