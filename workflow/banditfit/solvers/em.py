@@ -19,6 +19,9 @@ population of no width, and d + 1 whose coordinates are independent, lest they m
 covariances theirs is the nearest to Sigma, 1 / (Sigma^-1)_kk, so that they say nothing of its size. (-log P_kk is convex in
 P = Sigma^-1, so the M-step with the last P_kk never lowers the objective.) Coordinates of h that are the same for everybody are
 held: they have no Sigma, and their M-step is a Newton step on sum_j E[-J_j].
+
+One file, from the rounds to what they find of each person, for what is told of a person (whether the fit ended, and where) is
+known to these rounds alone; a round's two halves are in `population` (E) and `inner` (M).
 """
 
 import re

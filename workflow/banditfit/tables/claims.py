@@ -9,6 +9,9 @@ counted as the published study counts them and in processor time.
 The rules and their limits were chosen with the figures of the first 50 episodes of each published data set in view:
 "comparable" was first 1.1, which no case met, and then read more kindly as COMPARABLE. They are conventions, stated beside each
 verdict with the figures, and not tests planned before the data; nothing is corrected for the number of cases.
+
+One file, for it is one list, to be read from top to bottom; the tests that its claims name stand in `claim_tests`,
+`claim_engines` and `claim_players`.
 """
 
 from collections.abc import Callable
