@@ -330,7 +330,9 @@ READING = {
     **dict.fromkeys(("kl", "alpha_error", "alpha_error_identified", "beta_error", "beta_error_identified"), _QUARTILES),
     "times": f"Processor time of the whole fit, everything counted. {_QUARTILES}",
     "agreement": "Ours divided by the published figure: at 1 it is met, to the left ours is lower.",
-    **dict.fromkeys(("pareto_kl", "pareto_beta", "pareto_beta_identified"), f"{_ONE_AT_A_TIME} Not shown: fronts, published medians."),
+    **dict.fromkeys(
+        ("pareto_kl", "pareto_beta", "pareto_beta_identified"), f"{_ONE_AT_A_TIME} Not shown: fronts, published medians."
+    ),
     "who_wins": "The menu chooses the kind of population and its size. Lines are geometric means over replicates.",
     "regret": _ONE_AT_A_TIME,
     "solvers": "The menu chooses the data set, and accuracy or processor time. A line spans the quartiles.",

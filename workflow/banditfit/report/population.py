@@ -105,9 +105,9 @@ def _held_out(table: pd.DataFrame | None, runs: Mapping[str, Run], cases: Cases)
             rows.append({"label": entry.label, "run": runs.get(name), "name": name, "cell": part.loc[name]})
         fitted = part[part.index.isin(list(runs))]
         best = fitted["gain"].idxmax()
-        ceiling = (
-            f", {100 * fitted['gain'].max() / part.loc['truth', 'gain']:.0f} % of the true parameters'" if "truth" in part.index else ""
-        )
+        known = "truth" in part.index
+        share = 100 * fitted["gain"].max() / part.loc["truth", "gain"] if known else 0.0
+        ceiling = f", {share:.0f} % of the true parameters'" if known else ""
         said.append(f"{runs[best].entry.label} on {entry.label} ({sig(fitted['gain'].max())}{ceiling})")
     return {"rows": rows, "sentence": f"The greatest gain over chance, in nats per held-out trial: {listed(said)}."}
 
