@@ -25,7 +25,9 @@ Tables = Mapping[str, pd.DataFrame]
 def chart(name: str, tables: Tables, runs: Iterable[Run], cases: Cases) -> str:
     """The chart of the figure `name` as text for a script element; empty where there is none, or nothing to show."""
     made = CHARTS[name](tables, list(runs), cases) if name in CHARTS else None
-    return json.dumps(made, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c") if made and made["data"] else ""
+    if not (made and made["data"]):
+        return ""
+    return json.dumps(made, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _by_method(metric: str, log: bool = True) -> Callable:

@@ -27,7 +27,7 @@ METRIC, TIME, WIDTH, PARAMETER, LIKELIHOOD, FILLER, ROUGH = 12, 8, 8, 10, 20, 6,
 BITS = {"nll": LIKELIHOOD, "rounding": ROUGH}
 WHOLE = ("lower_bound", "best_nll", "best_bound", "guessing")
 # What no table or figure uses stands in the tables of fits alone: these columns, and what a posterior has beside these endings.
-LEFT_OUT = ["seed", "message", "starts", "nll_claimed"]
+LEFT_OUT = ["seed", "message", "starts", "nll_claimed", "n_eval"]
 ESTIMATES = ("alpha", "beta", "parameters", "fillers")
 POSTERIOR = ("_lower", "_upper")
 COMPARED = ("mc", "quadrature")  # methods whose posteriors are compared with one another, in standard errors

@@ -52,7 +52,7 @@ SCORES = {
     ),
     "starts": ("-", "what each start of a local search ended at"),
     "start_excess": ("nats", "what each start ended above the best one"),
-    "n_eval": ("1", "evaluations of the likelihood; of a conic solver its iterations"),
+    "n_eval": ("1", "evaluations of the likelihood; of a conic solver its iterations; in tables of fits alone"),
     "t_setup": ("s", "to build and compile the problem, wall time"),
     "t_solve": ("s", "to solve it, wall time"),
     "t_wall": ("s", "all of the fit, wall time"),
