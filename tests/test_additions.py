@@ -65,8 +65,9 @@ root, made = Path(sys.argv[1]), Path(sys.argv[1]) / "made"
 study = read_study(yaml.safe_load((root / "config/test.yaml").read_text()), root, "test")
 arms = {"p_reward": (0.8, 0.2), "p_switch": 0.1}
 data = bf.simulate("tiny_2arm", "forgetting", n_episodes=3, n_steps=30, **arms, beta=((1, 5),), seed=1)
-judged = [bf.score(data, bf.fit(data, model, "middle").assign(run="middle")) for dataset, model in study.cases]
-runs, scores = list(study.runs.values()), pd.concat(judged, ignore_index=True)
+fits = [bf.fit(data, model, "middle").assign(run="middle") for dataset, model in study.cases]
+assert all((each["t_solve"] > 0).all() for each in fits)  # as the contract of methods has it
+runs, scores = list(study.runs.values()), pd.concat([bf.score(data, each) for each in fits], ignore_index=True)
 one = experiment("repeats")
 assert one.parts(study) == ["tiny_2arm"]
 (repeats,) = one.run(data=data, **one.arguments(study, "tiny_2arm"))

@@ -237,6 +237,9 @@ def _row(
     outcome = outcome.rescaled(problem, 1.0 / unit)
     before, wall_before, cpu_before = earlier or (Outcome(""), 0.0, 0.0)
     published = wall if outcome.t_published is None else outcome.t_published / n_shared
+    t_setup, t_solve = outcome.t_setup / n_shared, outcome.t_solve / n_shared
+    if t_setup == t_solve == 0.0 and outcome.status != "failed":  # a method that tells no times
+        t_solve = wall
     return _estimates(problem, outcome) | {
         "kernels": None if outcome.kernels is None else np.asarray(outcome.kernels, dtype=float),
         "relaxed": None if outcome.relaxed is None else np.asarray(outcome.relaxed, dtype=float),
@@ -245,8 +248,8 @@ def _row(
         "status": outcome.status,
         "fallback": outcome.fallback,
         "n_eval": outcome.n_eval,
-        "t_setup": outcome.t_setup / n_shared + before.t_setup,
-        "t_solve": outcome.t_solve / n_shared + before.t_solve,
+        "t_setup": t_setup + before.t_setup,
+        "t_solve": t_solve + before.t_solve,
         "t_wall": wall + wall_before,
         "t_published": published + (before.t_published or 0.0),
         "t_cpu": cpu + cpu_before,

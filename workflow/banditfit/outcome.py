@@ -45,10 +45,10 @@ class Outcome:
     (signals, q, steps) are free kernels where the method has them, of other models (traces, arms, steps), each on the clock of
     its trace; `relaxed` (steps, arms) are the values of a relaxed optimum that no parameters have; `lower_bound` is a bound on
     the nll of every admissible parameter. `nll` is the method's own claim; the judge recomputes it.
-    Times are in seconds: `t_setup` building the problem, `t_solve` solving it, `t_published` what the published study
-    would have counted (where that differs from the wall clock). `diagnostics` are named numbers of the fit; `posterior`
-    holds arrays where the method describes a posterior: PARAMETER_NAME, such as alpha_sd, for each NAME of median, lower,
-    upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
+    Times are in seconds: `t_setup` building the problem, `t_solve` solving it (all of the fit, where a method tells neither),
+    `t_published` what the published study would have counted (where that differs from the wall clock). `diagnostics` are named
+    numbers of the fit; `posterior` holds arrays where the method describes a posterior: PARAMETER_NAME, such as alpha_sd, for
+    each NAME of median, lower, upper (95 % interval) and sd, and `policy` (steps, arms), the mean choice probabilities."""
 
     status: str
     alpha: np.ndarray | None = None
