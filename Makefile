@@ -64,7 +64,7 @@ paper: env $(BIN)/.compiled ## the full study, with all eight local solvers, in 
 	$(SNAKEMAKE) --configfile config/paper.yaml
 	@echo "The report: results/paper/report.html"
 
-models: env $(BIN)/.compiled ## every model's optimum, and how often others find it, in results/models (hours)
+models: env $(BIN)/.compiled ## every model's optimum, and how often others find it, in results/models (half an hour of one core)
 	$(SNAKEMAKE) --configfile config/models.yaml
 	@echo "The report: results/models/report.html"
 
