@@ -31,7 +31,7 @@ def _engines(results: Results) -> Figure:
             ax.grid(axis="y")
         row[0].set_yticks(range(len(names)), [LABELS[name] for name in names])
         row[0].set_ylabel(get_model(model).label)
-    axes[0, 0].invert_yaxis()
+    axes[0, 0].set_ylim(len(names) - 0.5, -0.5)  # a row for those that were left out, too
     for column in ("mean_error", "ms"):
         axes[0, list(COLUMNS).index(column)].set_xscale("log")
         log_axis(axes[0, list(COLUMNS).index(column)].xaxis)

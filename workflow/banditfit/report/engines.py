@@ -21,6 +21,7 @@ from ..study.store import read_csv
 from .wording import counted, listed, sig, span
 
 TITLE, AFTER, PLACE = "Engines of posteriors", "outcomes", 3
+ABOUT = "approximate posteriors beside the exact one; who stays accurate with a wrong box or prior"
 PRIORS = {"fixed": "each alone", "learned": "with their population"}
 
 
