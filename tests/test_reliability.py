@@ -89,3 +89,20 @@ def test_people_of_vrizzi_come_twice():
     assert (found["n"] == 30).all() and found["other_nll"].iloc[0] < np.log(2)
     lines = gallery.markdown(found.assign(model="rescorla_wagner"))
     assert len(lines) == 3 and "`alpha`" in lines[-1] and "ceiling" not in lines[-1]
+
+
+@pytest.mark.skipif(not VRIZZI.is_dir(), reason="vrizzi2025_test_retest is neither in BANDITFIT_DATA nor in ../shared/data")
+def test_both_occasions_of_vrizzis_people_are_one_data_set(monkeypatch):
+    _, retest = readers.vrizzi(VRIZZI)
+    data, sessions = readers.vrizzi_together(VRIZZI)
+    assert len(data) == len(sessions) == 338 and sessions["person"].nunique() == 169
+    second = sessions[sessions["retest"] == 1]
+    np.testing.assert_array_equal(data.select(np.flatnonzero(sessions["retest"] == 1)).choices, retest.choices)
+    assert second["person"].astype(str).tolist() == retest.ids.tolist()
+    monkeypatch.setattr(readers, "vrizzi_together", lambda folder: (data.select(range(24)), sessions.iloc[:24]))
+    monkeypatch.setattr(gallery, "MODELS", ("rescorla_wagner",))
+    found = gallery.together(VRIZZI)
+    assert found["parameter"].tolist() == ["alpha", "beta"] and found["icc"].between(0, 1).all()
+    assert found["retest_effect"].between(found["retest_low"], found["retest_high"]).all()
+    lines = gallery.markdown_together(found)
+    assert len(lines) == 4 and {line.count("|") for line in lines} == {8}

@@ -131,14 +131,28 @@ def mouse_fits(folder: Path) -> pd.DataFrame:
 def vrizzi(folder: Path) -> tuple[Dataset, Dataset]:
     """Test and retest of 169 people x 160 trials, 8 states of two arms: half with rewards (0 or 1), half with punishments (-1
     or 0), in units of half a point; in half of each the outcome of the other arm was shown (`foregone`)."""
+    table = _of_vrizzi(folder)
+    test, retest = (_occasions(table[table["occasion"] == name], "id", name) for name in ("test", "retest"))
+    return test, retest
+
+
+def vrizzi_together(folder: Path) -> tuple[Dataset, pd.DataFrame]:
+    """The same as one data set, with an episode per person and occasion, and whose each is: episode, person, retest (0 or
+    1)."""
+    table = _of_vrizzi(folder)
+    table["both"] = table["id"].astype(str) + " " + table["occasion"]
+    sessions = table.drop_duplicates("both")
+    people = {"episode": sessions["both"], "person": sessions["id"], "retest": (sessions["occasion"] == "retest").astype(float)}
+    return _occasions(table, "both", "both"), pd.DataFrame(people).reset_index(drop=True)
+
+
+def _of_vrizzi(folder: Path) -> pd.DataFrame:
     path = folder / "trials.csv.gz"
     if not path.is_file():
         raise InputError(f"{path}: found no such file, expected the trials of both occasions (docs/reliability.md)")
-    table = pd.read_csv(path).sort_values(["id", "session", "trial"], kind="stable")
-    columns = {"episode": "id", "reward": "outcome", "session": None, "step": None}
-    test, retest = (
-        from_frame(part, n_arms=2, first_arm=1, columns=columns, name=f"vrizzi2025_{occasion}")
-        for occasion in ("test", "retest")
-        for part in [table[table["occasion"] == occasion]]
-    )
-    return test, retest
+    return pd.read_csv(path).sort_values(["id", "occasion", "session", "trial"], kind="stable")
+
+
+def _occasions(table: pd.DataFrame, episode: str, name: str) -> Dataset:
+    columns = {"episode": episode, "reward": "outcome", "session": None, "step": None}
+    return from_frame(table, n_arms=2, first_arm=1, columns=columns, name=f"vrizzi2025_{name}")

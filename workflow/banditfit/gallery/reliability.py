@@ -1,6 +1,6 @@
 """How well do estimates of the same people agree when they come twice? Every method on public data of test and retest.
 
-`python -m banditfit reliability DATA [FOLDER]` prints a table in Markdown and writes it to FOLDER/vrizzi.csv.
+`python -m banditfit reliability DATA [FOLDER]` prints two tables in Markdown and writes them to FOLDER.
 docs/reliability.md says where the data come from.
 """
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..experiments.reliability import reliability
+from ..experiments.sessions import session_effects
 from ..parameters import Bounds
 from ..study.store import write_csv
 from . import FOLDERS, readers
@@ -49,6 +50,38 @@ def markdown(table: pd.DataFrame) -> list[str]:
     return lines
 
 
+def together(folder: Path) -> pd.DataFrame:
+    """Both occasions fitted at once, on Vrizzi's people: `variances` of `session_effects` for every model, beside the effect of
+    coming a second time, `retest`, with its 95 % limits."""
+    data, people = readers.vrizzi_together(folder)
+    found = []
+    for model in MODELS:
+        fitted = session_effects(data, model, people, "retest", bounds=BOX)
+        effects = fitted.effects.set_index("parameter")[["effect", "low", "high"]].add_prefix("retest_")
+        found.append(fitted.variances.join(effects, on="parameter").assign(model=model, converged=fitted.converged))
+    return pd.concat(found, ignore_index=True)
+
+
+def markdown_together(table: pd.DataFrame) -> list[str]:
+    """The lines of a table of `together` in Markdown, a row per model and parameter."""
+    heads = (
+        "model",
+        "parameter",
+        "ICC of the parameter",
+        "sd between people",
+        "sd within people",
+        "the second time",
+        "settled",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for row in table.itertuples():
+        limits = f"{row.retest_effect:.2f} [{row.retest_low:.2f}, {row.retest_high:.2f}]"
+        icc = f"{row.icc:.2f} [{row.icc_low:.2f}, {row.icc_high:.2f}]"
+        cells = [f"`{row.model}`", f"`{row.parameter}`", icc, f"{row.between:.2f}", f"{row.within:.2f}", limits]
+        lines.append(f"| {' | '.join(cells)} | {'yes' if row.converged else 'no'} |")
+    return lines
+
+
 def _cell(row) -> str:
     top = "" if np.isnan(row.ceiling) else f", ceiling {row.ceiling:.2f}"
     return f"`{row.parameter}` {row.agreement:.2f} [{row.low:.2f}, {row.high:.2f}]{top}"
@@ -59,10 +92,14 @@ def _people(n: pd.Series) -> str:
 
 
 def report(data: Path, folder: Path) -> None:
-    """Prints the table of docs/reliability.md, and writes it to FOLDER/vrizzi.csv. Raises InputError without data."""
+    """Prints the tables of docs/reliability.md, and writes them to FOLDER/vrizzi.csv and FOLDER/vrizzi_together.csv. Raises
+    InputError without data."""
     where = data / FOLDERS["vrizzi"]
     if not where.is_dir():
         raise InputError(f"{data}: found no folder {FOLDERS['vrizzi']}; docs/reliability.md says where the data come from")
     table = people(where)
     write_csv(table, folder / "vrizzi.csv")
-    print("\n".join(markdown(table)), flush=True)
+    print("\n".join(markdown(table)), "\n", flush=True)
+    both = together(where)
+    write_csv(both, folder / "vrizzi_together.csv")
+    print("\n".join(markdown_together(both)), flush=True)
