@@ -410,13 +410,10 @@ def test_published_figures_are_whole(tmp_path):
 
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_every_figure_draws_with_and_without_data(name, known, unknown, tmp_path):
-    studies = (known[0], "svg", "png"), (unknown[0], "png"), (with_posteriors(known[0]), "svg")
-    for k, (results, *kinds) in enumerate(studies):
-        figures.save(figures.draw(name, results), tmp_path / f"{name}{k}", kinds)
-        if "png" in kinds:
-            assert (tmp_path / f"{name}{k}.png").stat().st_size > 1000
-        if "svg" in kinds:
-            ElementTree.parse(tmp_path / f"{name}{k}.svg")
+    for k, results in enumerate((known[0], unknown[0], with_posteriors(known[0]))):
+        figures.save(figures.draw(name, results), tmp_path / f"{name}{k}", ("svg", "png"))
+        assert (tmp_path / f"{name}{k}.png").stat().st_size > 1000
+        ElementTree.parse(tmp_path / f"{name}{k}.svg")
 
 
 def test_a_figure_has_the_same_bytes_twice(known, tmp_path, monkeypatch):

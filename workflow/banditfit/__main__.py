@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command(
         _optima,
         "who finds the optimum of which model, how far bounds are from it, and in what time, of a finished study, in Markdown"
-        " (docs/certificates.md)",
+        " (docs/optima.md)",
         ("config", Path("config/models.yaml"), "the configuration of a study"),
     )
     command(

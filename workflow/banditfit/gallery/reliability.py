@@ -64,15 +64,7 @@ def together(folder: Path) -> pd.DataFrame:
 
 def markdown_together(table: pd.DataFrame) -> list[str]:
     """The lines of a table of `together` in Markdown, a row per model and parameter."""
-    heads = (
-        "model",
-        "parameter",
-        "ICC of the parameter",
-        "sd between people",
-        "sd within people",
-        "the second time",
-        "settled",
-    )
+    heads = ("model", "parameter", "ICC of the parameter", "sd between people", "sd within", "the second time", "settled")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in table.itertuples():
         limits = f"{row.retest_effect:.2f} [{row.retest_low:.2f}, {row.retest_high:.2f}]"

@@ -1,4 +1,5 @@
-"""GEM: generalized EM with individual rates and sensitivities, h_j ~ N(mu, Sigma) on a link scale; see `_population`.
+"""GEM: generalized EM with individual rates and sensitivities, h_j ~ N(mu, Sigma) on a link scale; see
+`solvers.em`. With more than four parameters people and population are drawn together: `solvers.sampling`.
 
 With the default links the bounds of the fit are part of the population (uniform parameters are its standard normal), as they
 are of every other method here; `links` "logit" is told of none, so its estimates may lie outside them.

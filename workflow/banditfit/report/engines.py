@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import InputError
 from ..experiments.engines import LABELS
-from ..files import intact
 from ..models.families import get_model
 from ..study.cases import Cases
 from ..study.config import Study
 from ..study.entries import Run
-from ..study.store import read_csv
-from .wording import counted, listed, sig, span
+from ..study.store import finished_table
+from .wording import counted, headed, listed, sig, span
 
 TITLE, AFTER, PLACE = "Engines of posteriors", "outcomes", 3
 ABOUT = "approximate posteriors beside the exact one; who stays accurate with a wrong box or prior"
@@ -93,16 +91,7 @@ def _said(table: pd.DataFrame) -> str:
 
 
 def _stored(study: Study, name: str) -> pd.DataFrame:
-    path = Path("results") / study.config["study"] / "tables" / f"{name}.csv"
-    try:
-        return intact(read_csv, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
-
-
-def _head(names: Iterable[str]) -> list[str]:
-    names = list(names)
-    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    return finished_table(Path("results") / study.config["study"] / "tables" / f"{name}.csv")
 
 
 def markdown_of_engines(study: Study) -> list[str]:
@@ -114,7 +103,7 @@ def markdown_of_engines(study: Study) -> list[str]:
     for prior, part in table.groupby("prior", sort=False):
         what = "error of means / ratio of sds / coverage / evidence"
         lines += [f"{PRIORS[prior].capitalize()}: {what}.", ""]
-        lines += _head(["engine", "people", *models, "ms a person"])
+        lines += headed(["engine", "people", *models, "ms a person"])
         for engine in [name for name in LABELS if name in set(part["engine"])]:
             for people, rows in part[part["engine"] == engine].groupby("people"):
                 cells = [_cell(rows[rows["model"] == model]) for model in models]
@@ -144,7 +133,7 @@ def markdown_of_misspecified(study: Study) -> list[str]:
     Raises InputError where there is none."""
     table = _stored(study, "misspecified")
     labels = {run.id: run.entry.label for run in study.runs.values() if run.id in set(table["run"])}
-    lines = _head(["population", "box", *labels.values()])
+    lines = headed(["population", "box", *labels.values()])
     for (population, box), part in table.groupby(["population", "box"], sort=False):
         rows = part.set_index("run")
         cells = [_accuracy(rows.loc[run]) for run in labels]

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import InputError
 from ..experiments.who_wins import winners
 from ..files import intact
 from ..study.cases import KEYS, Cases, with_models
 from ..study.config import Study
-from ..study.store import read_csv, read_table
+from ..study.store import finished_table, read_table
 from ..tables.guide import Need, choices, chosen, needs
 from ..tables.guide import table as make_guide
 from ..tables.published import JUDGED
@@ -28,22 +27,15 @@ def headline(study: Study, folder: Path) -> list[str]:
     population_study) and scores/, of which the guide is made anew, so that it follows the rules of this version."""
     tables = folder / "tables"
     names = ("summary", "comparison", "reproduction", "outcomes", "coverage")
-    held = (with_models(_read(tables / f"{name}.csv"), study.cases) for name in names)
+    held = (with_models(finished_table(tables / f"{name}.csv"), study.cases) for name in names)
     summary, comparison, reproduction, outcomes, coverage = held
     runs = list(study.runs.values())
     paths = [folder / "scores" / f"{name}.parquet" for name in study.catalogue]
     scores = pd.concat([intact(read_table, path) for path in paths], ignore_index=True)
-    wrong = _read(tables / "misspecified.csv") if study.populations.get("misspecified") else None
+    wrong = finished_table(tables / "misspecified.csv") if study.populations.get("misspecified") else None
     guide = make_guide(scores, compare(scores, runs), runs, coverage, wrong)
     said = _sentences(study, tables, reproduction, outcomes, guide, choices(scores, guide))
     return [*_table(study, summary, comparison), "", *said]
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return intact(read_csv, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
 
 
 def _table(study: Study, summary: pd.DataFrame, comparison: pd.DataFrame) -> list[str]:
@@ -96,7 +88,7 @@ def _sentences(
         " admissible fit."
     )
     if study.populations.get("study"):
-        cells = winners(_read(folder / "population_study.csv"))
+        cells = winners(finished_table(folder / "population_study.csv"))
         lines.append(
             f"* **A population informs its members:** of {len(cells)} kinds of simulated populations, {cells['size'].min()} to"
             f" {cells['size'].max()} participants with {cells['steps'].min()} to {cells['steps'].max()} trials, GEM has the"

@@ -8,13 +8,12 @@ import pandas as pd
 
 from ..errors import InputError
 from ..experiments.optima import CLOSED, MISSED, least_missed
-from ..files import intact
 from ..models.families import get_model
 from ..study.cases import Cases
 from ..study.config import Study
 from ..study.entries import Run
-from ..study.store import read_csv
-from .wording import count, counted, percent, sig
+from ..study.store import finished_table
+from .wording import count, counted, headed, percent, sig
 
 TITLE, AFTER, PLACE = "Models and their optima", "known", 1
 ABOUT = "how often random starts and methods find the optimum, what is proved, and which parameters come back"
@@ -65,19 +64,12 @@ def markdown(study: Study, folder: Path) -> list[str]:
     if not study.config["optima"]:
         raise InputError(f"{study.config['study']}: key 'optima' is missing, expected a study that asks for optima")
     names = ("optima_methods", "optima_starts", "optima_sets", "optima_recovery")
-    found = section({name: _stored(folder / f"tables/{name}.csv") for name in names}, study.runs.values(), {})
+    found = section({name: finished_table(folder / f"tables/{name}.csv") for name in names}, study.runs.values(), {})
     lines = [" ".join(found["sentences"])]
     for table in [*found["tables"], *found["by_model"]]:
-        lines += ["", f"**{table.title}.** {table.how}", "", f"| {' | '.join(table.heads)} |", "|---" * len(table.heads) + "|"]
+        lines += ["", f"**{table.title}.** {table.how}", "", *headed(table.heads)]
         lines += [f"| {' | '.join(row)} |" for row in table.rows]
     return lines
-
-
-def _stored(path: Path) -> pd.DataFrame:
-    try:
-        return intact(read_csv, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
 
 
 def _label(model: str, arms: int) -> str:

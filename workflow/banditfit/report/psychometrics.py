@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
-from ..files import intact
 from ..study.cases import Cases
 from ..study.entries import Run
-from ..study.store import read_csv
-from .wording import count, counted, listed, sig
+from ..study.store import finished_table
+from .wording import count, counted, headed, listed, sig
 
 TITLE, AFTER, PLACE = "Players of games", "outcomes", 2
 ABOUT = "how decisive players of peg solitaire are, by a value function that all share"
@@ -85,28 +83,17 @@ def _cell(number: float) -> str:
 def markdown(folder: Path) -> list[str]:
     """The tables `psychometrics` and `psychometrics_held_out` of a finished study, whose results lie in `folder`, and what they
     say, in Markdown: those of docs/psychometrics.md. Raises InputError if one is not there."""
-    table, held_out = (_table(folder / f"tables/{name}.csv") for name in ("psychometrics", "psychometrics_held_out"))
+    table, held_out = (finished_table(folder / f"tables/{name}.csv") for name in ("psychometrics", "psychometrics_held_out"))
     head = ["design", "board", "players", "run", "RMSE", "offset-free", "r", "coverage", "missing", "× oracle", "paper"]
-    lines = _head([*head, "s", "paper's s", "weight"])
+    lines = headed([*head, "s", "paper's s", "weight"])
     for row in table.itertuples():
         numbers = [row.rmse, row.free_rmse, row.r, row.coverage, row.missing, row.oracle, row.published_rmse, row.cpu_seconds]
         numbers += [row.published_seconds]
         cells = [row.design, row.board, row.players, row.run, *map(_cell, numbers), row.bellman]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     lines += ["", *sentences(table[(table["run"] == "mdp_gem") & (table["players"] == "shared")]), ""]
-    lines += _head(["design", "board", "players", "run", "nll per held-out choice", "above the best"])
+    lines += headed(["design", "board", "players", "run", "nll per held-out choice", "above the best"])
     for row in held_out.itertuples():
         above = f"{row.gap:.4f} ± {row.gap_se:.4f}" if row.gap else "0"
         lines.append(f"| {row.design} | {row.board} | {row.players} | {row.run} | {row.nll:.4f} | {above} |")
     return lines
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return intact(read_csv, path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
-
-
-def _head(names: list[str]) -> list[str]:
-    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]

@@ -66,3 +66,9 @@ def of_parts(parts: Sequence[Mapping[str, Any]]) -> str:
     """The sentences of each data set, which is named where there are several."""
     named = len(parts) > 1
     return " ".join(f"{part['label'] + ': ' if named else ''}{' '.join(part['sentences'])}" for part in parts)
+
+
+def headed(names: Iterable[str]) -> list[str]:
+    """The head of a table in Markdown."""
+    names = list(names)
+    return [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]

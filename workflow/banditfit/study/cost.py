@@ -30,7 +30,7 @@ OF_DATA = {"data": "logs/data/{dataset}.tsv", "score": "logs/{study}/scores/{dat
 OF_STUDY = ("follow", "manifest", "report")
 # And those of what a study may ask for besides, on data of their own or a few episodes: they do not grow with the episodes, but
 # for batches of people, whose experiment is asked for so many.
-ASIDE = ("experiments/*", "gather", "draws")
+ASIDE = ("experiments/*/*.tsv", "gather/*.tsv", "draws.tsv")
 
 
 @dataclass(frozen=True)
@@ -138,16 +138,12 @@ def _stored(path: Path) -> int:
 
 
 def _aside(logs: Path) -> dict[str, list[Path]]:
-    """The records of the jobs of ASIDE, by part."""
-    parts = {
-        str(place.relative_to(logs)): sorted(place.rglob("*.tsv"))
-        for pattern in ASIDE
-        for place in sorted(logs.glob(pattern))
-        if place.is_dir()
-    }
-    for path in sorted(p for pattern in ASIDE for p in logs.glob(f"{pattern}.tsv")):
-        parts.setdefault(str(path.relative_to(logs).with_suffix("")), []).append(path)
-    return {part: paths for part, paths in parts.items() if paths}
+    """The records of the jobs of ASIDE, by the experiment or the rule."""
+    parts: dict[str, list[Path]] = {}
+    for path in sorted(path for pattern in ASIDE for path in logs.glob(pattern)):
+        place = path.with_suffix("") if path.parent == logs else path.parent
+        parts.setdefault(str(place.relative_to(logs)), []).append(path)
+    return parts
 
 
 # Of a job of fits: the times of its runs' fits (`_times`), its seconds, its MB, and the bytes that it stored.

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..errors import InputError
-from ..files import replacing
+from ..files import intact, replacing
 from ..parquet import read_parquet, write_parquet
 
 _ARRAY = pa.list_(pa.list_(pa.float64()))
@@ -185,3 +185,11 @@ def read_csv(path: str | Path) -> pd.DataFrame:
         if len(row) != len(header):
             raise ValueError(f"row {number} has {len(row)} cells, the first {len(header)}")
     return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values=["nan"])
+
+
+def finished_table(path: Path) -> pd.DataFrame:
+    """A table of a study that has run to its end; raises InputError where there is none, or a damaged one."""
+    try:
+        return intact(read_csv, path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a table of a study that has run to its end") from None
