@@ -336,7 +336,8 @@ def test_published_people_are_read():
         ("a,0,1\na,1,0\n", "row 1: no column 'episode' (for the episode) and no column 'choice' (for the choice) and no column"
          " 'reward' (for the reward); found 'a', '0', '1', expected comma-separated names, among them these"),
         ("episode,choice,win\na,0,1\n", "row 1: no column 'reward' (for the reward); found 'episode', 'choice', 'win',"
-         " expected comma-separated names, among them this one (`columns` maps others, such as columns={'reward': 'win'})"),
+         " expected comma-separated names, among them this one (`columns`, in a study under `reading`, maps others,"
+         " such as columns={'reward': 'win'})"),
         ("episode,choice,choice,reward\na,0,0,1\n", "row 1: found column 'choice' 2 times, expected each column once"),
         ("episode,choice,Choice,reward\na,0,0,1\n", "row 1: found columns 'choice', 'Choice', expected each column once"),
         ("episode,cue,choice,reward\na,x,0,1\na,y,1,0\n", "row 1: found the column 'cue', a usual name for the state"),

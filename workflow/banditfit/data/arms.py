@@ -122,7 +122,7 @@ def _refuse_words(columns: Columns, codes: Mapping, missed: np.ndarray, n_arms: 
     shown = [word if len(word) <= 20 else word[:17] + "..." for word in sorted(words[:10])]
     marks = f"if a word marks a missed trial, say which, such as missing={shown[:1]}"
     if len(words) == n_arms:
-        hint = f"if the arms have names, say them in their order, such as arms={shown}"
+        hint = f"if the arms have names, say them in their order, such as arms={shown}, in a study under `reading`"
     elif (~missed & ~is_word).any():
         hint = marks
     else:

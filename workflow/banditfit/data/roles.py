@@ -102,8 +102,8 @@ class Columns:
         hint = f"such as columns={usual}" if usual else "as in columns={'episode': 'subject'}"
         raise InputError(
             f"{self.where}, row {self.sheet.header_line}: {words}; found {', '.join(map(quoted, self.sheet.header))}, expected"
-            f" {separator}names, among them {'this one' if len(absent) == 1 else 'these'} (`columns` maps others,"
-            f" {hint})"
+            f" {separator}names, among them {'this one' if len(absent) == 1 else 'these'} (`columns`, in a study"
+            f" under `reading`, maps others, {hint})"
         )
 
     def _refuse_unused(self, usual: dict[str, str]) -> None:
